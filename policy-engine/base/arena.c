@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BLOCK_SIZE = 16 * 1024, ALIGNMENT = alignof(max_align_t) };
+
+struct arena_block {
+    struct arena_block *previous;
+    alignas(max_align_t) char bytes[];
+};
+
+void arena_init(struct arena *arena, size_t ceiling)
+{
+    *arena = (struct arena){.ceiling = ceiling};
+}
+
+void arena_init_fixed(struct arena *arena, void *memory, size_t size)
+{
+    size_t skew = (ALIGNMENT - (uintptr_t)memory % ALIGNMENT) % ALIGNMENT;
+    char *start = (char *)memory + (skew < size ? skew : size);
+    *arena = (struct arena){.start = start, .next = start, .end = (char *)memory + size};
+}
+
+void arena_reset(struct arena *arena)
+{
+    arena->next = arena->start;
+}
+
+void arena_free(struct arena *arena)
+{
+    while (arena->blocks != NULL) {
+        struct arena_block *block = arena->blocks;
+        arena->blocks = block->previous;
+        free(block);
+    }
+    *arena = (struct arena){.ceiling = arena->ceiling};
+}
+
+static bool add_block(struct arena *arena, size_t size)
+{
+    size_t payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    size_t total = payload + sizeof(struct arena_block);
+    if (arena->start != NULL || total > arena->ceiling - arena->used)
+        return false;
+    struct arena_block *block = malloc(total);
+    if (block == NULL)
+        return false;
+    block->previous = arena->blocks;
+    arena->blocks = block;
+    arena->used += total;
+    arena->next = block->bytes;
+    arena->end = block->bytes + payload;
+    return true;
+}
+
+void *arena_take(struct arena *arena, size_t size)
+{
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    size_t rounded = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    if ((size_t)(arena->end - arena->next) < rounded && !add_block(arena, rounded))
+        return NULL;
+    void *memory = arena->next;
+    if (memory == NULL) /* nothing asked of an arena that has no block yet */
+        return add_block(arena, ALIGNMENT) ? arena->next : NULL;
+    arena->next += rounded;
+    memset(memory, 0, rounded);
+    return memory;
+}
+
+void *arena_take_array(struct arena *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    return arena_take(arena, count * size);
+}
+
+struct view arena_copy(struct arena *arena, struct view v)
+{
+    char *copy = v.data != NULL ? arena_take(arena, v.size + 1) : NULL;
+    if (copy == NULL)
+        return (struct view){0};
+    memcpy(copy, v.data, v.size);
+    return (struct view){.data = copy, .size = v.size};
+}
+
+struct view arena_print(struct arena *arena, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = size >= 0 ? arena_take(arena, (size_t)size + 1) : NULL;
+    if (text != NULL)
+        (void)vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    return (struct view){.data = text, .size = text != NULL ? (size_t)size : 0};
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bump allocation with a ceiling: one lifetime, freed at once.
+ *
+ * Two forms. A growing arena takes blocks from malloc up to `ceiling` bytes (a
+ * snapshot, a policy, a command). A fixed arena lives in the caller's memory
+ * and never allocates (a request): past its end every call returns NULL, which
+ * on the request path is a deny. Not thread-safe. */
+#ifndef BARTIZAN_ARENA_H
+#define BARTIZAN_ARENA_H
+
+#include "err.h"
+#include "view.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks; /* NULL for a fixed arena */
+    char *next;                 /* first free byte of the current block */
+    char *end;                  /* past the last byte of the current block */
+    char *start;                /* first byte of a fixed arena */
+    size_t used;                /* bytes taken from malloc so far */
+    size_t ceiling;             /* most bytes ever taken from malloc */
+};
+
+/* A growing arena of at most `ceiling` bytes; nothing is allocated yet.
+ * Freed by arena_free. */
+void arena_init(struct arena *arena, size_t ceiling);
+
+/* A fixed arena over `size` bytes of the caller's `memory`. */
+void arena_init_fixed(struct arena *arena, void *memory, size_t size);
+
+/* Forgets every allocation of a fixed arena; its memory stays the caller's. */
+void arena_reset(struct arena *arena);
+
+/* Frees every block of a growing arena. Harmless on a zeroed or fixed one. */
+void arena_free(struct arena *arena);
+
+/* `size` zeroed bytes aligned for any type, or NULL at the ceiling. */
+void *arena_take(struct arena *arena, size_t size);
+
+/* `count` zeroed elements of `size` bytes, or NULL at the ceiling or on overflow. */
+void *arena_take_array(struct arena *arena, size_t count, size_t size);
+
+/* A copy of `v` with a NUL behind it (not counted), or the absent view. */
+struct view arena_copy(struct arena *arena, struct view v);
+
+/* Like snprintf into the arena; the absent view at the ceiling. */
+struct view arena_print(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A YAML text as a tree in which every node knows where it stands.
+ *
+ * libyaml only tokenises: a scalar is text until the field that reads it says
+ * otherwise, so `no`, `08:00` and `1e3` mean what they look like. Refused with a
+ * diag: anchors, aliases, tags, merge keys, duplicate keys, NUL, a byte order
+ * mark, UTF-16, more than 32 levels, more than DOCUMENT_MAX bytes.
+ * Source: YAML 1.1 as libyaml 0.2.5 reads it. */
+#ifndef BARTIZAN_DOCUMENT_H
+#define BARTIZAN_DOCUMENT_H
+
+#include "diag.h"
+
+enum { DOCUMENT_MAX = 8 * 1024 * 1024, DOCUMENT_DEPTH_MAX = 32 };
+
+enum node_kind { NODE_SCALAR = 0, NODE_LIST, NODE_MAP };
+
+struct node {
+    enum node_kind kind;
+    struct span span;
+    struct view text;          /* NODE_SCALAR: its value, unquoted */
+    bool is_plain;             /* NODE_SCALAR: written without quotes */
+    struct node *const *items; /* NODE_LIST: elements; NODE_MAP: values */
+    struct node *const *keys;  /* NODE_MAP: scalars, in file order, unique */
+    size_t count;              /* elements or pairs */
+};
+
+struct document {
+    struct node *const *roots; /* one per YAML document of the text */
+    size_t count;
+};
+
+/* Reads `text` (named `file` in messages). Nodes and texts live in `arena`,
+ * which the caller frees after the last use. ERR_INVALID: see `diags`. */
+MUST_CHECK enum err document_parse(struct view file, struct view text, struct arena *arena, struct diag_list *diags,
+                                   struct document *out);
+
+/* The value under `key` in a map, or NULL. `node` may be NULL or not a map. */
+const struct node *node_get(const struct node *node, struct view key);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A policy: from YAML documents to one immutable thing that decides.
+ *
+ * Built once, then read by any number of threads without a lock. Two evaluators
+ * stand behind it: the compiled program (policy_decide) and the naive reference
+ * interpreter over the model (policy_interpret), which must agree on everything
+ * and is what tests and `policy eval` compare with. */
+#ifndef BARTIZAN_POLICY_H
+#define BARTIZAN_POLICY_H
+
+#include "decision.h"
+#include "diag.h"
+#include "facts.h"
+
+struct policy;
+
+struct policy_source {
+    struct view name; /* as shown in messages, e.g. a path */
+    struct view text;
+};
+
+/* Compiles the documents of all sources as one set. Finds every error it can.
+ * ERR_INVALID: see `diags`; *out is untouched. The sources may be freed after. */
+MUST_CHECK enum err policy_build(const struct policy_source *sources, size_t count, struct diag_list *diags,
+                                 struct policy **out);
+
+/* Reads a file, or every *.yaml and *.yml of a folder in name order (entries that
+ * begin with a dot are passed over, so a ConfigMap mount works), and builds it.
+ * ERR_IO and ERR_INVALID: see `diags`. */
+MUST_CHECK enum err policy_read(const char *path, struct diag_list *diags, struct policy **out);
+
+void policy_free(struct policy *policy);
+
+/* Lower-case hex SHA-256 of the meaning-bearing source documents: 64 bytes, owned by the policy. */
+struct view policy_digest(const struct policy *policy);
+
+/* The number of rules. */
+size_t policy_rule_count(const struct policy *policy);
+
+/* Decides. Never fails: whatever goes wrong, *out is a denial. Views in *out
+ * point into the policy, the facts or `scratch`; they live as long as the
+ * shortest of these. No allocation beside `scratch`. */
+void policy_decide(const struct policy *policy, const struct facts *facts, struct arena *scratch, struct decision *out);
+
+/* The same answer by the reference interpreter, as slow as it is plain. */
+void policy_interpret(const struct policy *policy, const struct facts *facts, struct arena *scratch,
+                      struct decision *out);
+
+/* What the policy says of a token issuer; what verification needs to know. */
+struct policy_issuer {
+    struct view name; /* as the policy calls it */
+    struct view url;  /* equals `iss` byte for byte */
+    const struct view *audiences;
+    size_t audience_count; /* at least 1 */
+    uint32_t clock_skew;   /* seconds, 0 to 60, default 30 */
+    uint32_t max_lifetime; /* seconds of exp - iat; 0: no limit and iat not required */
+};
+
+/* The issuer with this URL, or NULL. Owned by the policy. */
+const struct policy_issuer *policy_issuer(const struct policy *policy, struct view url);
+
+/* True when some resource type or action of the policy reads the body. */
+bool policy_reads_body(const struct policy *policy);
+
+/* The `tests:` of a policy. */
+struct policy_test_result {
+    struct view name;
+    bool passed;
+    struct view expected; /* in words */
+    struct view got;      /* in words, with the explanation */
+    struct span span;
+};
+
+/* Runs the embedded tests with both evaluators, calling `each` per test case.
+ * Returns the number of failures. */
+size_t policy_test(const struct policy *policy, void (*each)(void *context, const struct policy_test_result *result),
+                   void *context);
+
+#endif

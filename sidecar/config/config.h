@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SidecarConfig file: one YAML document, every key known, every default here. */
+#ifndef BARTIZAN_CONFIG_H
+#define BARTIZAN_CONFIG_H
+
+#include "diag.h"
+
+enum listener_kind { LISTENER_UNIX = 0, LISTENER_TCP };
+
+struct listener_config {
+    enum listener_kind kind;
+    const char *path; /* LISTENER_UNIX: absolute path */
+    const char *host; /* LISTENER_TCP: IPv4 or IPv6 literal */
+    uint16_t port;
+    uint32_t mode;              /* of the socket file, octal; default 0660 */
+    const char *group;          /* group of the socket file; NULL: unchanged */
+    const uint32_t *allow_uids; /* peers accepted on a unix socket; none: every uid that the mode admits */
+    size_t allow_uid_count;
+};
+
+enum identity_source_kind { SOURCE_CERTIFICATE = 0, SOURCE_XFCC };
+
+struct identity_source {
+    enum identity_source_kind kind;
+    uint32_t hops;         /* SOURCE_XFCC: trusted proxies in front, 0 to 7 */
+    const struct view *by; /* SOURCE_XFCC: their SPIFFE IDs, exactly `hops` of them */
+    size_t by_count;
+};
+
+enum { IDENTITY_SOURCES_MAX = 2 };
+
+struct trust_domain_config {
+    struct view name;
+    const char *bundle;    /* file; PEM or SPIFFE bundle document */
+    bool is_owned_by_feed; /* may be missing at start */
+};
+
+struct issuer_config {
+    struct view url;
+    const char *keys_file;
+    bool is_owned_by_feed;
+};
+
+enum enforcement { ENFORCE = 0, REPORT };
+enum journal_mode { JOURNAL_BATCH = 0, JOURNAL_TAP };
+
+struct config {
+    const char *file;                        /* the configuration's own path */
+    const struct listener_config *listeners; /* default: unix:///run/bartizan/check.sock */
+    size_t listener_count;
+    struct {
+        struct identity_source sources[IDENTITY_SOURCES_MAX]; /* the operator's order; default: certificate */
+        size_t source_count;
+        const struct trust_domain_config *domains;
+        size_t domain_count;
+        const char *const *revocations; /* folders of *.yaml RevocationLists; the first is where `revoke` writes */
+        size_t revocation_count;
+    } identity;
+    struct {
+        const struct issuer_config *issuers;
+        size_t issuer_count;
+        struct view resource_metadata; /* RFC 9728 URL for WWW-Authenticate; absent: not sent */
+    } tokens;
+    struct {
+        const char *path; /* file or folder */
+        enum enforcement enforcement;
+    } policy;
+    struct {
+        struct {
+            const char *path; /* folder */
+            enum journal_mode mode;
+            uint64_t max_bytes; /* default 256 MiB */
+        } journal;
+        struct {
+            const char *bind; /* ZeroMQ endpoint of the live tap; NULL: ship is not run */
+        } tap;
+        const char *subject_key; /* file with the HMAC key for subjects; NULL: subjects are plain */
+    } audit;
+    struct {
+        const char *address_host; /* "" every address; NULL: no HTTP endpoint */
+        uint16_t address_port;    /* health, readiness and metrics; nothing that shows state */
+        const char *socket;       /* unix socket for status and reload; default /run/bartizan/admin.sock */
+    } admin;
+    struct {
+        uint32_t headers;       /* default 100 */
+        uint32_t header_bytes;  /* default 64 KiB */
+        uint32_t request_bytes; /* default 1 MiB */
+        uint32_t connections;   /* default 64 */
+        uint32_t streams;       /* default 256 */
+        uint32_t queue;         /* parked checks, default 1024 */
+    } limits;
+    struct view instance; /* name in records: `instance:`, else the host name */
+};
+
+/* Reads `text` (named `file`). Relative paths are taken from the folder of `file`.
+ * Sizes are written 65536, 64KiB, 256MiB. Everything lives in `arena`.
+ * ERR_INVALID with diags: unknown keys come with the nearest known one. */
+MUST_CHECK enum err config_parse(const char *file, struct view text, struct arena *arena, struct diag_list *diags,
+                                 struct config *out);
+
+/* Reads the file itself. ERR_IO or ERR_INVALID with diags. */
+MUST_CHECK enum err config_read(const char *file, struct arena *arena, struct diag_list *diags, struct config *out);
+
+/* One key of the configuration, for the reference manual and for hints. */
+struct config_key {
+    const char *path;     /* "audit.journal.path" */
+    const char *meaning;  /* one sentence */
+    const char *fallback; /* the default as written, or "" */
+};
+const struct config_key *config_keys(size_t *count);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The deny list: who is refused although their proof is good. Looked up on every
+ * request, outside every cache. Immutable once built.
+ *
+ * File form (YAML, `kind: RevocationList`, written by `bartizan revoke`):
+ *   apiVersion: bartizan.dev/v1alpha1
+ *   kind: RevocationList
+ *   metadata: {sequence: 7}
+ *   entries:
+ *     - {spiffe: "spiffe://td/ns/a/sa/b", reason: text, author: text, created: RFC 3339, expires: RFC 3339}
+ *     - {spiffePrefix: "spiffe://td/ns/a"}      # whole path segments
+ *     - {certificateSha256: HEX} | {spkiSha256: HEX}
+ *     - {user: {issuer: URL, subject: TEXT, issuedBefore: RFC 3339}}   # issuedBefore optional
+ *     - {token: {issuer: URL, id: JTI}}
+ */
+#ifndef BARTIZAN_REVOCATION_H
+#define BARTIZAN_REVOCATION_H
+
+#include "diag.h"
+#include "x509_svid.h"
+
+struct revocations;
+
+struct revocation_source {
+    struct view file;
+    struct view text; /* a RevocationList document */
+};
+
+/* One set from all files. Entries whose `expires` is before `now` are left out at
+ * build and again at lookup. ERR_INVALID with diags for any file that is not valid:
+ * a deny list that cannot be read whole is never half applied. */
+MUST_CHECK enum err revocations_build(const struct revocation_source *sources, size_t count, int64_t now,
+                                      struct diag_list *diags, struct revocations **out);
+void revocations_free(struct revocations *revocations);
+
+bool revocations_has_caller(const struct revocations *revocations, const struct x509_svid *svid, int64_t now);
+
+struct revocation_token {
+    struct view issuer, subject, id; /* `jti`; absent when the token has none */
+    int64_t issued_at;               /* 0 when the token has none: issuedBefore then applies */
+};
+bool revocations_has_token(const struct revocations *revocations, const struct revocation_token *token, int64_t now);
+
+size_t revocations_count(const struct revocations *revocations);
+/* The highest metadata.sequence over the sources; 0 when there are none. */
+uint64_t revocations_sequence(const struct revocations *revocations);
+struct view revocations_digest(const struct revocations *revocations); /* hex SHA-256 of the sources, owned */
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The X.509 authorities of each trust domain: never merged, never shared
+ * (SPIFFE Federation sections 4.2 and 7.3). Immutable once built; read by any thread. */
+#ifndef BARTIZAN_TRUST_BUNDLE_H
+#define BARTIZAN_TRUST_BUNDLE_H
+
+#include "diag.h"
+
+#include <openssl/x509.h>
+
+struct trust_bundle; /* the authorities of one trust domain */
+struct trust_bundles;
+
+struct trust_bundle_source {
+    struct view trust_domain;
+    struct view file; /* for messages */
+    struct view text; /* PEM certificates or a SPIFFE bundle document; absent: not there yet (feed owns it) */
+    uint64_t generation;
+};
+
+/* One bundle per source. A certificate that is no CA, an invalid trust domain
+ * name, a domain named twice or text that does not parse: ERR_INVALID with diags.
+ * An absent text gives a domain that is known and has no authorities: every SVID
+ * of it is refused with REASON_KEYS_UNAVAILABLE. */
+MUST_CHECK enum err trust_bundles_build(const struct trust_bundle_source *sources, size_t count,
+                                        struct diag_list *diags, struct trust_bundles **out);
+void trust_bundles_free(struct trust_bundles *bundles);
+
+/* The bundle of `trust_domain`, or NULL. */
+const struct trust_bundle *trust_bundles_find(const struct trust_bundles *bundles, struct view trust_domain);
+
+X509_STORE *trust_bundle_store(const struct trust_bundle *bundle); /* owned by the bundle */
+size_t trust_bundle_count(const struct trust_bundle *bundle);      /* authorities */
+uint64_t trust_bundle_generation(const struct trust_bundle *bundle);
+int64_t trust_bundle_expires(
+    const struct trust_bundle *bundle); /* unix seconds of the first authority to expire; INT64_MAX when none */
+
+/* Lower-case hex SHA-256 over all authorities in order: 64 bytes, owned by the bundles. */
+struct view trust_bundles_digest(const struct trust_bundles *bundles);
+
+/* Calls `each` for every domain, in order of name. */
+void trust_bundles_each(const struct trust_bundles *bundles,
+                        void (*each)(void *context, struct view trust_domain, const struct trust_bundle *bundle),
+                        void *context);
+
+#endif

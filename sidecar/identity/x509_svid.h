@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A caller's X.509-SVID, verified: SPIFFE X509-SVID.md sections 2 to 5, RFC 5280
+ * section 6 by OpenSSL, and the rulings of docs/identity.md. */
+#ifndef BARTIZAN_X509_SVID_H
+#define BARTIZAN_X509_SVID_H
+
+#include "digest.h"
+#include "reason.h"
+#include "spiffe_id.h"
+#include "trust_bundle.h"
+
+enum {
+    SVID_CHAIN_BYTES_MAX = 64 * 1024, /* of URL-encoded text */
+    SVID_CHAIN_MAX = 6,               /* certificates supplied beside the leaf */
+    SVID_SERIAL_MAX = 20,             /* RFC 5280 section 4.1.2.2 */
+};
+
+/* Self-contained: no pointer out of itself but the views of `id`, which point into `id_text`. */
+struct x509_svid {
+    char id_text[SPIFFE_ID_MAX];
+    struct spiffe_id id;
+    uint8_t sha256[SHA256_BYTES];        /* of the leaf's DER: RFC 8705 x5t#S256, XFCC Hash */
+    uint8_t spki_sha256[SHA256_BYTES];   /* of the leaf's SubjectPublicKeyInfo DER */
+    uint8_t issuer_sha256[SHA256_BYTES]; /* of the issuer name's DER */
+    uint8_t serial[SVID_SERIAL_MAX];
+    size_t serial_size;
+    int64_t not_before;         /* latest over the chain, unix seconds */
+    int64_t not_after;          /* earliest over the chain */
+    uint64_t bundle_generation; /* of the bundle it was verified against */
+};
+
+/* Copies `from`, pointing the copied id into the copy. */
+void x509_svid_copy(const struct x509_svid *from, struct x509_svid *to);
+
+/* Verifies the URL-encoded (or plain) PEM `leaf` with the optional PEM `chain`
+ * (leaf first, whose first certificate must be `leaf` byte for byte in DER) at
+ * `now`. REASON_NONE and *out; else a REASON_CERTIFICATE_*,
+ * REASON_XFCC_MISMATCH (chain does not begin with leaf) or REASON_KEYS_UNAVAILABLE;
+ * then *out holds what could be read (id_text for the record; id.text absent when
+ * unknown), none of it verified. */
+enum reason x509_svid_verify(struct view leaf, struct view chain, const struct trust_bundles *bundles, int64_t now,
+                             struct x509_svid *out);
+
+#endif

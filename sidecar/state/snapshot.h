@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One immutable generation of everything a decision reads from files: policy,
+ * bundles, keys, revocations. Reference-counted; replaced whole, never changed. */
+#ifndef BARTIZAN_SNAPSHOT_H
+#define BARTIZAN_SNAPSHOT_H
+
+#include "config.h"
+#include "jwks.h"
+#include "policy.h"
+#include "revocation.h"
+#include "trust_bundle.h"
+
+struct snapshot {
+    uint64_t generation; /* from 1 */
+    const struct policy *policy;
+    const struct trust_bundles *bundles;
+    const struct jwks_sets *keys;
+    const struct revocations *revocations;
+    uint64_t policy_generation, bundle_generation, key_generation, revocation_generation;
+    int64_t built_at; /* unix seconds */
+    bool is_ready;    /* every file that feed owns is there */
+};
+
+/* Reads every file the configuration names. `previous` (or NULL) lends what did
+ * not change, and refuses an older revocation sequence (ERR_STALE). Errors leave
+ * *out untouched: ERR_INVALID or ERR_IO with diags. */
+MUST_CHECK enum err snapshot_build(const struct config *config, struct snapshot *previous, int64_t now,
+                                   struct diag_list *diags, struct snapshot **out);
+struct snapshot *snapshot_hold(struct snapshot *snapshot);
+void snapshot_drop(struct snapshot *snapshot); /* harmless on NULL */
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A decision as the bytes of a CheckResponse (envoy.service.auth.v3).
+ *
+ * Never empty: to Envoy an empty CheckResponse is an allow. A refusal is always
+ * status.code 7 or 16 with a denied_response whose HTTP status is explicit.
+ * What a client sees of a refusal: status, WWW-Authenticate, Retry-After, the
+ * opaque decision id in `x-bartizan-decision`. Nothing the client sent is echoed. */
+#ifndef BARTIZAN_CHECK_RESPONSE_H
+#define BARTIZAN_CHECK_RESPONSE_H
+
+#include "decision.h"
+#include "err.h"
+
+enum { CHECK_RESPONSE_BYTES_MAX = 16 * 1024 };
+
+struct check_answer {
+    const struct decision *decision;
+    struct view decision_id;       /* printable ASCII */
+    struct view challenge_scheme;  /* "Bearer" or "DPoP" */
+    struct view resource_metadata; /* RFC 9728 URL; absent when not configured */
+    uint32_t stream_seconds;       /* x-envoy-upstream-stream-duration-ms; 0: none */
+    bool is_report_only;           /* enforcement: report. The answer is an allow whatever the verdict */
+};
+
+/* Writes into `buffer` of `size` bytes. The bytes written, never 0: what does not
+ * fit or cannot be written becomes check_response_denial(). */
+size_t check_response_write(const struct check_answer *answer, char *buffer, size_t size);
+
+/* The WWW-Authenticate value of a decision, or the absent view when it has none. */
+struct view check_response_challenge(const struct check_answer *answer, char *buffer, size_t size);
+
+/* The static denial (7, 503) for when nothing else can be said. */
+struct view check_response_denial(void);
+
+#endif

@@ -1,0 +1,1 @@
+unit_test(arena_test USES base)
