@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A set of policy documents as typed, resolved, plain structs.
+ *
+ * The loader writes it once, the interpreter reads it as it stands and the
+ * compiler turns it into a program. Everything lives in one arena; nothing is
+ * changed after the load. Names are resolved: a reference is a pointer, and the
+ * struct that it points to says its own `index` in the model's array. Every list
+ * keeps file order. Language v1alpha1: docs/policy-language.md.
+ *
+ * What the loader guarantees, so that no reader checks it again: references are
+ * never dangling, roles have no cycle and members of one kind, header names are
+ * lower case, rule names are unique in the set, a challenge is answerable. */
+#ifndef BARTIZAN_MODEL_H
+#define BARTIZAN_MODEL_H
+
+#include "decision.h"
+#include "diag.h"
+#include "request_path.h"
+
+struct path_pattern; /* path_pattern.h */
+
+struct string_list {
+    const struct view *items;
+    size_t count;
+};
+
+/* ---- issuers ------------------------------------------------------------- */
+
+/* What a factor is: RFC 8176 values are classed by the engine; an issuer's
+ * amrClasses override that. Knowledge, possession and inherence are told apart
+ * when factors are counted; UNKNOWN_CLASS is an override nobody can write. */
+enum factor_class { FACTOR_UNKNOWN_CLASS = 0, FACTOR_KNOWLEDGE, FACTOR_POSSESSION, FACTOR_INHERENCE };
+
+struct amr_alias { /* the issuer says `theirs` and means all of `ours` */
+    struct view theirs;
+    struct string_list ours;
+};
+
+struct amr_class {
+    struct view amr;
+    enum factor_class factor;
+};
+
+struct client_workload { /* an OAuth client that is a workload: `azp` maps to its SPIFFE ID */
+    struct view client;
+    struct view spiffe_id;
+};
+
+enum issuer_profile {
+    PROFILE_GENERIC = 0,
+    PROFILE_KEYCLOAK,
+    PROFILE_ENTRA,
+    PROFILE_OKTA,
+    PROFILE_AUTH0,
+    PROFILE_COGNITO,
+    PROFILE_GOOGLE,
+};
+
+struct issuer {
+    size_t index;
+    struct view name;
+    struct span span;
+    struct view url; /* unique in the set */
+    struct string_list audiences;
+    enum issuer_profile profile;
+    const struct amr_alias *amr_aliases;
+    size_t amr_alias_count;
+    struct string_list acr_order;                  /* lowest first; empty when the issuer ranks none */
+    bool trusts_mfa_assertion;                     /* amr `mfa` alone proves two factors of unknown class */
+    uint32_t clock_skew;                           /* seconds, 0 to 60 */
+    uint32_t max_lifetime;                         /* seconds; 0: unlimited */
+    struct string_list step_up_two_factors;        /* acr values that ask for, and prove, two factors */
+    struct string_list step_up_phishing_resistant; /* the same, and phishing resistant */
+    const struct amr_class *amr_classes;
+    size_t amr_class_count;
+    struct string_list phishing_resistant_acr; /* besides step_up_phishing_resistant, `phr`, `phrh` */
+    struct string_list phishing_resistant_amr; /* the only amr values that count as phishing resistant */
+    const struct client_workload *clients;
+    size_t client_count;
+};
+
+/* ---- assurance ----------------------------------------------------------- */
+
+enum binding { BINDING_NONE = 0, BINDING_WORKLOAD, BINDING_CERTIFICATE, BINDING_DPOP };
+
+struct assurance {
+    size_t index;
+    struct view name;
+    struct span span;
+    uint32_t factors;               /* 0: not asked; 1 to 3 */
+    struct string_list methods_any; /* one of these amr values; empty: not asked */
+    struct string_list methods_all; /* all of these; empty: not asked */
+    bool phishing_resistant;
+    bool has_max_age;
+    uint32_t max_age;       /* seconds */
+    struct string_list acr; /* one of these; empty: not asked */
+    struct view at_least;   /* this acr or one above it in the issuer's acr_order; absent: not asked */
+    enum binding bound;
+    const struct issuer *const *issuers; /* whose tokens can meet it; empty: any issuer's */
+    size_t issuer_count;
+    struct string_list ask; /* as written; empty when not */
+    /* What a challenge asks of a user of model.issuers[i]: `ask`, else `acr`, else
+     * at_least and what stands above it, else the issuer's stepUp. model.issuer_count
+     * elements; an empty list asks by max_age alone. */
+    const struct string_list *asked_of;
+};
+
+/* ---- tests on values ----------------------------------------------------- */
+
+enum value_test_kind {
+    TEST_ANY_OF = 0,   /* equals, anyOf: is one of `values`; of a list claim: some element is */
+    TEST_CONTAINS_ALL, /* claim: every one of `values` is an element */
+    TEST_PREFIX,       /* begins with one of `values`; of a list claim: some element does */
+    TEST_SUFFIX,       /* header */
+    TEST_CONTAINS,     /* header: some of `values` is a substring */
+    TEST_PRESENT,      /* is there (`present` true) or not (false); never U */
+    TEST_INT_RANGE,    /* a decimal in [low, high] */
+};
+
+struct value_test {
+    enum value_test_kind kind;
+    struct string_list values; /* at least 1 where the kind has them */
+    bool present;
+    int64_t low, high;
+};
+
+/* A dotted claim name: tried first as one top-level name, then step by step into
+ * objects and into every element of an array. */
+struct claim_path {
+    struct view text;         /* the whole name */
+    struct string_list steps; /* at least 1 */
+};
+
+struct claim_test {
+    struct claim_path path;
+    struct value_test test;
+};
+
+/* ---- subjects ------------------------------------------------------------ */
+
+/* `spiffe://domain/seg/se*g/` and then `**`. A segment without `*` is literal; one
+ * with it matches within one path segment only (`*` is zero or more bytes). */
+struct spiffe_glob {
+    struct view text;
+    struct view trust_domain; /* literal; absent: any trust domain (written `*`) */
+    struct string_list segments;
+    bool has_rest; /* ends in `**`: zero or more further segments */
+};
+
+struct service_account { /* of an ID of the shape /ns/NS/sa/SA */
+    struct view namespace;
+    struct view account;
+};
+
+/* AND over the lists that are not empty, OR inside each. */
+struct workload_selector {
+    const struct spiffe_glob *spiffe;
+    size_t spiffe_count;
+    struct string_list trust_domains;
+    struct string_list namespaces;
+    const struct service_account *service_accounts;
+    size_t service_account_count;
+};
+
+struct user_selector {
+    const struct issuer *issuer; /* never NULL */
+    struct string_list subjects; /* empty: any */
+    const struct claim_test *claims;
+    size_t claim_count; /* all must hold */
+};
+
+enum role_kind { ROLE_WORKLOAD = 0, ROLE_USER };
+
+struct role {
+    size_t index;
+    struct view name;
+    struct span span;
+    enum role_kind kind;
+    const struct workload_selector *workloads; /* ROLE_WORKLOAD: own members, one must match */
+    size_t workload_count;
+    const struct user_selector *users; /* ROLE_USER */
+    size_t user_count;
+    const struct role *const *inherits; /* as written */
+    size_t inherit_count;
+    const struct role *const *held; /* what a member of this role holds: itself and all it inherits, transitively */
+    size_t held_count;
+    const struct role *const *holders; /* the other way: itself and every role that inherits it, transitively */
+    size_t holder_count;
+};
+
+/* ---- actions ------------------------------------------------------------- */
+
+struct host_pattern {
+    struct view text;
+    struct view name; /* lower case, without a leading `*.` */
+    bool is_suffix;   /* written `*.name`: one or more labels under it */
+    uint16_t port;    /* 0: any */
+};
+
+enum body_protocol { BODY_PROTOCOL_NONE = 0, BODY_PROTOCOL_OPENAI, BODY_PROTOCOL_MCP, BODY_PROTOCOL_KSERVE };
+
+enum operation_kind { OPERATION_HTTP = 0, OPERATION_GRPC };
+
+/* One thing a request can be. A catalog's or policy's entry with several paths
+ * gives several operations. */
+struct operation {
+    enum operation_kind kind;
+    struct view name;           /* "kserve-v1.predict", or the action's own name */
+    struct span span;           /* the `uses` element or the entry */
+    struct string_list methods; /* upper case; empty: any. gRPC: POST */
+    const struct host_pattern *hosts;
+    size_t host_count;               /* 0: any */
+    const struct path_pattern *path; /* OPERATION_HTTP */
+    struct view service;             /* OPERATION_GRPC: the path is /service/method, compared byte for byte */
+    struct view method;
+    bool method_is_prefix;      /* `Svc/*` (method empty, present) and `Svc/Pre*` */
+    bool encoded_slash_is_data; /* %2F may stand inside a captured segment */
+    enum body_protocol body;    /* how the body names the resource */
+    struct view call;           /* JSON-RPC method it must be; absent: any */
+};
+
+struct action {
+    size_t index;
+    struct view name;
+    struct span span;
+    const struct operation *operations; /* any of them */
+    size_t operation_count;
+};
+
+/* ---- resources ----------------------------------------------------------- */
+
+enum id_source_kind { ID_PATH = 0, ID_BODY_MODEL, ID_BODY_TOOL, ID_HEADER, ID_LITERAL };
+
+struct id_source {
+    enum id_source_kind kind;
+    struct view name; /* ID_PATH: the variable; ID_HEADER: lower case; ID_LITERAL: the id */
+};
+
+struct resource_type {
+    size_t index;
+    struct view name;
+    struct span span;
+    const struct host_pattern *hosts; /* empty: every host */
+    size_t host_count;
+    const struct id_source *ids; /* at least 1; ID_LITERAL stands alone */
+    size_t id_count;
+};
+
+struct label {
+    struct view key;
+    struct view value;
+};
+
+struct id_pattern {
+    struct view text; /* the literal, or what stands before the final `*` */
+    bool is_prefix;
+};
+
+struct resource { /* catalog entry; the longest matching one of its type supplies all labels */
+    size_t index;
+    struct span span;
+    const struct resource_type *type;
+    struct id_pattern id; /* unique within its type */
+    const struct label *labels;
+    size_t label_count; /* at most DECISION_LABELS_MAX, keys unique */
+};
+
+/* ---- conditions ---------------------------------------------------------- */
+
+enum condition_kind {
+    CONDITION_ALL = 0, /* children; Kleene AND */
+    CONDITION_ANY,     /* children; Kleene OR */
+    CONDITION_NOT,     /* one child, a leaf */
+    CONDITION_TIME,
+    CONDITION_SOURCE_IP,
+    CONDITION_REMOTE_IP,
+    CONDITION_HEADER,
+    CONDITION_CLAIM,
+    CONDITION_CONTEXT,
+    CONDITION_METADATA,
+    CONDITION_PORT,
+    CONDITION_SNI,
+};
+
+struct time_window { /* UTC; every part that is there must hold */
+    uint8_t days;    /* bit 0 Monday .. bit 6 Sunday; 0: any */
+    bool has_between;
+    uint16_t start, end; /* minutes of the day, [start, end); end <= start wraps midnight */
+    bool has_from, has_until;
+    int64_t from, until; /* unix seconds, [from, until) */
+};
+
+struct cidr {
+    uint8_t family; /* 4, 6 */
+    uint8_t bits;   /* prefix length; host bits of `bytes` are zero */
+    uint8_t bytes[16];
+};
+
+struct condition {
+    enum condition_kind kind;
+    struct span span;
+    const struct condition *children; /* ALL, ANY: at least 1; NOT: exactly 1 */
+    size_t child_count;
+    struct time_window time;
+    const struct cidr *cidrs; /* SOURCE_IP, REMOTE_IP: in any of them */
+    size_t cidr_count;
+    struct view name;                 /* HEADER (lower case), CONTEXT: its name; METADATA: the filter */
+    struct claim_path path;           /* CLAIM; METADATA: the steps inside the filter's value (no top-level try) */
+    struct value_test test;           /* HEADER, CLAIM, CONTEXT, METADATA */
+    uint16_t port_low, port_high;     /* PORT: inclusive */
+    const struct host_pattern *names; /* SNI: any of them, port 0 */
+    size_t name_count;
+};
+
+/* ---- obligations --------------------------------------------------------- */
+
+enum template_kind {
+    TEMPLATE_TEXT = 0,
+    TEMPLATE_USER_SUB,
+    TEMPLATE_USER_ISSUER,
+    TEMPLATE_WORKLOAD_SPIFFE,
+    TEMPLATE_RESOURCE_ID,
+    TEMPLATE_CLAIM,
+    TEMPLATE_DECISION_ID,
+};
+
+struct template_part {
+    enum template_kind kind;
+    struct view text;        /* TEMPLATE_TEXT: bytes [\x20-\x7e] */
+    struct claim_path claim; /* TEMPLATE_CLAIM */
+};
+
+struct template
+{ /* parts joined; none gives the empty value */
+    const struct template_part *parts;
+    size_t count;
+};
+
+struct header_template {
+    enum header_action action;
+    struct view name; /* lower case; metadata: as written */
+    struct template value;
+};
+
+struct obligation_set {
+    const struct header_template *request_headers; /* set, then append */
+    size_t request_header_count;
+    struct string_list remove_headers; /* lower case */
+    const struct header_template *response_headers;
+    size_t response_header_count;
+    const struct header_template *metadata;
+    size_t metadata_count;
+    enum audit_level audit; /* AUDIT_SUMMARY unless written */
+    bool has_max_stream;
+    uint32_t max_stream; /* seconds */
+    bool max_stream_by_credentials;
+};
+
+/* ---- rules --------------------------------------------------------------- */
+
+enum rule_effect { RULE_DENY = 0, RULE_ALLOW };
+
+enum workload_demand {
+    WORKLOAD_UNCONSTRAINED = 0,
+    WORKLOAD_ANY,      /* there is one */
+    WORKLOAD_ROLES,    /* it holds one of workload_roles */
+    WORKLOAD_SELECTED, /* it matches `workload` */
+};
+
+enum user_demand {
+    USER_UNCONSTRAINED = 0,
+    USER_ANY,   /* there is one */
+    USER_NONE,  /* there is none */
+    USER_ROLES, /* holds one of user_roles */
+};
+
+enum delegation_demand {
+    DELEGATION_UNCONSTRAINED = 0, /* does not look: a deny that is silent */
+    DELEGATION_NONE,              /* no `act`: an allow that is silent */
+    DELEGATION_ANY,               /* some `act` */
+    DELEGATION_PEER,              /* the outermost actor is the calling workload, at most max_depth levels */
+};
+
+struct label_test {
+    struct view key;
+    struct string_list values; /* any of them */
+};
+
+struct rule {
+    size_t index;
+    struct view name;
+    struct span span;
+    enum rule_effect effect;
+    uint32_t priority; /* 0 to 15, higher first */
+
+    enum workload_demand workload_demand;
+    const struct role *const *workload_roles;
+    size_t workload_role_count;
+    struct workload_selector workload;
+    enum user_demand user_demand;
+    const struct role *const *user_roles;
+    size_t user_role_count;
+    enum delegation_demand delegation;
+    uint32_t max_depth;     /* DELEGATION_PEER: 1 to FACTS_ACTORS_MAX */
+    bool accepts_xfcc_text; /* workload demands are met by PROOF_XFCC_TEXT too; a deny that is silent accepts it */
+
+    const struct action *const *actions; /* any of them; 0: every request */
+    size_t action_count;
+
+    bool has_resources;
+    const struct resource_type *const *types; /* the types it can be about: never empty when has_resources */
+    size_t type_count;
+    const struct id_pattern *ids; /* any of them; 0: any */
+    size_t id_count;
+    const struct label_test *labels; /* all of them hold */
+    size_t label_count;
+    const struct label_test *not_labels; /* none of them holds */
+    size_t not_label_count;
+
+    const struct assurance *assurance; /* allow; NULL: none */
+    bool has_purpose;                  /* allow */
+    bool purpose_is_claim;             /* else a header */
+    struct claim_path purpose_claim;
+    struct view purpose_header; /* lower case */
+    struct string_list purposes;
+
+    const struct condition *when;             /* NULL: always */
+    const struct condition *unless;           /* deny; NULL: never */
+    const struct assurance *unless_assurance; /* deny; NULL: no */
+    struct obligation_set obligations;
+    struct view reason; /* the operator's own text; absent without */
+};
+
+struct model {
+    enum path_mode path_mode;
+    uint32_t max_groups; /* most elements of a list claim; over it the claim is U */
+    uint32_t max_segments;
+    uint32_t max_path_bytes;
+    const struct issuer *issuers;
+    size_t issuer_count;
+    const struct assurance *assurances;
+    size_t assurance_count;
+    const struct role *roles;
+    size_t role_count;
+    const struct action *actions;
+    size_t action_count;
+    const struct resource_type *types;
+    size_t type_count;
+    const struct resource *resources;
+    size_t resource_count;
+    const struct rule *rules;
+    size_t rule_count;
+    bool reads_body; /* some type has ID_BODY_*, or some operation a call */
+};
+
+#endif
