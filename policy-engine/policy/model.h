@@ -213,7 +213,7 @@ struct operation {
     const struct path_pattern *path; /* OPERATION_HTTP */
     struct view service;             /* OPERATION_GRPC: the path is /service/method, compared byte for byte */
     struct view method;
-    bool method_is_prefix;      /* `Svc/*` (method empty, present) and `Svc/Pre*` */
+    bool method_is_prefix;      /* written `Svc/Pre*`, or `Svc/` and a star: then method is empty and present */
     bool encoded_slash_is_data; /* %2F may stand inside a captured segment */
     enum body_protocol body;    /* how the body names the resource */
     struct view call;           /* JSON-RPC method it must be; absent: any */
