@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json.h"
+
+/* What is left of the text. Reading stops at `end`; no byte behind it is touched. */
+struct reader {
+    const char *next;
+    const char *end;
+    struct arena *arena;
+};
+
+static enum err read_value(struct reader *r, unsigned depth, struct json *out);
+
+static void skip_space(struct reader *r)
+{
+    while (r->next < r->end && (*r->next == ' ' || *r->next == '\n' || *r->next == '\t' || *r->next == '\r'))
+        r->next++;
+}
+
+static bool take(struct reader *r, char c)
+{
+    if (r->next == r->end || *r->next != c)
+        return false;
+    r->next++;
+    return true;
+}
+
+static bool is_digit(const struct reader *r)
+{
+    return r->next < r->end && *r->next >= '0' && *r->next <= '9';
+}
+
+/* ---- strings ---- */
+
+/* The bytes of the UTF-8 sequence at `p`, or 0: Unicode 15 table 3-7, which leaves
+ * out overlong forms, surrogates and what lies above U+10FFFF. */
+static size_t utf8_sequence(const char *p, const char *end)
+{
+    const uint8_t *b = (const uint8_t *)p;
+    size_t left = (size_t)(end - p);
+    size_t size = b[0] >= 0xc2 && b[0] <= 0xdf ? 2 : (b[0] & 0xf0) == 0xe0 ? 3 : b[0] >= 0xf0 && b[0] <= 0xf4 ? 4 : 0;
+    if (size == 0 || size > left)
+        return 0;
+    uint8_t low = b[0] == 0xe0 ? 0xa0 : b[0] == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = b[0] == 0xed ? 0x9f : b[0] == 0xf4 ? 0x8f : 0xbf;
+    if (b[1] < low || b[1] > high)
+        return 0;
+    for (size_t i = 2; i < size; i++)
+        if ((b[i] & 0xc0) != 0x80)
+            return 0;
+    return size;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool read_hex4(struct reader *r, uint32_t *out)
+{
+    if (r->end - r->next < 4)
+        return false;
+    *out = 0;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(*r->next++);
+        if (digit < 0)
+            return false;
+        *out = *out << 4 | (uint32_t)digit;
+    }
+    return true;
+}
+
+/* The code point of a \u escape, a surrogate pair taken together; NUL and a lone
+ * surrogate are refused. */
+static bool read_unicode_escape(struct reader *r, uint32_t *out)
+{
+    uint32_t low;
+    if (!read_hex4(r, out) || *out == 0 || (*out >= 0xdc00 && *out <= 0xdfff))
+        return false;
+    if (*out < 0xd800 || *out > 0xdbff)
+        return true;
+    if (!take(r, '\\') || !take(r, 'u') || !read_hex4(r, &low) || low < 0xdc00 || low > 0xdfff)
+        return false;
+    *out = 0x10000 + ((*out - 0xd800) << 10) + (low - 0xdc00);
+    return true;
+}
+
+static char *utf8_put(char *out, uint32_t c)
+{
+    if (c < 0x80) {
+        *out++ = (char)c;
+        return out;
+    }
+    if (c < 0x800) {
+        *out++ = (char)(0xc0 | c >> 6);
+    } else if (c < 0x10000) {
+        *out++ = (char)(0xe0 | c >> 12);
+        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
+    } else {
+        *out++ = (char)(0xf0 | c >> 18);
+        *out++ = (char)(0x80 | (c >> 12 & 0x3f));
+        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
+    }
+    *out++ = (char)(0x80 | (c & 0x3f));
+    return out;
+}
+
+/* The escape behind a backslash, written to *out. */
+static bool read_escape(struct reader *r, char **out)
+{
+    static const char NAMES[] = "\"\\/bfnrt", MEANT[] = "\"\\/\b\f\n\r\t";
+    uint32_t code;
+    if (r->next == r->end)
+        return false;
+    char name = *r->next++;
+    if (name == 'u') {
+        if (!read_unicode_escape(r, &code))
+            return false;
+        *out = utf8_put(*out, code);
+        return true;
+    }
+    const char *hit = memchr(NAMES, name, sizeof NAMES - 1);
+    if (hit == NULL)
+        return false;
+    *(*out)++ = MEANT[hit - NAMES];
+    return true;
+}
+
+/* Passes over a run that stands for itself; stops at a quote, a backslash or the end. */
+static bool skip_plain(struct reader *r)
+{
+    while (r->next < r->end && *r->next != '"' && *r->next != '\\') {
+        uint8_t c = (uint8_t)*r->next;
+        size_t size = c < 0x20 ? 0 : c < 0x80 ? 1 : utf8_sequence(r->next, r->end);
+        if (size == 0)
+            return false;
+        r->next += size;
+    }
+    return r->next < r->end;
+}
+
+/* The rest of a string that has escapes: `start` is its first byte, r->next at the
+ * first backslash. What an escape stands for is never longer than the escape. */
+static enum err read_escaped(struct reader *r, const char *start, struct view *out)
+{
+    struct reader probe = *r;
+    while (skip_plain(&probe) && *probe.next == '\\') {
+        if (probe.end - probe.next < 2)
+            return ERR_MALFORMED;
+        probe.next += 2;
+    }
+    if (probe.next >= probe.end || *probe.next != '"')
+        return ERR_MALFORMED;
+    char *text = arena_take(r->arena, (size_t)(probe.next - start) + 1);
+    if (text == NULL)
+        return ERR_NO_MEMORY;
+    char *end = text;
+    const char *run = start;
+    for (;;) {
+        if (!skip_plain(r))
+            return ERR_MALFORMED;
+        memcpy(end, run, (size_t)(r->next - run));
+        end += r->next - run;
+        if (take(r, '"'))
+            break;
+        r->next++;
+        if (!read_escape(r, &end))
+            return ERR_MALFORMED;
+        run = r->next;
+    }
+    *out = (struct view){.data = text, .size = (size_t)(end - text)};
+    return ERR_NONE;
+}
+
+/* A string, the opening quote already taken. */
+static enum err read_string(struct reader *r, struct view *out)
+{
+    const char *start = r->next;
+    if (!skip_plain(r))
+        return ERR_MALFORMED;
+    if (*r->next == '\\')
+        return read_escaped(r, start, out);
+    *out = (struct view){.data = start, .size = (size_t)(r->next - start)};
+    r->next++;
+    return ERR_NONE;
+}
+
+/* ---- numbers and words ---- */
+
+/* RFC 8259 section 6. */
+static enum err read_number(struct reader *r, struct json *out)
+{
+    const char *start = r->next;
+    (void)take(r, '-');
+    if (!is_digit(r))
+        return ERR_MALFORMED;
+    if (!take(r, '0'))
+        while (is_digit(r))
+            r->next++;
+    if (take(r, '.')) {
+        if (!is_digit(r))
+            return ERR_MALFORMED;
+        while (is_digit(r))
+            r->next++;
+    }
+    if (take(r, 'e') || take(r, 'E')) {
+        if (!take(r, '+'))
+            (void)take(r, '-');
+        if (!is_digit(r))
+            return ERR_MALFORMED;
+        while (is_digit(r))
+            r->next++;
+    }
+    *out = (struct json){.kind = JSON_NUMBER, .text = {start, (size_t)(r->next - start)}};
+    return ERR_NONE;
+}
+
+static enum err read_word(struct reader *r, struct view word, enum json_kind kind, struct json *out)
+{
+    struct view rest = {r->next, (size_t)(r->end - r->next)};
+    if (!view_starts_with(rest, word))
+        return ERR_MALFORMED;
+    r->next += word.size;
+    *out = (struct json){.kind = kind};
+    return ERR_NONE;
+}
+
+/* ---- arrays and objects ---- */
+
+/* The number of elements of the container whose opening bracket was just taken,
+ * exact for well-formed text, so that they can stand in one array. */
+static size_t count_elements(const struct reader *r)
+{
+    const char *text = r->next;
+    size_t size = (size_t)(r->end - r->next), commas = 0, open = 1;
+    bool is_empty = true;
+    for (size_t i = 0; i < size; i++) {
+        switch (text[i]) {
+        case '"':
+            for (i++; i < size && text[i] != '"'; i++)
+                i += text[i] == '\\';
+            is_empty = false;
+            break;
+        case '[':
+        case '{':
+            open++;
+            is_empty = false;
+            break;
+        case ']':
+        case '}':
+            if (--open == 0)
+                return is_empty ? 0 : commas + 1;
+            break;
+        case ',': commas += open == 1; break;
+        case ' ':
+        case '\n':
+        case '\t':
+        case '\r': break;
+        default: is_empty = false; break;
+        }
+    }
+    return 0;
+}
+
+static enum err read_array(struct reader *r, unsigned depth, struct json *out)
+{
+    size_t count = count_elements(r);
+    struct json *items = count > 0 ? arena_take_array(r->arena, count, sizeof *items) : NULL;
+    if (count > 0 && items == NULL)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        TRY(read_value(r, depth, &items[i]));
+        skip_space(r);
+        if (i + 1 < count && !take(r, ','))
+            return ERR_MALFORMED;
+    }
+    skip_space(r);
+    if (!take(r, ']'))
+        return ERR_MALFORMED;
+    *out = (struct json){.kind = JSON_ARRAY, .items = items, .count = count};
+    return ERR_NONE;
+}
+
+static bool has_name(const struct view *names, size_t count, struct view name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (view_equals(names[i], name))
+            return true;
+    return false;
+}
+
+/* A member name and the colon behind it. */
+static enum err read_name(struct reader *r, struct view *out)
+{
+    skip_space(r);
+    if (!take(r, '"'))
+        return ERR_MALFORMED;
+    TRY(read_string(r, out));
+    skip_space(r);
+    return take(r, ':') ? ERR_NONE : ERR_MALFORMED;
+}
+
+static enum err read_object(struct reader *r, unsigned depth, struct json *out)
+{
+    size_t count = count_elements(r);
+    if (count > JSON_MEMBERS_MAX)
+        return ERR_LIMIT;
+    struct json *items = count > 0 ? arena_take_array(r->arena, count, sizeof *items) : NULL;
+    struct view *names = count > 0 ? arena_take_array(r->arena, count, sizeof *names) : NULL;
+    if (count > 0 && (items == NULL || names == NULL))
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        TRY(read_name(r, &names[i]));
+        if (has_name(names, i, names[i])) /* unescaped: "a" and "\u0061" are one name */
+            return ERR_MALFORMED;
+        TRY(read_value(r, depth, &items[i]));
+        skip_space(r);
+        if (i + 1 < count && !take(r, ','))
+            return ERR_MALFORMED;
+    }
+    skip_space(r);
+    if (!take(r, '}'))
+        return ERR_MALFORMED;
+    *out = (struct json){.kind = JSON_OBJECT, .items = items, .names = names, .count = count};
+    return ERR_NONE;
+}
+
+/* `depth` is that of the container around the value; the top has 0. */
+static enum err read_value(struct reader *r, unsigned depth, struct json *out)
+{
+    skip_space(r);
+    if (r->next == r->end)
+        return ERR_MALFORMED;
+    switch (*r->next) {
+    case '{':
+    case '[': {
+        bool is_object = *r->next++ == '{';
+        if (depth == JSON_DEPTH_MAX)
+            return ERR_LIMIT;
+        return is_object ? read_object(r, depth + 1, out) : read_array(r, depth + 1, out);
+    }
+    case '"':
+        r->next++;
+        *out = (struct json){.kind = JSON_STRING};
+        return read_string(r, &out->text);
+    case 't': return read_word(r, VIEW("true"), JSON_TRUE, out);
+    case 'f': return read_word(r, VIEW("false"), JSON_FALSE, out);
+    case 'n': return read_word(r, VIEW("null"), JSON_NULL, out);
+    default: return read_number(r, out);
+    }
+}
+
+enum err json_parse(struct view text, struct arena *arena, struct json *out)
+{
+    if (text.size == 0)
+        return ERR_MALFORMED;
+    struct reader reader = {.next = text.data, .end = text.data + text.size, .arena = arena};
+    struct json value;
+    TRY(read_value(&reader, 0, &value));
+    skip_space(&reader);
+    if (reader.next != reader.end)
+        return ERR_MALFORMED;
+    *out = value;
+    return ERR_NONE;
+}
+
+const struct json *json_get(const struct json *object, struct view name)
+{
+    if (object == NULL || object->kind != JSON_OBJECT)
+        return NULL;
+    for (size_t i = 0; i < object->count; i++)
+        if (view_equals(object->names[i], name))
+            return &object->items[i];
+    return NULL;
+}
