@@ -42,7 +42,8 @@ struct diag_list {
 
 void diag_list_init(struct diag_list *list, struct arena *arena);
 
-/* Adds a finding; every view is copied into the list's arena. */
+/* Adds a finding; every view is copied into the list's arena. Of `span.text` only
+ * the one line is kept. */
 void diag_add(struct diag_list *list, const struct diag *diag);
 
 /* Adds an error with a printf message and no hint. */

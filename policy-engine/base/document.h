@@ -38,4 +38,9 @@ MUST_CHECK enum err document_parse(struct view file, struct view text, struct ar
 /* The value under `key` in a map, or NULL. `node` may be NULL or not a map. */
 const struct node *node_get(const struct node *node, struct view key);
 
+/* The path of `node`, a key or a value somewhere under `root`, as a person writes
+ * it: "spec.rules[2].subjects". Empty for the root, absent when it is not there.
+ * Searches the tree: for messages only. */
+struct view node_path(const struct node *root, const struct node *node, struct arena *arena);
+
 #endif
