@@ -33,7 +33,7 @@ const char *err_text(enum err e);
             return try_err_;                                                                                           \
     } while (0)
 
-/* Runs `cleanup(&variable)` when the variable leaves its scope. */
-#define AUTO(cleanup) __attribute__((cleanup(cleanup)))
+/* Runs `function(&variable)` when the variable leaves its scope. */
+#define AUTO(function) __attribute__((cleanup(function)))
 
 #endif
