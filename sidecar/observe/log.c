@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+enum { LEVELS = sizeof level_names / sizeof level_names[0] };
+
+/* The one process-wide setting: chosen once on the command line, read everywhere. */
+static atomic_uint threshold = LOG_INFO;
+
+struct line {
+    char *bytes;
+    size_t size;
+    bool is_cut;
+};
+
+/* Keeps room for "..." and the newline; a piece is written whole or not at all, so no escape is cut in two. */
+static void put(struct line *line, const char *piece, size_t size)
+{
+    if (line->is_cut || size > LOG_LINE_MAX - 4 - line->size) {
+        line->is_cut = true;
+        return;
+    }
+    memcpy(line->bytes + line->size, piece, size);
+    line->size += size;
+}
+
+static void put_view(struct line *line, struct view v)
+{
+    if (v.size > LOG_LINE_MAX) /* of ours, never this long */
+        v.size = LOG_LINE_MAX;
+    put(line, v.data, v.size);
+}
+
+/* Bytes of the well-formed UTF-8 sequence at `from` (Unicode table 3-7), or 0. */
+static size_t utf8_length(struct view text, size_t from)
+{
+    const unsigned char *p = (const unsigned char *)text.data + from;
+    size_t left = text.size - from;
+    if (p[0] < 0x80)
+        return 1;
+    size_t need = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+                  : p[0] >= 0xe0 && p[0] <= 0xef ? 3
+                  : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                                 : 0;
+    if (need == 0 || left < need)
+        return 0;
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < need; i++)
+        if (p[i] < 0x80 || p[i] > 0xbf)
+            return 0;
+    return need;
+}
+
+/* What a terminal or a log reader may act on: C0, DEL, C1 (U+0080 to U+009F), line and paragraph separators, and the
+ * characters that reorder text (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069). */
+static bool is_harmless(const unsigned char *p, size_t length)
+{
+    if (length == 1)
+        return p[0] >= 0x20 && p[0] != 0x7f;
+    if (length == 2)
+        return p[0] != 0xc2 || p[1] >= 0xa0;
+    if (length == 3 && p[0] == 0xe2 && p[1] == 0x80)
+        return p[2] != 0x8e && p[2] != 0x8f && (p[2] < 0xa8 || p[2] > 0xae);
+    if (length == 3 && p[0] == 0xe2 && p[1] == 0x81)
+        return p[2] < 0xa6 || p[2] > 0xa9;
+    return true;
+}
+
+static void put_escaped(struct line *line, struct view text)
+{
+    for (size_t i = 0; i < text.size && !line->is_cut;) {
+        const unsigned char *p = (const unsigned char *)text.data + i;
+        size_t length = utf8_length(text, i);
+        if (p[0] == '"' || p[0] == '\\') {
+            char pair[2] = {'\\', (char)p[0]};
+            put(line, pair, sizeof pair);
+        } else if (length > 0 && is_harmless(p, length)) {
+            put(line, text.data + i, length);
+        } else {
+            for (size_t k = 0; k < (length ? length : 1); k++) {
+                char hex[5];
+                snprintf(hex, sizeof hex, "\\x%02x", p[k]);
+                put(line, hex, 4);
+            }
+        }
+        i += length ? length : 1;
+    }
+}
+
+static void put_field(struct line *line, const struct log_field *field)
+{
+    put(line, " ", 1);
+    if (!view_is_present(field->name)) {
+        put_escaped(line, field->text);
+        return;
+    }
+    put_view(line, field->name);
+    if (view_is_present(field->text)) {
+        put(line, "=\"", 2);
+        put_escaped(line, field->text);
+        put(line, "\"", 1);
+    } else {
+        char number[24];
+        int size = snprintf(number, sizeof number, "=%" PRIu64, field->number);
+        put(line, number, (size_t)size);
+    }
+}
+
+bool log_level_parse(struct view name, enum log_level *out)
+{
+    for (size_t i = 0; i < LEVELS; i++) {
+        if (view_equals(name, view_of(level_names[i]))) {
+            *out = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&threshold, (unsigned)level, memory_order_relaxed);
+}
+
+size_t log_format(char buffer[LOG_LINE_MAX], int64_t seconds, uint32_t milliseconds, enum log_level level,
+                  const struct log_field *fields, size_t count)
+{
+    struct line line = {.bytes = buffer};
+    struct tm utc = {0};
+    time_t clock = (time_t)seconds;
+    char head[64];
+    if (gmtime_r(&clock, &utc) == NULL)
+        memset(&utc, 0, sizeof utc);
+    size_t size = strftime(head, sizeof head, "%Y-%m-%dT%H:%M:%S", &utc);
+    size_t name = (size_t)level < LEVELS ? (size_t)level : (size_t)LOG_ERROR;
+    int tail = snprintf(head + size, sizeof head - size, ".%03uZ %-5s", milliseconds % 1000, level_names[name]);
+    put(&line, head, size + (size_t)tail);
+    for (size_t i = 0; i < count; i++)
+        put_field(&line, &fields[i]);
+    if (line.is_cut) {
+        memcpy(buffer + line.size, "...", 3);
+        line.size += 3;
+    }
+    buffer[line.size++] = '\n';
+    return line.size;
+}
+
+void log_write(enum log_level level, const struct log_field *fields, size_t count)
+{
+    if ((unsigned)level > atomic_load_explicit(&threshold, memory_order_relaxed))
+        return;
+    char buffer[LOG_LINE_MAX];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    size_t size = log_format(buffer, now.tv_sec, (uint32_t)(now.tv_nsec / 1000000), level, fields, count);
+    ssize_t written = write(STDERR_FILENO, buffer, size);
+    (void)written;
+}
