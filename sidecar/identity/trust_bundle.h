@@ -18,7 +18,12 @@ struct trust_bundle_source {
     uint64_t generation;
 };
 
-/* One bundle per source. A certificate that is no CA, an invalid trust domain
+enum { TRUST_BUNDLE_BYTES_MAX = 1024 * 1024, TRUST_BUNDLE_AUTHORITIES_MAX = 256 };
+
+/* One bundle per source. PEM holds CERTIFICATE blocks and white space only. Of a
+ * SPIFFE bundle document (Trust_Domain_and_Bundle section 4) elements of another
+ * `use`, or without an x5c value, are ignored, and so is every x5c value after the
+ * first (X509-SVID section 6.2). A certificate that is no CA, an invalid trust domain
  * name, a domain named twice or text that does not parse: ERR_INVALID with diags.
  * An absent text gives a domain that is known and has no authorities: every SVID
  * of it is refused with REASON_KEYS_UNAVAILABLE. */
@@ -32,10 +37,16 @@ const struct trust_bundle *trust_bundles_find(const struct trust_bundles *bundle
 X509_STORE *trust_bundle_store(const struct trust_bundle *bundle); /* owned by the bundle */
 size_t trust_bundle_count(const struct trust_bundle *bundle);      /* authorities */
 uint64_t trust_bundle_generation(const struct trust_bundle *bundle);
-int64_t trust_bundle_expires(
-    const struct trust_bundle *bundle); /* unix seconds of the first authority to expire; INT64_MAX when none */
+/* Unix seconds of the first authority to expire; INT64_MAX when there is none. */
+int64_t trust_bundle_expires(const struct trust_bundle *bundle);
+/* `spiffe_sequence` of a SPIFFE bundle document; 0 when it has none. */
+uint64_t trust_bundle_sequence(const struct trust_bundle *bundle);
+/* False when its text was absent: nobody can be judged (REASON_KEYS_UNAVAILABLE).
+ * True with no authorities is the domain's mass revocation: nobody is trusted. */
+bool trust_bundle_is_loaded(const struct trust_bundle *bundle);
 
-/* Lower-case hex SHA-256 over all authorities in order: 64 bytes, owned by the bundles. */
+/* Lower-case hex SHA-256 over every domain's name, state and authorities in order:
+ * 64 bytes, owned by the bundles. The same digest trusts the same certificates. */
 struct view trust_bundles_digest(const struct trust_bundles *bundles);
 
 /* Calls `each` for every domain, in order of name. */
