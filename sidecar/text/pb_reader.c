@@ -65,13 +65,13 @@ static bool read_field(struct pb_reader *reader, struct pb_field *out)
         return false;
     out->number = (uint32_t)(tag >> 3);
     out->wire = (enum pb_wire)(tag & 7);
-    out->number_value = 0;
+    out->scalar = 0;
     out->bytes = (struct view){0};
     switch (out->wire) {
-    case PB_VARINT: return read_varint(reader, VARINT_BYTES_MAX, &out->number_value);
-    case PB_FIXED64: return read_fixed(reader, 8, &out->number_value);
+    case PB_VARINT: return read_varint(reader, VARINT_BYTES_MAX, &out->scalar);
+    case PB_FIXED64: return read_fixed(reader, 8, &out->scalar);
     case PB_BYTES: return read_bytes(reader, &out->bytes);
-    case PB_FIXED32: return read_fixed(reader, 4, &out->number_value);
+    case PB_FIXED32: return read_fixed(reader, 4, &out->scalar);
     }
     return false; /* groups (3, 4) and what is not defined (6, 7) */
 }

@@ -18,8 +18,8 @@ enum pb_wire { PB_VARINT = 0, PB_FIXED64 = 1, PB_BYTES = 2, PB_FIXED32 = 5 };
 struct pb_field {
     uint32_t number; /* 1 to 2^29 - 1 */
     enum pb_wire wire;
-    uint64_t number_value; /* PB_VARINT, PB_FIXED64, PB_FIXED32; else 0 */
-    struct view bytes;     /* PB_BYTES: present, maybe empty; borrows from the message. Else absent */
+    uint64_t scalar;   /* PB_VARINT, PB_FIXED64, PB_FIXED32; else 0 */
+    struct view bytes; /* PB_BYTES: present, maybe empty; borrows from the message. Else absent */
 };
 
 struct pb_reader {
