@@ -15,9 +15,14 @@ enum {
     PATH_SEGMENT_BYTES_MAX = 255,
 };
 
+/* Both refuse: anything but pchar of RFC 3986, `;` (some servers cut it off, also
+ * where a proxy has just created `..;`), `!` that may stand for lost bytes, `//`,
+ * dot segments, escaped controls, `%5C`, `%25` before two hex digits, bad escapes,
+ * escapes that are not UTF-8, `#`, absolute forms, anything over the limits. */
 enum path_mode {
-    PATH_STRICT = 0, /* refuse whatever a normaliser would change */
-    PATH_ENVOY,      /* the mesh has merged slashes and resolved dots already; what is left is refused all the same */
+    PATH_STRICT = 0, /* refuse whatever a normaliser would change: also an escaped unreserved octet */
+    PATH_ENVOY,      /* the mesh has merged slashes and resolved dots already; an escaped unreserved octet
+                        is taken for the octet itself */
 };
 
 struct request_path {
@@ -32,6 +37,10 @@ struct request_path {
 /* REASON_NONE and *out, or REASON_REQUEST_PATH, REASON_REQUEST_PATH_LENGTH.
  * `is_raw` as in facts.h. Views of *out borrow from `target`. */
 enum reason request_path_parse(struct view target, enum path_mode mode, bool is_raw, struct request_path *out);
+
+/* Writes the octets that `segment` of a parsed path stands for to `out` (at least
+ * segment.size bytes) and returns their number. */
+size_t request_path_decode(struct view segment, char *out);
 
 /* S12. REASON_NONE with the lower-cased host in `buffer` (at least host.size
  * bytes) and its port (0 when none), or REASON_REQUEST_HOST for a trailing dot,
