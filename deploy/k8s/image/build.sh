@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The container image, built without a daemon: from scratch, the two programs and
+# exactly the shared libraries they name.
+#   build.sh BIN_FOLDER [IMAGE:TAG]
+set -euo pipefail
+bin=${1:?the folder of the built programs}
+image=${2:-bartizan:0.1.0}
+
+root=$(mktemp -d)
+container=
+cleanup() {
+    [ -z "$container" ] || buildah rm "$container" >/dev/null 2>&1 || true
+    rm -rf "$root"
+}
+trap cleanup EXIT
+
+mkdir -p "$root"/usr/bin "$root"/etc/bartizan "$root"/run/bartizan "$root"/var/lib/bartizan "$root"/tmp "$root"/lib64
+for program in bartizan bartizan-ship; do
+    install -m 0755 "$bin/$program" "$root/usr/bin/$program"
+    strip "$root/usr/bin/$program"
+    ldd "$bin/$program" | grep -oE '/[^ ]+' | sort -u | while read -r library; do
+        mkdir -p "$root$(dirname "$library")"
+        cp -Lu "$library" "$root$library"
+    done
+done
+printf 'bartizan:x:10002:10000:bartizan:/:/usr/bin/bartizan\n' >"$root/etc/passwd"
+printf 'bartizan:x:10000:\n' >"$root/etc/group"
+
+# No nested user namespace and no daemon are needed to put files into a layer.
+export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
+container=$(buildah from scratch)
+buildah copy -q "$container" "$root" / >/dev/null
+buildah config --user 10002:10000 --entrypoint '["/usr/bin/bartizan"]' --cmd help \
+    --label org.opencontainers.image.title=bartizan \
+    --label org.opencontainers.image.licenses=Apache-2.0 "$container"
+buildah commit -q --rm "$container" "$image" >/dev/null
+container=
+printf '%s %s bytes of files\n' "$image" "$(du -sb "$root" | cut -f1)"
