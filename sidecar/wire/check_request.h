@@ -59,6 +59,8 @@ struct check_request {
     size_t context_count;
     struct view sni;
     int64_t time_seconds; /* attributes.request.time; 0 when absent */
+    struct view metadata; /* attributes.metadata_context as bytes that check_metadata_is_valid; absent when none */
+    struct view route_metadata; /* attributes.route_metadata_context, likewise */
 };
 
 struct check_limits {
@@ -67,13 +69,20 @@ struct check_limits {
     uint32_t request_bytes;
 };
 
-/* Reads `bytes`. REASON_NONE and *out; else REASON_REQUEST_MALFORMED,
- * REASON_REQUEST_SIZE, REASON_REQUEST_HEADER or REASON_REQUEST_HEADER_SIZE, and
- * *out holds what was read up to there (for the record).
- * Checks what contradicts itself too: both header forms filled, value and
- * raw_value both set, an upper-case header name, pseudo headers that differ from
- * the http fields, a query or fragment field, a missing HTTP part, repeated
- * pseudo headers. Repeated ordinary headers are kept, one entry each. */
+/* Reads `bytes`. REASON_NONE and *out; else one of these, and *out holds what was
+ * read up to there (for the record; arrays up to their counts):
+ * REASON_REQUEST_SIZE: over request_bytes (nothing is read then), or more than
+ *   CHECK_CONTEXT_MAX context extensions.
+ * REASON_REQUEST_HEADER_SIZE: over limits->headers or limits->header_bytes; a limit
+ *   of 0 admits none, one above the maxima means the maximum.
+ * REASON_REQUEST_HEADER: a name that is no lower-case token, a pseudo header that
+ *   repeats or that no request has, NUL, CR or LF in a value.
+ * REASON_REQUEST_MALFORMED: not a CheckRequest, or one that contradicts itself: both
+ *   header forms filled, value and raw_value both set, body and raw_body both set,
+ *   pseudo headers that differ from the http fields, a query or fragment field, no
+ *   HTTP part, metadata given twice.
+ * A string field that is empty is absent. Header values are present, maybe empty.
+ * Repeated ordinary headers and context extensions are kept, one entry each. */
 enum reason check_request_parse(struct view bytes, const struct check_limits *limits, struct check_request *out);
 
 #endif

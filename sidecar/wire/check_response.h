@@ -11,7 +11,7 @@
 #include "decision.h"
 #include "err.h"
 
-enum { CHECK_RESPONSE_BYTES_MAX = 16 * 1024 };
+enum { CHECK_RESPONSE_BYTES_MIN = 4, CHECK_RESPONSE_BYTES_MAX = 16 * 1024 };
 
 struct check_answer {
     const struct decision *decision;
@@ -23,7 +23,16 @@ struct check_answer {
 };
 
 /* Writes into `buffer` of `size` bytes. The bytes written, never 0: what does not
- * fit or cannot be written becomes check_response_denial(). */
+ * fit or cannot be written (a header value with a control byte, a routing header, a
+ * verdict and a reason that contradict each other) becomes check_response_denial(),
+ * and that, where it does not fit, its status alone. A buffer under
+ * CHECK_RESPONSE_BYTES_MIN is a bug of the caller: no message that short denies.
+ *
+ * An allow: every header of the obligations in both forms that Envoys read
+ * (`append` and append_action), no removal of a header that is also set (Envoy
+ * removes last), dynamic metadata with `decision_id`. A report-only answer carries
+ * the decision id and no obligation. A gRPC caller of the upstream gets Envoy's
+ * mapping of the HTTP status (401 to 16, 403 to 7, 503 to 14, 400 to 13, 414 to 2). */
 size_t check_response_write(const struct check_answer *answer, char *buffer, size_t size);
 
 /* The WWW-Authenticate value of a decision, or the absent view when it has none. */
