@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "config_reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 1024 * 1024 };
+
+static read_value read_section;
+
+#define OF(type, member) offsetof(struct type, member)
+#define SIZE_MIB (1024ULL * 1024)
+
+/* Every key there is. VALUE(path, reader, offset, low, high, words, default, meaning); SECTION holds further keys;
+ * REFUSED keys belong to the design, and this version must not pass over them as if they were in force. */
+/* clang-format off */
+#define CONFIG_FIELDS(VALUE, SECTION, REFUSED) \
+    VALUE("apiVersion", read_constant, 0, 0, 0, "bartizan.dev/v1alpha1", "", "`bartizan.dev/v1alpha1`") \
+    VALUE("kind", read_constant, 0, 0, 0, "SidecarConfig", "", "`SidecarConfig`") \
+    VALUE("instance", read_text, OF(config, instance), 0, 0, "", "", "name of this sidecar in records; the host name unless given") \
+    VALUE("listeners", read_listeners, 0, 1, 16, "", "", "where Envoy asks; unix:///run/bartizan/check.sock unless given") \
+    VALUE("listeners[].address", read_listener_address, 0, 0, 0, "", "", "unix:///PATH, ADDRESS:PORT or [ADDRESS]:PORT") \
+    VALUE("listeners[].mode", read_mode, OF(listener_config, mode), 0, 0, "", "0660", "permissions of the socket file") \
+    VALUE("listeners[].group", read_name, OF(listener_config, group), 0, 0, "", "", "group of the socket file; unchanged unless given") \
+    VALUE("listeners[].allow_uids", read_uids, 0, 0, UINT32_MAX, "", "", "user ids that may ask on a unix socket; every one that the mode admits unless given") \
+    SECTION("identity") \
+    VALUE("identity.sources", read_sources, 0, 1, IDENTITY_SOURCES_MAX, "", "", "where the caller's certificate is: `certificate`, `{xfcc: ..}`; [certificate] unless given") \
+    VALUE("identity.sources[].xfcc", read_xfcc, 0, 0, 0, "", "", "x-forwarded-client-cert, written by proxies in front") \
+    REFUSED("identity.sources[].xfcc-text") \
+    VALUE("identity.sources[].xfcc.hops", read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
+    VALUE("identity.sources[].xfcc.by", read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
+    VALUE("identity.trust_domains", read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
+    VALUE("identity.trust_domains.{}.bundle", read_bundle, OF(trust_domain_config, bundle), 0, 0, "", "", "its authorities: a file of PEM certificates or a SPIFFE bundle document") \
+    REFUSED("identity.trust_domains.{}.crl") \
+    REFUSED("identity.trust_domains.{}.strict") \
+    VALUE("identity.revocations", read_revocations, 0, 1, 16, "", "", "folders with deny lists; `bartizan revoke` writes to the first") \
+    SECTION("tokens") \
+    VALUE("tokens.from", read_token_sources, 0, 0, 0, "", "", "headers that carry the user's token; [authorization] is the only one") \
+    VALUE("tokens.issuers", read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \
+    VALUE("tokens.issuers.{}.keys", read_keys, 0, 0, 0, "", "", "where the issuer's keys are") \
+    VALUE("tokens.issuers.{}.keys.file", read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file") \
+    REFUSED("tokens.issuers.{}.keys.url") \
+    REFUSED("tokens.issuers.{}.keys.discovery") \
+    REFUSED("tokens.issuers.{}.keys.workload-api") \
+    VALUE("tokens.resource_metadata", read_url, OF(config, tokens.resource_metadata), 0, 0, "", "", "RFC 9728 URL, sent in WWW-Authenticate; not sent unless given") \
+    SECTION("policy") \
+    VALUE("policy.path", read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml") \
+    VALUE("policy.enforcement", read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
+    REFUSED("policy.platform_owners") \
+    REFUSED("policy.shadow") \
+    REFUSED("policy.public_keys") \
+    SECTION("audit") \
+    SECTION("audit.journal") \
+    VALUE("audit.journal.path", read_path, OF(config, audit.journal.path), 0, 0, "", "/var/lib/bartizan/journal", "folder of the audit journal") \
+    VALUE("audit.journal.mode", read_word, OF(config, audit.journal.mode), 0, 0, "batch|tap|(strict", "batch", "`batch` refuses what cannot be recorded; `tap` answers and counts the loss") \
+    VALUE("audit.journal.max_bytes", read_long_size, OF(config, audit.journal.max_bytes), SIZE_MIB, SIZE_MIB << 20, "", "256MiB", "of all segments; the oldest go first") \
+    SECTION("audit.tap") \
+    VALUE("audit.tap.bind", read_endpoint, OF(config, audit.tap.bind), 0, 0, "", "", "ZeroMQ endpoint of the live stream of records; none unless given") \
+    REFUSED("audit.collectors") \
+    VALUE("audit.subject_key", read_path, OF(config, audit.subject_key), 0, 0, "", "", "file with the key under which users are hashed in records; plain unless given") \
+    SECTION("admin") \
+    VALUE("admin.address", read_admin, 0, 0, 0, "", "", "ADDRESS:PORT or :PORT for health, readiness and metrics; none unless given") \
+    VALUE("admin.socket", read_socket, OF(config, admin.socket), 0, 0, "", "/run/bartizan/admin.sock", "unix socket for `status`, `revoke` and reload") \
+    SECTION("limits") \
+    VALUE("limits.headers", read_number, OF(config, limits.headers), 1, 100, "", "100", "request headers") \
+    VALUE("limits.header_bytes", read_size, OF(config, limits.header_bytes), 1024, 64 * 1024, "", "64KiB", "names and values of all headers") \
+    VALUE("limits.request_bytes", read_size, OF(config, limits.request_bytes), 4096, 8 * SIZE_MIB, "", "1MiB", "one check request, body included") \
+    VALUE("limits.connections", read_number, OF(config, limits.connections), 1, 4096, "", "64", "open connections") \
+    VALUE("limits.streams", read_number, OF(config, limits.streams), 1, 10000, "", "256", "checks at a time on one connection") \
+    VALUE("limits.queue", read_number, OF(config, limits.queue), 1, 65536, "", "1024", "checks that wait for a certificate or token to be verified")
+/* clang-format on */
+
+#define NO_ROW(...)
+#define VALUE_ROW(path_, reader_, offset_, low_, high_, words_, fallback_, meaning_)                                   \
+    {.path = (path_),                                                                                                  \
+     .read = (reader_),                                                                                                \
+     .offset = (offset_),                                                                                              \
+     .low = (low_),                                                                                                    \
+     .high = (high_),                                                                                                  \
+     .words = (words_),                                                                                                \
+     .fallback = (fallback_)},
+#define SECTION_ROW(path_) {.path = (path_), .read = read_section, .words = "", .fallback = ""},
+#define REFUSED_ROW(path_) {.path = (path_), .words = "", .fallback = ""},
+static const struct field fields[] = {CONFIG_FIELDS(VALUE_ROW, SECTION_ROW, REFUSED_ROW)};
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
+
+#define KEY_ROW(path_, reader_, offset_, low_, high_, words_, fallback_, meaning_)                                     \
+    {.path = (path_), .meaning = (meaning_), .fallback = (fallback_)},
+static const struct config_key documented[] = {CONFIG_FIELDS(KEY_ROW, NO_ROW, NO_ROW)};
+
+const struct config_key *config_keys(size_t *count)
+{
+    *count = sizeof documented / sizeof documented[0];
+    return documented;
+}
+
+/* The key that `path` adds to `prefix`, or the absent view when it is not directly below. */
+static struct view key_below(const char *path, struct view prefix)
+{
+    struct view text = view_of(path);
+    if (!view_is_empty(prefix)) {
+        if (!view_starts_with(text, prefix) || text.size <= prefix.size || text.data[prefix.size] != '.')
+            return (struct view){0};
+        text = view_slice(text, prefix.size + 1, text.size);
+    }
+    bool is_direct = !view_is_empty(text) && memchr(text.data, '.', text.size) == NULL &&
+                     memchr(text.data, '[', text.size) == NULL && memchr(text.data, '{', text.size) == NULL;
+    return is_direct ? text : (struct view){0};
+}
+
+static const struct field *field_find(struct view prefix, struct view key)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        struct view known = key_below(fields[i].path, prefix);
+        if (view_is_present(known) && view_equals(known, key))
+            return &fields[i];
+    }
+    return NULL;
+}
+
+static void complain_unknown(const struct task *task, struct view key)
+{
+    struct view known[FIELD_COUNT], hint = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        known[count] = key_below(fields[i].path, task->at.schema);
+        count += view_is_present(known[count]) ? 1 : 0;
+    }
+    struct view nearest = diag_nearest(key, known, count);
+    if (view_is_present(nearest))
+        hint = print(task->reader, "did you mean `%.*s`?", VIEW_ARG(nearest));
+    complain(task, "C0101", hint, "unknown key `%.*s`", VIEW_ARG(key));
+}
+
+/* Defaults go through the readers of the keys themselves, so that what the manual says is what happens. */
+void set_fallbacks(struct reader *reader, struct view prefix, char *target)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        const struct field *field = &fields[i];
+        struct view path = view_of(field->path), below = view_slice(path, prefix.size, path.size);
+        bool is_below = view_starts_with(path, prefix) && memchr(below.data, '[', below.size) == NULL &&
+                        memchr(below.data, '{', below.size) == NULL;
+        if (!is_below || field->fallback[0] == '\0')
+            continue;
+        struct node node = {.kind = NODE_SCALAR, .text = view_of(field->fallback), .is_plain = true};
+        struct task task = {.reader = reader, .field = field, .at = {path, path}, .node = &node};
+        field->read(&task, target + field->offset);
+    }
+}
+
+/* Reads a map whose keys are described under task->at.schema. */
+void read_map(const struct task *task, char *target)
+{
+    struct reader *reader = task->reader;
+    const struct node *node = task->node;
+    if (node->kind != NODE_MAP) {
+        complain(task, "C0104", (struct view){0}, "a map of keys is expected here");
+        return;
+    }
+    const char *dot = view_is_empty(task->at.schema) ? "" : ".";
+    for (size_t i = 0; i < node->count; i++) {
+        struct view key = node->keys[i]->text;
+        struct task below = {.reader = reader, .field = field_find(task->at.schema, key), .node = node->keys[i]};
+        below.at.schema = below.field ? view_of(below.field->path) : task->at.schema;
+        below.at.shown = print(reader, "%.*s%s%.*s", VIEW_ARG(task->at.shown), dot, VIEW_ARG(key));
+        if (below.field == NULL) {
+            complain_unknown(&below, key);
+        } else if (below.field->read == NULL) {
+            complain(&below, "C0102", (struct view){0}, "`%.*s` is not supported in this version", VIEW_ARG(key));
+        } else {
+            below.node = node->items[i];
+            below.field->read(&below, target + below.field->offset);
+        }
+    }
+}
+
+static void read_section(const struct task *task, void *target)
+{
+    read_map(task, target);
+}
+
+/* The parts that have no key of their own in the file. */
+static void finish(const struct task *root, struct config *config)
+{
+    struct reader *reader = root->reader;
+    expect_key(root, node_get(root->node, VIEW("apiVersion")) != NULL, "apiVersion");
+    expect_key(root, node_get(root->node, VIEW("kind")) != NULL, "kind");
+    const struct node *policy = node_get(root->node, VIEW("policy"));
+    if (node_get(policy, VIEW("path")) == NULL) {
+        struct task section = *root;
+        section.node = policy ? policy : root->node;
+        expect_key(&section, false, policy ? "path" : "policy.path");
+    }
+    if (config->listener_count == 0)
+        set_default_listener(reader, config);
+    if (config->identity.source_count == 0)
+        config->identity.source_count = 1; /* zeroed, it is SOURCE_CERTIFICATE */
+    char host[256] = "";
+    if (view_is_empty(config->instance) && gethostname(host, sizeof host - 1) == 0)
+        config->instance = arena_copy(reader->arena, view_of(host));
+}
+
+static struct view folder_of(struct view file)
+{
+    size_t end = file.size;
+    while (end > 0 && file.data[end - 1] != '/')
+        end--;
+    return end > 1 ? view_slice(file, 0, end - 1) : view_slice(file, 0, end);
+}
+
+enum err config_parse(const char *file, struct view text, struct arena *arena, struct diag_list *diags,
+                      struct config *out)
+{
+    struct document document = {0};
+    struct view name = view_of(file);
+    size_t errors = diags->errors;
+    TRY(document_parse(name, text, arena, diags, &document));
+    if (document.count != 1) {
+        const struct span whole = {.file = name, .text = text};
+        diag_error(diags, "C0002", document.count ? &document.roots[1]->span : &whole,
+                   "a configuration is one YAML document, not %zu", document.count);
+        return ERR_INVALID;
+    }
+    struct config config = {.file = arena_copy(arena, name).data};
+    struct reader reader = {.arena = arena, .diags = diags, .folder = folder_of(name)};
+    struct task root = {.reader = &reader, .node = document.roots[0]};
+    set_fallbacks(&reader, VIEW(""), (char *)&config);
+    read_map(&root, (char *)&config);
+    if (root.node->kind == NODE_MAP)
+        finish(&root, &config);
+    if (reader.is_out_of_memory || config.file == NULL)
+        return ERR_NO_MEMORY;
+    if (diags->errors > errors)
+        return ERR_INVALID;
+    *out = config;
+    return ERR_NONE;
+}
+
+static void close_file(FILE **file)
+{
+    if (*file != NULL)
+        fclose(*file);
+}
+
+enum err config_read(const char *file, struct arena *arena, struct diag_list *diags, struct config *out)
+{
+    AUTO(close_file) FILE *in = fopen(file, "re");
+    char *text = in ? arena_take(arena, FILE_MAX + 1) : NULL;
+    if (in != NULL && text == NULL)
+        return ERR_NO_MEMORY;
+    size_t size = in ? fread(text, 1, FILE_MAX + 1, in) : 0;
+    const struct span whole = {.file = view_of(file)};
+    if (in == NULL || ferror(in)) {
+        diag_error(diags, "C0001", &whole, "the configuration cannot be read: %s", strerror(errno));
+        return ERR_IO;
+    }
+    if (size > FILE_MAX) {
+        diag_error(diags, "C0001", &whole, "the configuration has more than %d bytes", (int)FILE_MAX);
+        return ERR_INVALID;
+    }
+    return config_parse(file, (struct view){text, size}, arena, diags, out);
+}

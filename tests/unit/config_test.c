@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HEAD "apiVersion: bartizan.dev/v1alpha1\nkind: SidecarConfig\n"
+#define GOOD HEAD "policy: {path: policy}\n" /* whatever follows starts on line 4 */
+
+static struct arena arena;
+static struct diag_list diags;
+
+static int set_up(void **state)
+{
+    (void)state;
+    arena_init(&arena, (size_t)8 << 20);
+    diag_list_init(&diags, &arena);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+static enum err parse(const char *text, struct config *out)
+{
+    *out = (struct config){0};
+    enum err err = config_parse("/etc/bartizan/config.yaml", view_of(text), &arena, &diags, out);
+    if (err != ERR_NONE && diags.count == 0)
+        fail_msg("an error without a finding");
+    return err;
+}
+
+static void config_has_a_default_for_all_but_the_policy(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(GOOD, &config), ERR_NONE);
+    assert_string_equal(config.file, "/etc/bartizan/config.yaml");
+    assert_string_equal(config.policy.path, "/etc/bartizan/policy");
+    assert_int_equal(config.listener_count, 1);
+    assert_int_equal(config.listeners[0].kind, LISTENER_UNIX);
+    assert_string_equal(config.listeners[0].path, "/run/bartizan/check.sock");
+    assert_int_equal(config.listeners[0].mode, 0660);
+    assert_int_equal(config.listeners[0].allow_uid_count, 0);
+    assert_int_equal(config.identity.source_count, 1);
+    assert_int_equal(config.identity.sources[0].kind, SOURCE_CERTIFICATE);
+    assert_int_equal(config.identity.domain_count + config.identity.revocation_count + config.tokens.issuer_count, 0);
+    assert_int_equal(config.policy.enforcement, ENFORCE);
+    assert_string_equal(config.audit.journal.path, "/var/lib/bartizan/journal");
+    assert_int_equal(config.audit.journal.mode, JOURNAL_BATCH);
+    assert_int_equal(config.audit.journal.max_bytes, 256 << 20);
+    assert_null(config.audit.tap.bind);
+    assert_null(config.audit.subject_key);
+    assert_null(config.admin.address_host);
+    assert_string_equal(config.admin.socket, "/run/bartizan/admin.sock");
+    assert_int_equal(config.limits.headers, 100);
+    assert_int_equal(config.limits.header_bytes, 65536);
+    assert_int_equal(config.limits.request_bytes, 1 << 20);
+    assert_int_equal(config.limits.connections, 64);
+    assert_int_equal(config.limits.streams, 256);
+    assert_int_equal(config.limits.queue, 1024);
+    assert_false(view_is_empty(config.instance));
+}
+
+static void config_reads_every_key(void **state)
+{
+    (void)state;
+    struct config config;
+    enum err err = parse(
+        GOOD "instance: inference-0\n"
+             "listeners:\n"
+             "  - {address: \"unix:///run/b/check.sock\", mode: \"0600\", group: envoy, allow_uids: [1337, 0]}\n"
+             "  - {address: \"127.0.0.1:9191\"}\n"
+             "  - {address: \"[::1]:9192\"}\n"
+             "identity:\n"
+             "  sources: [{xfcc: {hops: 1, by: [\"spiffe://prod.example/gw\"]}}, certificate]\n"
+             "  trust_domains: {prod.example: {bundle: prod.pem}, other: {bundle: /x/other.json}}\n"
+             "  revocations: [/var/lib/r, more]\n"
+             "tokens:\n"
+             "  from: [authorization]\n"
+             "  issuers: {\"https://sso.example\": {keys: {file: sso.jwks}}}\n"
+             "  resource_metadata: https://api.example/meta\n"
+             "audit: {journal: {path: j, mode: tap, max_bytes: 1GiB}, tap: {bind: \"ipc://tap\"}, subject_key: k}\n"
+             "admin: {address: \":8282\", socket: admin.sock}\n"
+             "limits: {headers: 1, header_bytes: 1KiB, request_bytes: 4096, connections: 2, streams: 3, queue: 4}\n",
+        &config);
+    diag_list_print(&diags, stderr);
+    assert_int_equal(err, ERR_NONE);
+    assert_true(view_equals(config.instance, VIEW("inference-0")));
+    assert_int_equal(config.listener_count, 3);
+    assert_string_equal(config.listeners[0].path, "/run/b/check.sock");
+    assert_int_equal(config.listeners[0].mode, 0600);
+    assert_string_equal(config.listeners[0].group, "envoy");
+    assert_int_equal(config.listeners[0].allow_uid_count, 2);
+    assert_int_equal(config.listeners[0].allow_uids[0], 1337);
+    assert_int_equal(config.listeners[1].kind, LISTENER_TCP);
+    assert_string_equal(config.listeners[1].host, "127.0.0.1");
+    assert_int_equal(config.listeners[1].port, 9191);
+    assert_string_equal(config.listeners[2].host, "::1");
+    assert_int_equal(config.identity.source_count, 2);
+    assert_int_equal(config.identity.sources[0].kind, SOURCE_XFCC);
+    assert_int_equal(config.identity.sources[0].hops, 1);
+    assert_true(view_equals(config.identity.sources[0].by[0], VIEW("spiffe://prod.example/gw")));
+    assert_int_equal(config.identity.sources[1].kind, SOURCE_CERTIFICATE);
+    assert_string_equal(config.identity.domains[0].bundle, "/etc/bartizan/prod.pem");
+    assert_string_equal(config.identity.domains[1].bundle, "/x/other.json");
+    assert_string_equal(config.identity.revocations[1], "/etc/bartizan/more");
+    assert_true(view_equals(config.tokens.issuers[0].url, VIEW("https://sso.example")));
+    assert_string_equal(config.tokens.issuers[0].keys_file, "/etc/bartizan/sso.jwks");
+    assert_true(view_equals(config.tokens.resource_metadata, VIEW("https://api.example/meta")));
+    assert_string_equal(config.audit.journal.path, "/etc/bartizan/j");
+    assert_int_equal(config.audit.journal.mode, JOURNAL_TAP);
+    assert_int_equal(config.audit.journal.max_bytes, 1ULL << 30);
+    assert_string_equal(config.audit.tap.bind, "ipc:///etc/bartizan/tap");
+    assert_string_equal(config.audit.subject_key, "/etc/bartizan/k");
+    assert_string_equal(config.admin.address_host, "");
+    assert_int_equal(config.admin.address_port, 8282);
+    assert_string_equal(config.admin.socket, "/etc/bartizan/admin.sock");
+    assert_int_equal(config.limits.headers, 1);
+    assert_int_equal(config.limits.header_bytes, 1024);
+    assert_int_equal(config.limits.request_bytes, 4096);
+    assert_int_equal(config.limits.connections, 2);
+    assert_int_equal(config.limits.streams, 3);
+    assert_int_equal(config.limits.queue, 4);
+}
+
+static const struct bad_file {
+    const char *text;
+    uint32_t line, column;
+    const char *code, *path, *hint;
+} bad_files[] = {
+    {HEAD, 1, 1, "C0103", NULL, NULL},
+    {HEAD "policy: {}\n", 3, 9, "C0103", NULL, NULL},
+    {"kind: SidecarConfig\npolicy: {path: p}\n", 1, 1, "C0103", NULL, NULL},
+    {"apiVersion: bartizan.dev/v9\nkind: SidecarConfig\npolicy: {path: p}\n", 1, 13, "C0003", "apiVersion", NULL},
+    {"apiVersion: bartizan.dev/v1alpha1\nkind: Sidecar\npolicy: {path: p}\n", 2, 7, "C0003", "kind", NULL},
+    {"- a\n", 1, 1, "C0104", NULL, NULL},
+    {"", 0, 0, "C0002", NULL, NULL},
+    {GOOD "---\na: b\n", 5, 1, "C0002", NULL, NULL},
+    {GOOD "a: [\n", 5, 1, "E0101", NULL, NULL},
+    {GOOD "admin: {}\nadmin: {}\n", 5, 1, "E0108", NULL, NULL},
+    /* keys */
+    {GOOD "listner: []\n", 4, 1, "C0101", "listner", "did you mean `listeners`?"},
+    {GOOD "nothing_like_it: 1\n", 4, 1, "C0101", "nothing_like_it", NULL},
+    {GOOD "audit: {jurnal: {path: x}}\n", 4, 9, "C0101", "audit.jurnal", "did you mean `journal`?"},
+    {GOOD "listeners: [{address: \"127.0.0.1:1\", mod: 1}]\n", 4, 38, "C0101", "listeners[0].mod",
+     "did you mean `mode`?"},
+    {GOOD "audit: {collectors: []}\n", 4, 9, "C0102", "audit.collectors", NULL},
+    {HEAD "policy: {path: p, shadow: q}\n", 3, 19, "C0102", "policy.shadow", NULL},
+    {HEAD "policy: {path: p, public_keys: [q]}\n", 3, 19, "C0102", "policy.public_keys", NULL},
+    {HEAD "policy: {path: p, platform_owners: [q]}\n", 3, 19, "C0102", "policy.platform_owners", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: workload-api}}}\n", 4, 40, "C0102",
+     "identity.trust_domains[\"a\"].bundle", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: b, crl: require}}}\n", 4, 43, "C0102",
+     "identity.trust_domains[\"a\"].crl", NULL},
+    {GOOD "identity: {sources: [xfcc-text]}\n", 4, 22, "C0102", "identity.sources[0]", NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {url: u}}}}\n", 4, 41, "C0102",
+     "tokens.issuers[\"https://i\"].keys.url", NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {discovery: u}}}}\n", 4, 41, "C0102", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {workload-api: u}}}}\n", 4, 41, "C0102", NULL, NULL},
+    {GOOD "tokens: {from: [authorization, cookie]}\n", 4, 16, "C0102", "tokens.from", NULL},
+    {GOOD "audit: {journal: {mode: strict}}\n", 4, 25, "C0102", "audit.journal.mode", NULL},
+    {GOOD "identity: {trust_domains: {a: {}}}\n", 4, 31, "C0103", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {}}}\n", 4, 33, "C0103", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {}}}}\n", 4, 40, "C0103", NULL, NULL},
+    {GOOD "listeners: [{mode: \"0660\"}]\n", 4, 13, "C0103", "listeners[0]", NULL},
+    {GOOD "listeners: [{address: \"127.0.0.1:1\", mode: \"0660\"}]\n", 4, 44, "C0105", "listeners[0]", NULL},
+    {GOOD "listeners: [{address: \"127.0.0.1:1\"}, {address: \"127.0.0.1:1\"}]\n", 4, 39, "C0106", "listeners[1]",
+     NULL},
+    {GOOD "identity: {sources: [certificate, certificate]}\n", 4, 35, "C0106", "identity.sources[1]", NULL},
+    /* shapes */
+    {GOOD "listeners: here\n", 4, 12, "C0104", "listeners", NULL},
+    {GOOD "listeners: []\n", 4, 12, "C0202", "listeners", NULL},
+    {GOOD "listeners: [here]\n", 4, 13, "C0104", "listeners[0]", NULL},
+    {GOOD "admin: here\n", 4, 8, "C0104", "admin", NULL},
+    {GOOD "admin: {socket: [a]}\n", 4, 17, "C0104", "admin.socket", NULL},
+    {GOOD "admin: {socket: \"\"}\n", 4, 17, "C0104", "admin.socket", NULL},
+    {GOOD "identity: {sources: [{certificate: 1}]}\n", 4, 23, "C0101", NULL, NULL},
+    {GOOD "identity: {sources: [{}]}\n", 4, 22, "C0104", NULL, NULL},
+    /* values */
+    {GOOD "limits: {headers: many}\n", 4, 19, "C0201", "limits.headers", NULL},
+    {GOOD "limits: {headers: 0}\n", 4, 19, "C0202", "limits.headers", NULL},
+    {GOOD "limits: {headers: 101}\n", 4, 19, "C0202", "limits.headers", NULL},
+    {GOOD "limits: {headers: -1}\n", 4, 19, "C0201", "limits.headers", NULL},
+    {GOOD "limits: {header_bytes: 65KiB}\n", 4, 24, "C0202", "limits.header_bytes", NULL},
+    {GOOD "limits: {header_bytes: 64KB}\n", 4, 24, "C0201", "limits.header_bytes", NULL},
+    {GOOD "limits: {request_bytes: 9223372036854775807GiB}\n", 4, 25, "C0201", NULL, NULL},
+    {GOOD "limits: {queue: 99999999999999999999}\n", 4, 17, "C0201", NULL, NULL},
+    {GOOD "audit: {journal: {max_bytes: 1}}\n", 4, 30, "C0202", "audit.journal.max_bytes", NULL},
+    {GOOD "audit: {journal: {mode: bath}}\n", 4, 25, "C0203", "audit.journal.mode", "did you mean `batch`?"},
+    {HEAD "policy: {path: p, enforcement: off}\n", 3, 32, "C0203", "policy.enforcement",
+     "it knows `enforce`, `report`"},
+    {GOOD "instance: \"a b\"\n", 4, 11, "C0204", "instance", NULL},
+    {GOOD "admin: {socket: "
+          "/01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
+          "123456789}\n",
+     4, 17, "C0204", "admin.socket", NULL},
+    {GOOD "listeners: [{address: \"localhost:1\"}]\n", 4, 23, "C0205", "listeners[0].address", NULL},
+    {GOOD "listeners: [{address: \":1\"}]\n", 4, 23, "C0205", "listeners[0].address", NULL},
+    {GOOD "listeners: [{address: \"127.0.0.1:0\"}]\n", 4, 23, "C0205", NULL, NULL},
+    {GOOD "listeners: [{address: \"127.0.0.1:65536\"}]\n", 4, 23, "C0205", NULL, NULL},
+    {GOOD "listeners: [{address: \"::1:80\"}]\n", 4, 23, "C0205", NULL, NULL},
+    {GOOD "listeners: [{address: \"unix:@abstract\"}]\n", 4, 23, "C0205", NULL, NULL},
+    {GOOD "listeners: [{address: \"unix://host/p\"}]\n", 4, 23, "C0205", NULL, NULL},
+    {GOOD "listeners: [{address: \"unix:p\", mode: \"660\"}]\n", 4, 39, "C0209", "listeners[0].mode", NULL},
+    {GOOD "listeners: [{address: \"unix:p\", mode: \"0668\"}]\n", 4, 39, "C0209", NULL, NULL},
+    {GOOD "listeners: [{address: \"unix:p\", mode: \"0066\"}]\n", 4, 39, "C0209", NULL, NULL},
+    {GOOD "listeners: [{address: \"unix:p\", allow_uids: []}]\n", 4, 45, "C0104", NULL, NULL},
+    {GOOD "listeners: [{address: \"unix:p\", allow_uids: [0, root]}]\n", 4, 49, "C0201", "listeners[0].allow_uids[1]",
+     NULL},
+    {GOOD "audit: {tap: {bind: \"inproc://x\"}}\n", 4, 21, "C0205", "audit.tap.bind", NULL},
+    {GOOD "audit: {tap: {bind: \"tcp://*:1\"}}\n", 4, 21, "C0205", "audit.tap.bind", NULL},
+    {GOOD "identity: {trust_domains: {Prod: {bundle: b}}}\n", 4, 28, "C0206", NULL, NULL},
+    {GOOD "identity: {sources: [{xfcc: {hops: 1, by: [\"spiffe://Prod/gw\"]}}]}\n", 4, 44, "C0207", NULL, NULL},
+    {GOOD "identity: {sources: [{xfcc: {hops: 1, by: [\"spiffe://a/\"]}}]}\n", 4, 44, "C0207", NULL, NULL},
+    {GOOD "identity: {sources: [{xfcc: {hops: 1}}]}\n", 4, 29, "C0202", "identity.sources[0].xfcc", NULL},
+    {GOOD "identity: {sources: [{xfcc: {by: [\"spiffe://a/b\"]}}]}\n", 4, 29, "C0202", NULL, NULL},
+    {GOOD "identity: {sources: [{xfcc: {hops: 8}}]}\n", 4, 36, "C0202", NULL, NULL},
+    {GOOD "tokens: {resource_metadata: ftp://x}\n", 4, 29, "C0208", "tokens.resource_metadata", NULL},
+    {GOOD "tokens: {resource_metadata: 'https://x/\"'}\n", 4, 29, "C0208", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"a b\": {keys: {file: f}}}}\n", 4, 20, "C0208", NULL, NULL},
+};
+
+static bool has_finding(const struct bad_file *bad)
+{
+    for (size_t i = 0; i < diags.count; i++) {
+        const struct diag *diag = &diags.items[i];
+        if (diag->severity == DIAG_ERROR && view_equals(diag->code, view_of(bad->code)) &&
+            diag->span.line == bad->line && diag->span.column == bad->column &&
+            (bad->path == NULL || view_equals(diag->path, view_of(bad->path))) &&
+            (bad->hint == NULL || view_equals(diag->hint, view_of(bad->hint))))
+            return true;
+    }
+    return false;
+}
+
+static void config_says_where_each_bad_file_is_wrong(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+    for (size_t i = 0; i < sizeof bad_files / sizeof bad_files[0]; i++) {
+        struct config config;
+        tear_down(NULL);
+        set_up(NULL);
+        enum err err = parse(bad_files[i].text, &config);
+        if (err != ERR_INVALID || diags.errors != 1 || !has_finding(&bad_files[i])) {
+            print_error("expected %s at %u:%u of\n%s\ngot:\n", bad_files[i].code, bad_files[i].line,
+                        bad_files[i].column, bad_files[i].text);
+            diag_list_print(&diags, stderr);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void config_finds_every_error_of_a_file(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(HEAD "polcy: {path: p}\nlimits: {headers: 0, queue: x}\nadmin: 1\n", &config), ERR_INVALID);
+    assert_int_equal(diags.errors, 5); /* and policy.path is missing */
+}
+
+static void config_warns_of_a_listener_that_others_can_reach(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(GOOD "listeners: [{address: \"0.0.0.0:9191\"}]\n", &config), ERR_NONE);
+    assert_int_equal(diags.count, 1);
+    assert_true(view_equals(diags.items[0].code, VIEW("C0301")));
+    tear_down(NULL);
+    set_up(NULL);
+    assert_int_equal(parse(GOOD "listeners: [{address: \"127.0.0.1:9191\"}]\n", &config), ERR_NONE);
+    assert_int_equal(diags.count, 0);
+}
+
+static void config_accepts_the_ends_of_a_range_and_nothing_beyond(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(GOOD "limits: {streams: 10000, queue: 1, request_bytes: 8MiB}\n", &config), ERR_NONE);
+    assert_int_equal(config.limits.request_bytes, 8 << 20);
+    assert_int_equal(parse(GOOD "limits: {streams: 10001}\n", &config), ERR_INVALID);
+}
+
+static void config_takes_paths_from_its_own_folder(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(config_parse("config.yaml", VIEW(GOOD), &arena, &diags, &config), ERR_NONE);
+    assert_string_equal(config.policy.path, "policy");
+    assert_int_equal(config_parse("/config.yaml", VIEW(GOOD), &arena, &diags, &config), ERR_NONE);
+    assert_string_equal(config.policy.path, "/policy");
+    assert_int_equal(config_parse("a/b/config.yaml", VIEW(GOOD), &arena, &diags, &config), ERR_NONE);
+    assert_string_equal(config.policy.path, "a/b/policy");
+}
+
+static void config_leaves_the_result_alone_when_it_refuses(void **state)
+{
+    (void)state;
+    struct config config = {.limits.queue = 77};
+    assert_int_equal(config_parse("c", VIEW(GOOD "limits: {queue: 5, headers: 0}\n"), &arena, &diags, &config),
+                     ERR_INVALID);
+    assert_int_equal(config.limits.queue, 77);
+}
+
+static void config_reports_a_small_arena(void **state)
+{
+    (void)state;
+    struct config config;
+    for (size_t ceiling = 0; ceiling < 256 * 1024; ceiling += 4096) {
+        struct arena small;
+        arena_init(&small, ceiling);
+        enum err err =
+            config_parse("c", VIEW(GOOD "limits: {queue: 5}\nadmin: {socket: a}\n"), &small, &diags, &config);
+        assert_true(err == ERR_NONE || err == ERR_NO_MEMORY);
+        arena_free(&small);
+    }
+}
+
+static void config_read_tells_a_missing_file(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(config_read("/nonexistent/config.yaml", &arena, &diags, &config), ERR_IO);
+    assert_int_equal(diags.errors, 1);
+    assert_true(view_equals(diags.items[0].code, VIEW("C0001")));
+}
+
+static void config_keys_name_every_supported_key_with_a_meaning(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    const struct config_key *keys = config_keys(&count);
+    assert_true(count > 30);
+    bool has_journal = false;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(keys[i].path[0] != '\0' && keys[i].meaning[0] != '\0');
+        assert_string_not_equal(keys[i].path, "audit.collectors");
+        if (strcmp(keys[i].path, "audit.journal.path") == 0) {
+            has_journal = true;
+            assert_string_equal(keys[i].fallback, "/var/lib/bartizan/journal");
+        }
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(keys[i].path, keys[k].path);
+    }
+    assert_true(has_journal);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(config_has_a_default_for_all_but_the_policy),
+        CASE(config_reads_every_key),
+        CASE(config_says_where_each_bad_file_is_wrong),
+        CASE(config_finds_every_error_of_a_file),
+        CASE(config_warns_of_a_listener_that_others_can_reach),
+        CASE(config_accepts_the_ends_of_a_range_and_nothing_beyond),
+        CASE(config_takes_paths_from_its_own_folder),
+        CASE(config_leaves_the_result_alone_when_it_refuses),
+        CASE(config_reports_a_small_arena),
+        CASE(config_read_tells_a_missing_file),
+        CASE(config_keys_name_every_supported_key_with_a_meaning),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
