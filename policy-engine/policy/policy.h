@@ -62,6 +62,10 @@ const struct policy_issuer *policy_issuer(const struct policy *policy, struct vi
 /* True when some resource type or action of the policy reads the body. */
 bool policy_reads_body(const struct policy *policy);
 
+/* Calls `each` for every request header (lower case) that some rule or resource
+ * type reads, and that some rule sets or removes. A name may come more than once. */
+void policy_headers(const struct policy *policy, void (*each)(void *context, struct view name), void *context);
+
 /* The `tests:` of a policy. */
 struct policy_test_result {
     struct view name;
