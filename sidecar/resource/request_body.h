@@ -17,9 +17,15 @@ struct request_body {
 
 /* application/json: the top-level strings `model` (OpenAI) and, for JSON-RPC, `method`
  * and `params.name` (MCP tools/call). application/grpc on inference.GRPCInferenceService:
- * field 1 `model_name` of the first message (KServe v2). Anything else, and no bytes at all:
- * BODY_ABSENT. Partial, lossy, compressed or malformed where it would be read:
- * BODY_UNREADABLE. Views borrow from the bytes or `arena`. */
+ * the model that the one message of the body names (KServe v2: field 1, in
+ * RepositoryModelLoad and -Unload field 2). Anything else, and no body at all:
+ * BODY_ABSENT. Views borrow from the bytes or `arena`.
+ *
+ * BODY_UNREADABLE wherever two readers could see two things: partial, lossy (a `!`
+ * in a string body), compressed or malformed; a JSON value that is no object, which
+ * a JSON-RPC batch is; a member of another type than its protocol says; a name
+ * that a reader which ignores case would take for one of ours ("Model"); more than
+ * one gRPC message, or a model named twice. */
 void request_body_read(const struct request_body *body, struct arena *arena, struct body_facts *out);
 
 #endif
