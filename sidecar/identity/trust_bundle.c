@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trust_bundle.h"
+
+#include "bundle_document.h"
+#include "digest.h"
+#include "spiffe_id.h"
+#include "x509_path.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+struct trust_bundle {
+    char name[TRUST_DOMAIN_MAX];
+    size_t name_size;
+    X509_STORE *store;
+    STACK_OF(X509) * authorities; /* in order of the text */
+    uint64_t generation;
+    uint64_t sequence;
+    int64_t expires;
+    bool is_loaded;
+};
+
+struct trust_bundles {
+    struct trust_bundle *items; /* in order of name */
+    size_t count;
+    char digest[2 * SHA256_BYTES];
+};
+
+/* One load: what is read from, and where findings go. */
+struct load {
+    const struct trust_bundle_source *source;
+    struct diag_list *diags;
+    struct trust_bundle *bundle;
+};
+
+static enum err refuse(const struct load *load, const char *code, const char *message, const char *hint)
+{
+    diag_add(load->diags, &(struct diag){.code = view_of(code),
+                                         .span = {.file = load->source->file},
+                                         .message = view_of(message),
+                                         .hint = view_of(hint)});
+    return ERR_INVALID;
+}
+
+static struct view bundle_name(const struct trust_bundle *bundle)
+{
+    return (struct view){.data = bundle->name, .size = bundle->name_size};
+}
+
+/* X509-SVID section 3.2. A leaf in a store with PARTIAL_CHAIN would vouch for
+ * itself. The check also fills the certificate's extension cache while one
+ * thread owns it: verifying threads then take no lock for it. */
+static bool is_authority(X509 *certificate)
+{
+    bool is_signer = (X509_get_extension_flags(certificate) & EXFLAG_KUSAGE) == 0 ||
+                     (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) != 0;
+    return X509_check_purpose(certificate, -1, 0) == 1 && X509_check_ca(certificate) == 1 && is_signer;
+}
+
+static enum err add_authority(const struct load *load, X509 *certificate)
+{
+    struct trust_bundle *bundle = load->bundle;
+    int64_t until;
+    if (!is_authority(certificate))
+        return refuse(
+            load, "E1003", "a certificate of the bundle is no certificate authority",
+            "a bundle holds authorities (basicConstraints CA:TRUE, keyCertSign), never a workload's own SVID");
+    if (!x509_path_seconds(X509_get0_notAfter(certificate), &until))
+        return refuse(load, "E1002", "an authority's validity cannot be read", NULL);
+    if (sk_X509_num(bundle->authorities) >= TRUST_BUNDLE_AUTHORITIES_MAX)
+        return refuse(load, "E1004", "the bundle holds more than 256 authorities", NULL);
+    if (X509_STORE_add_cert(bundle->store, certificate) != 1 || X509_up_ref(certificate) != 1)
+        return ERR_NO_MEMORY;
+    if (sk_X509_push(bundle->authorities, certificate) <= 0) {
+        X509_free(certificate);
+        return ERR_NO_MEMORY;
+    }
+    bundle->expires = until < bundle->expires ? until : bundle->expires;
+    return ERR_NONE;
+}
+
+static enum err take_der(void *context, struct view der)
+{
+    const struct load *load = context;
+    const unsigned char *at = (const unsigned char *)der.data;
+    X509 *certificate = der.size <= LONG_MAX ? d2i_X509(NULL, &at, (long)der.size) : NULL;
+    if (!certificate || at != (const unsigned char *)der.data + der.size) {
+        X509_free(certificate);
+        return refuse(load, "E1002", "a certificate of the bundle cannot be read", NULL);
+    }
+    enum err e = add_authority(load, certificate);
+    X509_free(certificate);
+    return e;
+}
+
+static enum err read_text(const struct load *load)
+{
+    struct bundle_document_error error = {0};
+    enum err e =
+        bundle_document_read(load->source->text, take_der, (void *)(uintptr_t)load, &load->bundle->sequence, &error);
+    if (e == ERR_NONE || e == ERR_INVALID || e == ERR_NO_MEMORY)
+        return e;
+    diag_add(load->diags, &(struct diag){.code = VIEW("E1001"),
+                                         .span = {.file = load->source->file, .line = error.line},
+                                         .message = view_of(error.message),
+                                         .hint = VIEW("PEM blocks labelled CERTIFICATE with nothing between them, or a "
+                                                      "SPIFFE bundle document")});
+    return ERR_INVALID;
+}
+
+static enum err load_bundle(const struct load *load)
+{
+    struct trust_bundle *bundle = load->bundle;
+    const struct trust_bundle_source *source = load->source;
+    if (!trust_domain_is_valid(source->trust_domain))
+        return refuse(load, "E1005", "the trust domain's name is not valid", "lower-case letters, digits, . - _ only");
+    memcpy(bundle->name, source->trust_domain.data, source->trust_domain.size);
+    bundle->name_size = source->trust_domain.size;
+    bundle->generation = source->generation;
+    bundle->expires = INT64_MAX;
+    bundle->store = x509_path_store_new();
+    bundle->authorities = sk_X509_new_null();
+    if (!bundle->store || !bundle->authorities)
+        return ERR_NO_MEMORY;
+    if (!view_is_present(source->text))
+        return ERR_NONE;
+    bundle->is_loaded = true;
+    return read_text(load);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return view_compare(bundle_name(a), bundle_name(b));
+}
+
+static enum err check_names(const struct trust_bundles *bundles, struct diag_list *diags)
+{
+    for (size_t i = 1; i < bundles->count; i++) {
+        struct view name = bundle_name(&bundles->items[i]);
+        if (!view_equals(name, bundle_name(&bundles->items[i - 1])))
+            continue;
+        diag_error(diags, "E1006", &(struct span){0}, "trust domain %.*s is named twice", VIEW_ARG(name));
+        return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+/* Digest input: the SHA-256 of each part, so that no two sets read alike. */
+struct parts {
+    uint8_t *bytes;
+    size_t size;
+};
+
+static enum err parts_add(struct parts *parts, struct view part)
+{
+    TRY(sha256(part, parts->bytes + parts->size));
+    parts->size += SHA256_BYTES;
+    return ERR_NONE;
+}
+
+static enum err digest_bundle(const struct trust_bundle *bundle, struct parts *parts)
+{
+    int count = sk_X509_num(bundle->authorities);
+    TRY(parts_add(parts, bundle_name(bundle)));
+    TRY(parts_add(parts, bundle->is_loaded ? VIEW("loaded") : VIEW("absent")));
+    for (int i = 0; i < count; i++) {
+        unsigned char *der = NULL;
+        int size = i2d_X509(sk_X509_value(bundle->authorities, i), &der);
+        if (size < 0)
+            return ERR_NO_MEMORY;
+        enum err e = parts_add(parts, (struct view){.data = (const char *)der, .size = (size_t)size});
+        OPENSSL_free(der);
+        TRY(e);
+    }
+    return ERR_NONE;
+}
+
+static enum err digest_all(struct trust_bundles *bundles)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < bundles->count; i++)
+        count += 2 + (size_t)sk_X509_num(bundles->items[i].authorities);
+    struct parts parts = {.bytes = calloc(count, SHA256_BYTES)};
+    if (!parts.bytes)
+        return ERR_NO_MEMORY;
+    enum err e = ERR_NONE;
+    for (size_t i = 0; i < bundles->count && e == ERR_NONE; i++)
+        e = digest_bundle(&bundles->items[i], &parts);
+    uint8_t digest[SHA256_BYTES] = {0};
+    if (e == ERR_NONE)
+        e = sha256((struct view){.data = (const char *)parts.bytes, .size = parts.size}, digest);
+    free(parts.bytes);
+    hex_encode(digest, sizeof digest, bundles->digest);
+    return e;
+}
+
+static enum err build(const struct trust_bundle_source *sources, size_t count, struct diag_list *diags,
+                      struct trust_bundles *bundles)
+{
+    enum err worst = ERR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        struct load load = {.source = &sources[i], .diags = diags, .bundle = &bundles->items[i]};
+        bundles->count = i + 1;
+        enum err e = load_bundle(&load);
+        if (e == ERR_NO_MEMORY)
+            return e;
+        worst = e == ERR_NONE ? worst : e;
+    }
+    TRY(worst);
+    if (count > 0)
+        qsort(bundles->items, count, sizeof bundles->items[0], by_name);
+    TRY(check_names(bundles, diags));
+    return digest_all(bundles);
+}
+
+enum err trust_bundles_build(const struct trust_bundle_source *sources, size_t count, struct diag_list *diags,
+                             struct trust_bundles **out)
+{
+    struct trust_bundles *bundles = calloc(1, sizeof *bundles);
+    struct trust_bundle *items = calloc(count ? count : 1, sizeof *items);
+    if (!bundles || !items) {
+        free(bundles);
+        free(items);
+        return ERR_NO_MEMORY;
+    }
+    bundles->items = items;
+    enum err e = build(sources, count, diags, bundles);
+    ERR_clear_error();
+    if (e != ERR_NONE) {
+        trust_bundles_free(bundles);
+        return e;
+    }
+    *out = bundles;
+    return ERR_NONE;
+}
+
+void trust_bundles_free(struct trust_bundles *bundles)
+{
+    if (!bundles)
+        return;
+    for (size_t i = 0; i < bundles->count; i++) {
+        X509_STORE_free(bundles->items[i].store);
+        sk_X509_pop_free(bundles->items[i].authorities, X509_free);
+    }
+    free(bundles->items);
+    free(bundles);
+}
+
+const struct trust_bundle *trust_bundles_find(const struct trust_bundles *bundles, struct view trust_domain)
+{
+    size_t low = 0, high = bundles->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = view_compare(trust_domain, bundle_name(&bundles->items[middle]));
+        if (order == 0)
+            return &bundles->items[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+X509_STORE *trust_bundle_store(const struct trust_bundle *bundle)
+{
+    return bundle->store;
+}
+
+size_t trust_bundle_count(const struct trust_bundle *bundle)
+{
+    return (size_t)sk_X509_num(bundle->authorities);
+}
+
+uint64_t trust_bundle_generation(const struct trust_bundle *bundle)
+{
+    return bundle->generation;
+}
+
+int64_t trust_bundle_expires(const struct trust_bundle *bundle)
+{
+    return bundle->expires;
+}
+
+uint64_t trust_bundle_sequence(const struct trust_bundle *bundle)
+{
+    return bundle->sequence;
+}
+
+bool trust_bundle_is_loaded(const struct trust_bundle *bundle)
+{
+    return bundle->is_loaded;
+}
+
+struct view trust_bundles_digest(const struct trust_bundles *bundles)
+{
+    return (struct view){.data = bundles->digest, .size = sizeof bundles->digest};
+}
+
+void trust_bundles_each(const struct trust_bundles *bundles,
+                        void (*each)(void *context, struct view trust_domain, const struct trust_bundle *bundle),
+                        void *context)
+{
+    for (size_t i = 0; i < bundles->count; i++)
+        each(context, bundle_name(&bundles->items[i]), &bundles->items[i]);
+}

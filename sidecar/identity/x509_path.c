@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "x509_path.h"
+
+#include "err.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <time.h>
+
+static void context_free(X509_STORE_CTX **context)
+{
+    X509_STORE_CTX_free(*context);
+}
+
+/* X509_STRICT wants more than path validation does. Exactly these go by. */
+static bool is_forgiven(int error, int depth, int anchor_depth)
+{
+    if (error == X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER)
+        return depth == 0;
+    if (error == X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER || error == X509_V_ERR_CA_CERT_MISSING_KEY_USAGE)
+        return depth == anchor_depth && depth > 0;
+    return false;
+}
+
+static int on_error(int ok, X509_STORE_CTX *context)
+{
+    if (ok)
+        return 1;
+    int anchor_depth = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
+    if (!is_forgiven(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context), anchor_depth))
+        return 0;
+    X509_STORE_CTX_set_error(context, X509_V_OK);
+    return 1;
+}
+
+X509_STORE *x509_path_store_new(void)
+{
+    X509_STORE *store = X509_STORE_new();
+    if (!store)
+        return NULL;
+    X509_VERIFY_PARAM *param = X509_STORE_get0_param(store);
+    X509_VERIFY_PARAM_set_depth(param, X509_PATH_DEPTH);
+    X509_VERIFY_PARAM_set_auth_level(param, 2);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    X509_STORE_set_verify_cb(store, on_error);
+    if (X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT) != 1) {
+        X509_STORE_free(store);
+        return NULL;
+    }
+    return store;
+}
+
+bool x509_path_seconds(const ASN1_TIME *time, int64_t *out)
+{
+    struct tm parts;
+    if (ASN1_TIME_to_tm(time, &parts) != 1)
+        return false;
+    *out = (int64_t)timegm(&parts);
+    return true;
+}
+
+/* What a certificate error means, and to whom. */
+static enum reason reason_of(int error, int depth)
+{
+    switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return REASON_CERTIFICATE_EXPIRED;
+    case X509_V_ERR_CERT_NOT_YET_VALID: return REASON_CERTIFICATE_NOT_YET_VALID;
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+    case X509_V_ERR_EC_KEY_EXPLICIT_PARAMS: return REASON_CERTIFICATE_KEY;
+    case X509_V_ERR_INVALID_PURPOSE:
+    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+    case X509_V_ERR_EMPTY_SUBJECT_SAN_NOT_CRITICAL:
+    case X509_V_ERR_EMPTY_SUBJECT_ALT_NAME:
+    case X509_V_ERR_AUTHORITY_KEY_IDENTIFIER_CRITICAL:
+    case X509_V_ERR_SUBJECT_KEY_IDENTIFIER_CRITICAL:
+        return depth == 0 ? REASON_CERTIFICATE_LEAF : REASON_CERTIFICATE_UNTRUSTED;
+    case X509_V_ERR_OUT_OF_MEM: return REASON_INTERNAL;
+    default: return REASON_CERTIFICATE_UNTRUSTED;
+    }
+}
+
+/* One signature check costs what the signer's key is long. */
+static bool is_key_bounded(X509 *authority)
+{
+    EVP_PKEY *key = X509_get0_pubkey(authority);
+    return key && EVP_PKEY_get_bits(key) <= X509_PATH_RSA_BITS_MAX;
+}
+
+/* What OpenSSL lets pass: an authority without basic constraints but with
+ * keyCertSign counts for it as one of a kind (X509_check_ca gives 3 to 5). */
+static bool is_authority(X509 *authority)
+{
+    return X509_check_ca(authority) == 1;
+}
+
+static enum reason check_path(STACK_OF(X509) * chain, struct x509_path_validity *out)
+{
+    *out = (struct x509_path_validity){.not_before = INT64_MIN, .not_after = INT64_MAX};
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *certificate = sk_X509_value(chain, i);
+        int64_t from, until;
+        if (i > 0 && !is_authority(certificate))
+            return REASON_CERTIFICATE_UNTRUSTED;
+        if (!x509_path_seconds(X509_get0_notBefore(certificate), &from) ||
+            !x509_path_seconds(X509_get0_notAfter(certificate), &until))
+            return REASON_CERTIFICATE_MALFORMED;
+        out->not_before = from > out->not_before ? from : out->not_before;
+        out->not_after = until < out->not_after ? until : out->not_after;
+    }
+    return REASON_NONE;
+}
+
+static enum reason verify(const struct x509_path *path, struct x509_path_validity *out)
+{
+    for (int i = 0; path->untrusted && i < sk_X509_num(path->untrusted); i++) {
+        if (!is_key_bounded(sk_X509_value(path->untrusted, i)))
+            return REASON_CERTIFICATE_KEY;
+    }
+    AUTO(context_free) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    if (!context || X509_STORE_CTX_init(context, path->store, path->leaf, path->untrusted) != 1 ||
+        X509_STORE_CTX_set_purpose(context, path->purpose) != 1)
+        return REASON_INTERNAL;
+    X509_STORE_CTX_set_time(context, 0, (time_t)path->now);
+    int verdict = X509_verify_cert(context);
+    if (verdict < 0)
+        return REASON_INTERNAL;
+    if (verdict != 1)
+        return reason_of(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context));
+    return check_path(X509_STORE_CTX_get0_chain(context), out);
+}
+
+enum reason x509_path_verify(const struct x509_path *path, struct x509_path_validity *out)
+{
+    ERR_clear_error();
+    enum reason reason = verify(path, out);
+    ERR_clear_error();
+    return reason;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RFC 5280 section 6 path validation by OpenSSL, as we set it up.
+ *
+ * Every authority of a store is an anchor (PARTIAL_CHAIN), at most
+ * X509_PATH_DEPTH authorities stand between leaf and anchor, security level 2
+ * (RSA from 2048 bits, no SHA-1), RSA authorities at most 8192 bits, X509_STRICT
+ * with two exceptions: a leaf may lack the authority key identifier, and an
+ * anchor may lack identifiers and key usage (its form is not part of path
+ * validation). A common name is never read as a host name. */
+#ifndef BARTIZAN_X509_PATH_H
+#define BARTIZAN_X509_PATH_H
+
+#include "reason.h"
+
+#include <openssl/x509.h>
+
+enum { X509_PATH_DEPTH = 4, X509_PATH_RSA_BITS_MAX = 8192 };
+
+struct x509_path {
+    X509_STORE *store;
+    X509 *leaf;
+    STACK_OF(X509) * untrusted; /* what the caller supplied beside the leaf; may be NULL */
+    int purpose;                /* X509_PURPOSE_SSL_CLIENT; also held against the EKU of authorities */
+    int64_t now;                /* unix seconds */
+};
+
+struct x509_path_validity {
+    int64_t not_before; /* latest over the path */
+    int64_t not_after;  /* earliest over the path */
+};
+
+/* An empty store with these settings, or NULL. Freed by X509_STORE_free. */
+X509_STORE *x509_path_store_new(void);
+
+/* Unix seconds of `time`; false when it is none. */
+bool x509_path_seconds(const ASN1_TIME *time, int64_t *out);
+
+/* REASON_NONE and *out, or REASON_CERTIFICATE_UNTRUSTED, _EXPIRED, _NOT_YET_VALID,
+ * _KEY or _LEAF (the leaf's purpose or a critical extension of it). Leaves
+ * nothing in this thread's OpenSSL error queue. */
+enum reason x509_path_verify(const struct x509_path *path, struct x509_path_validity *out);
+
+#endif
