@@ -342,6 +342,15 @@ enum reason x509_svid_verify(struct view leaf, struct view chain, const struct t
     return reason;
 }
 
+enum reason x509_svid_fingerprint(struct view leaf, uint8_t out[SHA256_BYTES])
+{
+    AUTO(x509_drop) X509 *certificate = NULL;
+    ERR_clear_error();
+    enum reason reason = read_leaf(leaf, &certificate, out);
+    ERR_clear_error();
+    return reason;
+}
+
 /* A view into `from->id_text`, as one into `to->id_text`. */
 static struct view moved(struct view view, const struct x509_svid *from, struct x509_svid *to)
 {

@@ -33,12 +33,16 @@ struct x509_svid {
 void x509_svid_copy(const struct x509_svid *from, struct x509_svid *to);
 
 /* Verifies the URL-encoded (or plain) PEM `leaf` with the optional PEM `chain`
- * (leaf first, whose first certificate must be `leaf` byte for byte in DER) at
- * `now`. REASON_NONE and *out; else a REASON_CERTIFICATE_*,
- * REASON_XFCC_MISMATCH (chain does not begin with leaf) or REASON_KEYS_UNAVAILABLE;
- * then *out holds what could be read (id_text for the record; id.text absent when
- * unknown), none of it verified. */
+ * (leaf first, whose first certificate must be `leaf` byte for byte in DER; it is
+ * the leaf when `leaf` is absent) at `now`. Both absent: REASON_CERTIFICATE_NONE. REASON_NONE and *out; else a
+ * REASON_CERTIFICATE_*, REASON_XFCC_MISMATCH (chain does not begin with leaf) or REASON_KEYS_UNAVAILABLE; then *out
+ * holds what could be read (id_text for the record; id.text absent when unknown), none of it verified. Safe from any
+ * thread; allocates and frees, and leaves this thread's OpenSSL error queue empty. */
 enum reason x509_svid_verify(struct view leaf, struct view chain, const struct trust_bundles *bundles, int64_t now,
                              struct x509_svid *out);
+
+/* SHA-256 of the DER of the one certificate in the URL-encoded (or plain) PEM
+ * `leaf`: REASON_NONE or REASON_CERTIFICATE_MALFORMED. Verifies nothing. */
+enum reason x509_svid_fingerprint(struct view leaf, uint8_t out[SHA256_BYTES]);
 
 #endif

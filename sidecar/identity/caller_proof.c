@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "caller_proof.h"
+
+static bool has_certificate(const struct caller_proof_input *in)
+{
+    return !view_is_empty(in->source_certificate);
+}
+
+enum reason caller_proof_presence(const struct caller_proof_input *in)
+{
+    const struct caller_proof_rule *rule = in->rule;
+    bool is_certificate_missing = rule->uses_certificate && !has_certificate(in);
+    if (is_certificate_missing || (!rule->uses_certificate && !rule->uses_xfcc))
+        return REASON_CERTIFICATE_NONE;
+    if (!rule->uses_xfcc || view_is_present(in->xfcc))
+        return REASON_NONE;
+    if (!rule->uses_certificate)
+        return REASON_CERTIFICATE_NONE;
+    return rule->hops == 0 ? REASON_NONE : REASON_XFCC_HOPS;
+}
+
+struct svid_key caller_proof_key(const struct caller_proof_input *in)
+{
+    struct svid_key key = {0};
+    if (has_certificate(in))
+        key.leaf = in->source_certificate;
+    if (in->rule->uses_xfcc)
+        key.chain = in->xfcc;
+    return key;
+}
+
+/* Only what an element says exactly once is said at all: a DNS SAN with a
+ * semicolon writes further pairs into its own element. */
+static enum reason select_element(const struct caller_proof_rule *rule, const struct xfcc_element *element,
+                                  struct caller_proof_hop *out)
+{
+    if (element->uri_count > 1 || (rule->hops > 0 && element->by_count != 1))
+        return REASON_XFCC_MISMATCH;
+    *out = (struct caller_proof_hop){
+        .leaf = element->cert, .chain = element->chain, .hash = element->hash, .uri = element->uri, .by = element->by};
+    return REASON_NONE;
+}
+
+/* Hop 0 may come without Cert: `source.certificate` is its certificate then, and
+ * has to hash to its Hash like any other. */
+static bool has_proof(struct caller_proof_hop *hop, bool is_last, const struct caller_proof_input *in)
+{
+    if (view_is_present(hop->leaf) || view_is_present(hop->chain))
+        return true;
+    if (!is_last || !has_certificate(in))
+        return false;
+    hop->leaf = in->source_certificate;
+    return true;
+}
+
+static enum reason select_xfcc(const struct caller_proof_input *in, struct caller_proof *out)
+{
+    struct xfcc xfcc;
+    enum reason reason = xfcc_parse(in->xfcc, &xfcc);
+    if (reason != REASON_NONE)
+        return reason;
+    if (xfcc.count != (size_t)in->rule->hops + 1)
+        return REASON_XFCC_HOPS;
+    for (size_t i = 0; i < xfcc.count; i++) {
+        bool is_last = i + 1 == xfcc.count;
+        reason = select_element(in->rule, &xfcc.elements[i], &out->hops[i]);
+        if (reason != REASON_NONE)
+            return reason;
+        if (!has_proof(&out->hops[i], is_last, in))
+            return REASON_XFCC_HOPS;
+        /* `By` of the last names our own Envoy, which nobody here can verify. */
+        if (is_last)
+            out->hops[i].by = (struct view){0};
+    }
+    out->count = xfcc.count;
+    if (has_certificate(in))
+        out->source_certificate = in->source_certificate;
+    return REASON_NONE;
+}
+
+enum reason caller_proof_select(const struct caller_proof_input *in, struct caller_proof *out)
+{
+    memset(out, 0, sizeof *out);
+    enum reason reason = caller_proof_presence(in);
+    if (reason != REASON_NONE)
+        return reason;
+    if (in->rule->uses_xfcc && (in->rule->hops >= XFCC_ELEMENTS_MAX || in->rule->by_count != in->rule->hops))
+        return REASON_INTERNAL;
+    if (in->rule->uses_xfcc && view_is_present(in->xfcc))
+        return select_xfcc(in, out);
+    out->hops[0].leaf = in->source_certificate;
+    out->count = 1;
+    return REASON_NONE;
+}
+
+static enum reason verify_hop(const struct caller_proof_hop *hop, const struct trust_bundles *bundles, int64_t now,
+                              struct x509_svid *out)
+{
+    enum reason reason = x509_svid_verify(hop->leaf, hop->chain, bundles, now, out);
+    if (reason != REASON_NONE)
+        return reason;
+    uint8_t hash[SHA256_BYTES];
+    if (view_is_present(hop->hash) &&
+        (!hex_decode(hop->hash, hash, sizeof hash) || memcmp(hash, out->sha256, sizeof hash) != 0))
+        return REASON_XFCC_MISMATCH;
+    if (!view_is_empty(hop->uri) && !view_equals(hop->uri, out->id.text))
+        return REASON_XFCC_MISMATCH;
+    return REASON_NONE;
+}
+
+/* A proxy of the rule that stood in no hop so far; *seen has one bit for each. */
+static bool is_trusted_proxy(const struct caller_proof_rule *rule, struct view id, uint32_t *seen)
+{
+    for (size_t i = 0; i < rule->by_count; i++) {
+        if ((*seen >> i & 1) != 0 || !view_equals(rule->by[i], id))
+            continue;
+        *seen |= 1u << i;
+        return true;
+    }
+    return false;
+}
+
+static void narrow(const struct x509_svid *hop, struct x509_svid *caller)
+{
+    caller->not_before = hop->not_before > caller->not_before ? hop->not_before : caller->not_before;
+    caller->not_after = hop->not_after < caller->not_after ? hop->not_after : caller->not_after;
+}
+
+/* Hops 1 to the last: the proxies, left to right. *last is hop 0 at the end. */
+static enum reason verify_proxies(const struct caller_proof_input *in, const struct caller_proof *proof,
+                                  const struct trust_bundles *bundles, int64_t now, struct x509_svid *caller,
+                                  struct x509_svid *last)
+{
+    uint32_t seen = 0;
+    for (size_t i = 1; i < proof->count; i++) {
+        enum reason reason = verify_hop(&proof->hops[i], bundles, now, last);
+        if (reason != REASON_NONE)
+            return reason;
+        if (!is_trusted_proxy(in->rule, last->id.text, &seen))
+            return REASON_XFCC_MISMATCH;
+        if (!view_equals(proof->hops[i - 1].by, last->id.text))
+            return REASON_XFCC_MISMATCH;
+        narrow(last, caller);
+    }
+    return REASON_NONE;
+}
+
+/* Hop 0 as XFCC has it is the certificate that Envoy itself names. */
+static enum reason check_source(const struct caller_proof *proof, const struct x509_svid *last)
+{
+    if (!view_is_present(proof->source_certificate))
+        return REASON_NONE;
+    uint8_t hash[SHA256_BYTES];
+    enum reason reason = x509_svid_fingerprint(proof->source_certificate, hash);
+    if (reason != REASON_NONE)
+        return reason;
+    return memcmp(hash, last->sha256, sizeof hash) == 0 ? REASON_NONE : REASON_XFCC_MISMATCH;
+}
+
+enum reason caller_proof_verify(const struct caller_proof_input *in, const struct trust_bundles *bundles, int64_t now,
+                                struct x509_svid *out)
+{
+    struct caller_proof proof;
+    struct x509_svid last;
+    memset(out, 0, sizeof *out);
+    enum reason reason = caller_proof_select(in, &proof);
+    if (reason == REASON_NONE)
+        reason = verify_hop(&proof.hops[0], bundles, now, out);
+    if (reason != REASON_NONE)
+        return reason;
+    x509_svid_copy(out, &last);
+    reason = verify_proxies(in, &proof, bundles, now, out, &last);
+    return reason == REASON_NONE ? check_source(&proof, &last) : reason;
+}
