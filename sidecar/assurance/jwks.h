@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public keys of token issuers, as OpenSSL keys ready to verify.
- * RFC 7517; a key whose `use` is not `sig`, of an unknown kty or weak is left out,
- * a duplicate kid refuses the set. Immutable once built. */
+/* The public keys of token issuers, as OpenSSL keys ready to verify: RFC 7517,
+ * RFC 7518 section 6. Immutable once built.
+ *
+ * Left out, as RFC 7517 section 5 has it: a key of an unknown kty or curve, a `use`
+ * other than `sig`, `key_ops` without `verify`, a malformed or a weak one (RSA below
+ * 2048 or above 8192 bits, an even exponent or 1). x5c, x5t and unknown members are
+ * not looked at. The whole set is refused: a kid that occurs twice, a private or
+ * symmetric key (its secret has leaked), a text over JWKS_BYTES_MAX. */
 #ifndef BARTIZAN_JWKS_H
 #define BARTIZAN_JWKS_H
 
 #include "diag.h"
+
+enum { JWKS_BYTES_MAX = 256 * 1024, JWKS_KEYS_MAX = 128, JWK_KID_MAX = 256 };
 
 struct jwks_sets;
 
@@ -27,6 +34,27 @@ const struct jwks *jwks_sets_find(const struct jwks_sets *sets, struct view issu
 bool jwks_is_available(const struct jwks *jwks); /* false: its document is not there */
 size_t jwks_count(const struct jwks *jwks);
 uint64_t jwks_generation(const struct jwks *jwks);
+
+struct evp_pkey_st;
+
+enum jwk_type { JWK_UNKNOWN = 0, JWK_RSA, JWK_EC_P256 };
+
+struct jwk {
+    struct view kid; /* absent when there is none */
+    struct view alg; /* the only algorithm it is for; absent: any of its type */
+    enum jwk_type type;
+    struct evp_pkey_st *key; /* owned by the set; safe for any number of threads */
+};
+
+/* The key with this kid, or NULL. */
+const struct jwk *jwks_find(const struct jwks *jwks, struct view kid);
+
+/* True when the key's type and `alg` allow the algorithm. */
+bool jwk_is_for(const struct jwk *jwk, enum jwk_type type, struct view algorithm);
+
+/* The one key that is for the algorithm, or NULL when there are none or several. */
+const struct jwk *jwks_find_only(const struct jwks *jwks, enum jwk_type type, struct view algorithm);
+
 struct view jwks_sets_digest(const struct jwks_sets *sets); /* hex SHA-256, owned */
 
 #endif

@@ -1,33 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A user's access token, verified: RFC 7515, 7519, 8725, 9068 and docs/assurance.md.
+/* A user's access token, verified: RFC 7515, 7519, 8725, 9068.
  *
  * RS256 and ES256; the key decides the algorithm, never the header alone. Claims
- * come from the very bytes whose signature verified. */
+ * come from the very bytes whose signature verified. Refused whether or not a rule
+ * asks: an `exp` that is missing or past, an `nbf` or `iat` ahead of the clock, an
+ * `auth_time` ahead of it, wrong types of exp nbf iat auth_time amr acr cnf act (a
+ * null among them), an empty `sub` or one over 255 bytes, control characters in iss
+ * sub aud azp client_id amr acr act, more than FACTS_ACTORS_MAX levels of `act`, a
+ * `jti`, `azp` or `client_id` that is no string, and a payload `typ` that says the
+ * token is an ID, refresh, offline or logout token. NumericDates are JSON numbers of
+ * 0 to 2^53, a fraction is cut off. Safe from any thread. */
 #ifndef BARTIZAN_JWT_VERIFY_H
 #define BARTIZAN_JWT_VERIFY_H
 
-#include "digest.h"
-#include "facts.h"
+#include "authorization.h"
 #include "jwks.h"
 #include "policy.h"
+#include "token.h"
 
-enum { TOKEN_BYTES_MAX = 16 * 1024, TOKEN_ARENA_BYTES = 64 * 1024 };
-
-/* A verified token. Everything it points to lives in the arena given to jwt_verify. */
-struct token {
-    struct user_facts user; /* state USER_KNOWN; bindings and actors' fit not yet judged */
-    struct view id;         /* `jti`; absent when there is none */
-    int64_t not_before;     /* unix seconds; INT64_MIN when absent */
-    int64_t usable_from;    /* nbf and iat with the issuer's skew taken off */
-    int64_t usable_until;   /* exp with the issuer's skew added */
-    uint64_t jwks_generation;
-    bool has_confirmation; /* `cnf` is there */
-    bool has_x5t_s256;
-    uint8_t x5t_s256[SHA256_BYTES];
-    bool has_jkt;
-    uint8_t jkt[SHA256_BYTES];
-    struct view confirmed_spiffe_id; /* cnf's SPIFFE ID member; absent when none */
-};
+/* TOKEN_ARENA_BYTES holds what verification of any sensible token builds; one that
+ * needs more (tens of thousands of array elements) is refused as malformed. */
+enum { TOKEN_BYTES_MAX = 16 * 1024, TOKEN_ARENA_BYTES = 256 * 1024 };
 
 /* Verifies the compact JWS `text` for one of the policy's issuers at `now`.
  * REASON_NONE and *out; REASON_KEYS_UNAVAILABLE when the issuer is known and its
@@ -35,18 +28,5 @@ struct token {
  * hold issuer and subject for the record, none of it verified. */
 enum reason jwt_verify(struct view text, const struct policy *policy, const struct jwks_sets *keys, int64_t now,
                        struct arena *arena, struct token *out);
-
-/* Judges the token's binding against the caller (RFC 8705 section 3): sets the
- * is_bound_* flags of *user and returns REASON_NONE; or REASON_TOKEN_BINDING when
- * `cnf` names something that is not this caller or only methods unknown to us.
- * `certificate_sha256` is NULL and `spiffe_id` absent when there is no caller. */
-enum reason token_check_binding(const struct token *token, const uint8_t *certificate_sha256, struct view spiffe_id,
-                                struct user_facts *user);
-
-/* The credential of an `authorization` value: REASON_NONE and *token; an absent
- * view with REASON_NONE when the scheme is another one than Bearer or DPoP;
- * REASON_TOKEN_MALFORMED for more than one space, a tab, or an empty token.
- * *is_dpop tells the scheme. RFC 6750 section 2.1, RFC 9449 section 7.1. */
-enum reason authorization_parse(struct view value, struct view *token, bool *is_dpop);
 
 #endif
