@@ -353,18 +353,31 @@ static enum err read_value(struct reader *r, unsigned depth, struct json *out)
     }
 }
 
-enum err json_parse(struct view text, struct arena *arena, struct json *out)
+static enum err read_text(struct reader *r, struct json *out)
 {
-    if (text.size == 0)
-        return ERR_MALFORMED;
-    struct reader reader = {.next = text.data, .end = text.data + text.size, .arena = arena};
     struct json value;
-    TRY(read_value(&reader, 0, &value));
-    skip_space(&reader);
-    if (reader.next != reader.end)
+    TRY(read_value(r, 0, &value));
+    skip_space(r);
+    if (r->next != r->end)
         return ERR_MALFORMED;
     *out = value;
     return ERR_NONE;
+}
+
+enum err json_parse_located(struct view text, struct arena *arena, struct json *out, size_t *offset)
+{
+    struct view nothing = VIEW("");
+    struct view bytes = text.size > 0 ? text : nothing;
+    struct reader reader = {.next = bytes.data, .end = bytes.data + bytes.size, .arena = arena};
+    enum err e = read_text(&reader, out);
+    *offset = (size_t)(reader.next - bytes.data);
+    return e;
+}
+
+enum err json_parse(struct view text, struct arena *arena, struct json *out)
+{
+    size_t offset;
+    return json_parse_located(text, arena, out, &offset);
 }
 
 const struct json *json_get(const struct json *object, struct view name)

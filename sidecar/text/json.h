@@ -23,7 +23,10 @@ struct json {
  * `arena`; strings without escapes borrow from `text`. */
 MUST_CHECK enum err json_parse(struct view text, struct arena *arena, struct json *out);
 
-/* The member `name` of an object, or NULL. */
+/* The same; where it fails, *offset is the byte at which reading stopped. */
+MUST_CHECK enum err json_parse_located(struct view text, struct arena *arena, struct json *out, size_t *offset);
+
+/* The member `name` of an object, or NULL; `object` may be NULL or of another kind. */
 const struct json *json_get(const struct json *object, struct view name);
 
 #endif
