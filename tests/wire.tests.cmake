@@ -1,0 +1,1 @@
+unit_test(pb_test USES base text)
