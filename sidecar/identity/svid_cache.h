@@ -37,7 +37,8 @@ void svid_cache_close(struct svid_cache *cache);
 const struct x509_svid *svid_cache_find(struct svid_cache *cache, const struct svid_key *key,
                                         const struct trust_bundles *bundles, int64_t now, enum reason *refusal);
 
-/* Keeps a success, or (svid NULL) a refusal. Errors are silent: the cache is only a cache. */
+/* Keeps a success, or (svid NULL) a refusal. `bundles` are those it was judged by,
+ * which need not be in force any more. What does not fit is not kept. */
 void svid_cache_insert(struct svid_cache *cache, const struct svid_key *key, const struct x509_svid *svid,
                        enum reason refusal, const struct trust_bundles *bundles, int64_t now);
 

@@ -32,12 +32,14 @@ struct x509_svid {
 /* Copies `from`, pointing the copied id into the copy. */
 void x509_svid_copy(const struct x509_svid *from, struct x509_svid *to);
 
-/* Verifies the URL-encoded (or plain) PEM `leaf` with the optional PEM `chain`
- * (leaf first, whose first certificate must be `leaf` byte for byte in DER; it is
- * the leaf when `leaf` is absent) at `now`. Both absent: REASON_CERTIFICATE_NONE. REASON_NONE and *out; else a
- * REASON_CERTIFICATE_*, REASON_XFCC_MISMATCH (chain does not begin with leaf) or REASON_KEYS_UNAVAILABLE; then *out
- * holds what could be read (id_text for the record; id.text absent when unknown), none of it verified. Safe from any
- * thread; allocates and frees, and leaves this thread's OpenSSL error queue empty. */
+/* Verifies the URL-encoded (or plain) PEM `leaf` at `now`, with the optional PEM
+ * `chain`: leaf first, which must be `leaf` byte for byte in DER, and is the leaf
+ * when `leaf` is absent. REASON_NONE and *out; else REASON_CERTIFICATE_*,
+ * REASON_XFCC_MISMATCH (chain does not begin with leaf) or REASON_KEYS_UNAVAILABLE;
+ * then *out holds what could be read (id_text for the record; id.text absent when
+ * unknown), none of it verified. Both absent: REASON_CERTIFICATE_NONE.
+ * Safe from any thread; allocates and frees; leaves this thread's OpenSSL error
+ * queue empty. */
 enum reason x509_svid_verify(struct view leaf, struct view chain, const struct trust_bundles *bundles, int64_t now,
                              struct x509_svid *out);
 
