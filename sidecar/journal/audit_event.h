@@ -30,12 +30,14 @@ struct audit_event {
     uint64_t sequence;
     int64_t realtime_ns;
     int64_t boottime_ns;
+    bool is_cut; /* read: a text was longer than its limit and is not whole */
 
     struct audit_decision {
         struct view decision_id;
         enum verdict verdict;
         enum verdict enforced; /* what was answered: differs under enforcement: report */
         enum reason reason;
+        struct view reason_name; /* read: as recorded, also where this build does not know it */
         struct view rule, closest, missing, attribute;
         /* who */
         enum proof proof;
@@ -61,8 +63,10 @@ struct audit_event {
         struct pair_of_views labels[DECISION_LABELS_MAX];
         size_t label_count;
         struct view purpose;
+        struct view grpc_method; /* "package.Service/Method" of a gRPC request; `path` has it too */
+        struct view model, tool; /* what the body names */
         /* how it was answered */
-        struct view challenge;   /* the acr values and max age asked for, as sent */
+        struct view challenge;   /* acr_values="a b", max_age=300: the parameters of RFC 9470 as sent */
         struct view obligations; /* names only, space separated */
         enum audit_level level;
         uint32_t http_status;
@@ -76,8 +80,10 @@ struct audit_event {
     } decision;
 
     struct audit_loss {
-        uint64_t count, first, last;
-        struct view reason;
+        uint64_t count;
+        uint64_t first, last; /* capped: what was removed; refused records never had a number: this record's own */
+        struct view reason;   /* capped, disk-full, io-error, torn */
+        struct view epoch;    /* 32 hex digits; absent: this record's epoch */
     } loss;
 
     struct audit_change {
@@ -100,13 +106,31 @@ struct audit_event {
  * to fit (and the record says so). The bytes written, never 0. No allocation. */
 size_t audit_event_write(const struct audit_event *event, char *buffer);
 
-/* Reads a record. ERR_MALFORMED. Views borrow from `bytes`. */
+/* Reads a record. Views borrow from `bytes`. ERR_MALFORMED: not protobuf; a kind
+ * without its body or with another's; a body or an epoch twice or of the wrong size;
+ * more values than the struct holds; an enumeration outside its range. Whatever is
+ * taken, protobuf-c takes too and reads the same from. */
 MUST_CHECK enum err audit_event_parse(struct view bytes, struct audit_event *out);
 
-/* The record as one sentence for a person:
+enum { AUDIT_TOPIC_MAX = 512 };
+
+/* The topic of the live tap, without a NUL; its size. A decision has
+ * `v1.VERDICT.RESOURCE_TYPE.RULE`, with `-` where a part is missing; other records
+ * `v1.loss`, `v1.change`, `v1.lifecycle`. A byte outside [0-9A-Za-z_:/-] is `_`. */
+size_t audit_event_topic(const struct audit_event *event, char topic[AUDIT_TOPIC_MAX]);
+
+/* Four views of a record for people and programs, each the absent view at the
+ * arena's ceiling. Nothing that came from a request is written raw: control bytes,
+ * bidirectional and invisible characters and bytes that are no UTF-8 are escaped.
+ * Times are UTC.
+ *
+ * One sentence:
  *   09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3, purpose incident: allowed by
- * operators-high and as one line of JSON. Nothing that came from a request is written raw. */
+ * operators-high One object of JSON without line breaks, fields named as in audit.proto:
+ *   {"kind":"decision","instance":"..","epoch":"<hex>","sequence":7,"time":"<RFC 3339>",...,"decision":{...}}
+ * The whole explanation, several lines. */
 struct view audit_event_sentence(const struct audit_event *event, struct arena *arena);
 struct view audit_event_json(const struct audit_event *event, struct arena *arena);
+struct view audit_event_explanation(const struct audit_event *event, struct arena *arena);
 
 #endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit_event.h"
+
+#include "pb_reader.h"
+#include "pb_writer.h"
+
+enum {
+    SHORT_MAX = 64,
+    NAME_MAX_BYTES = 256,
+    TEXT_MAX = 512,
+    ID_MAX = 1024,
+    CALLER_MAX = 2048, /* a SPIFFE ID is never cut */
+    PATH_BYTES_MAX = 4096,
+    /* Left free by every text: closing lengths and is_cut still fit behind it. */
+    TAIL = 32,
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* --- writing --- */
+
+struct pen {
+    struct pb_writer out;
+    bool is_cut;
+};
+
+static void put_number(struct pen *pen, uint32_t field, uint64_t value)
+{
+    if (value != 0)
+        pb_writer_varint(&pen->out, field, value);
+}
+
+static void put_text(struct pen *pen, uint32_t field, struct view text, size_t limit)
+{
+    size_t left = pen->out.capacity - pen->out.size;
+    if (text.size == 0)
+        return;
+    if (left < limit + TAIL)
+        limit = left > TAIL ? left - TAIL : 0;
+    if (text.size > limit) {
+        text.size = limit;
+        pen->is_cut = true;
+    }
+    if (text.size > 0)
+        pb_writer_bytes(&pen->out, field, text);
+}
+
+static void put_labels(struct pen *pen, const struct audit_decision *decision)
+{
+    for (size_t i = 0; i < decision->label_count && i < COUNT(decision->labels); i++) {
+        if (pen->out.capacity - pen->out.size < 2 * (size_t)TAIL) {
+            pen->is_cut = true;
+            return;
+        }
+        size_t mark = pb_writer_open(&pen->out, 46);
+        put_text(pen, 1, decision->labels[i].name, NAME_MAX_BYTES);
+        put_text(pen, 2, decision->labels[i].value, NAME_MAX_BYTES);
+        pb_writer_close(&pen->out, mark);
+    }
+}
+
+static void put_who(struct pen *pen, const struct audit_decision *decision)
+{
+    put_number(pen, 16, decision->proof);
+    put_text(pen, 17, decision->caller, CALLER_MAX);
+    put_text(pen, 18, decision->trust_domain, NAME_MAX_BYTES);
+    put_text(pen, 19, decision->certificate_sha256, SHORT_MAX);
+    put_number(pen, 20, decision->is_caller_verified);
+    put_text(pen, 21, decision->user_issuer, TEXT_MAX);
+    put_text(pen, 22, decision->user_subject, TEXT_MAX);
+    put_number(pen, 23, decision->is_subject_hashed);
+    put_number(pen, 24, decision->is_user_verified);
+    put_text(pen, 25, decision->token_id, NAME_MAX_BYTES);
+    put_text(pen, 26, decision->client, NAME_MAX_BYTES);
+    for (size_t i = 0; i < decision->amr_count && i < COUNT(decision->amr); i++)
+        put_text(pen, 27, decision->amr[i], SHORT_MAX);
+    put_text(pen, 28, decision->acr, NAME_MAX_BYTES);
+    if (decision->has_auth_time) {
+        put_number(pen, 29, 1);
+        put_number(pen, 30, (uint64_t)decision->auth_age);
+    }
+    for (size_t i = 0; i < decision->actor_count && i < COUNT(decision->actors); i++)
+        put_text(pen, 31, decision->actors[i], TEXT_MAX);
+    put_number(pen, 32, decision->is_bound_to_certificate);
+    put_number(pen, 33, decision->is_bound_to_workload);
+    put_number(pen, 34, decision->is_bound_by_dpop);
+}
+
+static void put_circumstances(struct pen *pen, const struct audit_decision *decision)
+{
+    put_text(pen, 60, decision->policy_digest, SHORT_MAX);
+    put_number(pen, 61, decision->bundle_generation);
+    put_number(pen, 62, decision->key_generation);
+    put_number(pen, 63, decision->revocation_generation);
+    put_text(pen, 70, decision->request_id, NAME_MAX_BYTES);
+    put_text(pen, 71, decision->trace_id, SHORT_MAX);
+    put_text(pen, 72, decision->source_address, SHORT_MAX);
+    put_text(pen, 73, decision->asking_peer, SHORT_MAX);
+    put_number(pen, 74, decision->duration_ns);
+    put_number(pen, 75, decision->is_late);
+}
+
+static void put_what(struct pen *pen, const struct audit_decision *decision)
+{
+    put_text(pen, 40, decision->method, SHORT_MAX);
+    put_text(pen, 43, decision->action, NAME_MAX_BYTES);
+    put_text(pen, 44, decision->resource_type, NAME_MAX_BYTES);
+    put_text(pen, 45, decision->resource_id, ID_MAX);
+    put_text(pen, 47, decision->purpose, TEXT_MAX);
+    put_text(pen, 49, decision->model, TEXT_MAX);
+    put_text(pen, 50, decision->tool, TEXT_MAX);
+    put_text(pen, 41, decision->host, TEXT_MAX);
+    put_text(pen, 48, decision->grpc_method, TEXT_MAX);
+    put_text(pen, 42, decision->path, PATH_BYTES_MAX);
+    put_labels(pen, decision);
+}
+
+/* In order of weight: what comes last is cut first. */
+static void put_decision(struct pen *pen, const struct audit_decision *decision)
+{
+    put_text(pen, 1, decision->decision_id, NAME_MAX_BYTES);
+    put_number(pen, 2, decision->verdict);
+    put_number(pen, 3, decision->enforced);
+    put_text(pen, 4, reason_info(decision->reason)->name, SHORT_MAX);
+    put_text(pen, 5, decision->rule, NAME_MAX_BYTES);
+    put_text(pen, 6, decision->closest, NAME_MAX_BYTES);
+    put_text(pen, 7, decision->missing, TEXT_MAX);
+    put_text(pen, 8, decision->attribute, NAME_MAX_BYTES);
+    put_text(pen, 9, decision->challenge, TEXT_MAX);
+    put_text(pen, 10, decision->obligations, TEXT_MAX);
+    put_number(pen, 11, decision->http_status);
+    put_number(pen, 12, decision->level);
+    put_who(pen, decision);
+    put_circumstances(pen, decision);
+    put_what(pen, decision);
+}
+
+static void put_loss(struct pen *pen, const struct audit_loss *loss)
+{
+    put_number(pen, 1, loss->count);
+    put_number(pen, 2, loss->first);
+    put_number(pen, 3, loss->last);
+    put_text(pen, 4, loss->reason, SHORT_MAX);
+    put_text(pen, 5, loss->epoch, SHORT_MAX);
+}
+
+static void put_change(struct pen *pen, const struct audit_change *change)
+{
+    put_number(pen, 1, change->what);
+    put_number(pen, 2, change->is_refused);
+    put_text(pen, 3, change->source, ID_MAX);
+    put_text(pen, 4, change->before, NAME_MAX_BYTES);
+    put_text(pen, 5, change->after, NAME_MAX_BYTES);
+    put_number(pen, 7, change->generation);
+    put_text(pen, 6, change->detail, PATH_BYTES_MAX);
+}
+
+static void put_lifecycle(struct pen *pen, const struct audit_lifecycle *lifecycle)
+{
+    put_number(pen, 1, lifecycle->what);
+    put_text(pen, 2, lifecycle->previous_epoch, SHORT_MAX);
+    put_number(pen, 3, lifecycle->previous_sequence);
+    put_text(pen, 4, lifecycle->detail, PATH_BYTES_MAX);
+}
+
+static void put_body(struct pen *pen, const struct audit_event *event)
+{
+    size_t mark = pb_writer_open(&pen->out, 9U + (uint32_t)event->kind);
+    switch (event->kind) {
+    case RECORD_DECISION: put_decision(pen, &event->decision); break;
+    case RECORD_LOSS: put_loss(pen, &event->loss); break;
+    case RECORD_CHANGE: put_change(pen, &event->change); break;
+    case RECORD_LIFECYCLE: put_lifecycle(pen, &event->lifecycle); break;
+    }
+    pb_writer_close(&pen->out, mark);
+}
+
+size_t audit_event_write(const struct audit_event *event, char *buffer)
+{
+    struct pen pen = {0};
+    pb_writer_init(&pen.out, buffer, JOURNAL_RECORD_MAX);
+    put_number(&pen, 1, event->kind);
+    put_text(&pen, 2, event->instance, NAME_MAX_BYTES);
+    pb_writer_bytes(&pen.out, 3, (struct view){(const char *)event->epoch, JOURNAL_EPOCH_BYTES});
+    put_number(&pen, 4, event->sequence);
+    pb_writer_fixed64(&pen.out, 5, (uint64_t)event->realtime_ns);
+    pb_writer_fixed64(&pen.out, 6, (uint64_t)event->boottime_ns);
+    put_body(&pen, event);
+    put_number(&pen, 7, pen.is_cut);
+    return pen.out.size;
+}
