@@ -80,4 +80,11 @@ struct policy_test_result {
 size_t policy_test(const struct policy *policy, void (*each)(void *context, const struct policy_test_result *result),
                    void *context);
 
+/* Decides about one request that is described as in a test's `given` block: a YAML
+ * or JSON map with the same keys, which may refer to the policy's issuers by name.
+ * For `bartizan policy eval`. ERR_INVALID: see `diags`. Views in *out live as long as
+ * the policy and `arena`. */
+MUST_CHECK enum err policy_eval_given(const struct policy *policy, const struct policy_source *given, int64_t now,
+                                      struct arena *arena, struct diag_list *diags, struct decision *out);
+
 #endif
