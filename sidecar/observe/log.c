@@ -15,14 +15,14 @@ static atomic_uint threshold = LOG_INFO;
 
 struct line {
     char *bytes;
-    size_t size;
+    size_t size, capacity;
     bool is_cut;
 };
 
-/* Keeps room for "..." and the newline; a piece is written whole or not at all, so no escape is cut in two. */
+/* A piece is written whole or not at all, so no escape is cut in two. */
 static void put(struct line *line, const char *piece, size_t size)
 {
-    if (line->is_cut || size > LOG_LINE_MAX - 4 - line->size) {
+    if (line->is_cut || size > line->capacity - line->size) {
         line->is_cut = true;
         return;
     }
@@ -96,6 +96,13 @@ static void put_escaped(struct line *line, struct view text)
     }
 }
 
+size_t log_escape(struct view text, char *buffer, size_t size)
+{
+    struct line line = {.bytes = buffer, .capacity = size};
+    put_escaped(&line, text);
+    return line.size;
+}
+
 static void put_field(struct line *line, const struct log_field *field)
 {
     put(line, " ", 1);
@@ -134,7 +141,7 @@ void log_set_level(enum log_level level)
 size_t log_format(char buffer[LOG_LINE_MAX], int64_t seconds, uint32_t milliseconds, enum log_level level,
                   const struct log_field *fields, size_t count)
 {
-    struct line line = {.bytes = buffer};
+    struct line line = {.bytes = buffer, .capacity = LOG_LINE_MAX - sizeof "..."}; /* room for the end of a cut line */
     struct tm utc = {0};
     time_t clock = (time_t)seconds;
     char head[64];

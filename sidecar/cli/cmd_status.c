@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One screen for somebody who was woken up: what is wrong comes first. */
+#include "admin_client.h"
+#include "cli.h"
+#include "commands.h"
+#include "options.h"
+#include "rfc3339.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+enum { SOON_SECONDS = 7 * 24 * 3600, EXIT_NOT_READY = EXIT_FAILED };
+
+struct screen {
+    struct arena *arena;
+    int64_t now; /* the decider's clock */
+};
+
+static struct view text_at(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return (struct view){json_string_value(value), json_string_length(value)};
+}
+
+static int64_t number_at(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static struct view safe_at(const struct screen *screen, const json_t *object, const char *key)
+{
+    struct view text = text_at(object, key);
+    return view_is_present(text) ? text_print(text, screen->arena) : VIEW("-");
+}
+
+/* "in 6 d", "5 min ago", or the absent view when `text` is no time. */
+static struct view distance(const struct screen *screen, struct view text)
+{
+    int64_t at = 0;
+    if (!rfc3339_parse(text, &at))
+        return (struct view){0};
+    struct view age = age_print(at > screen->now ? at - screen->now : screen->now - at, screen->arena);
+    return at > screen->now ? arena_print(screen->arena, "in %.*s", VIEW_ARG(age))
+                            : arena_print(screen->arena, "%.*s ago", VIEW_ARG(age));
+}
+
+static void print_head(const struct screen *screen, const json_t *status)
+{
+    bool is_ready = json_is_true(json_object_get(status, "ready"));
+    size_t i;
+    json_t *reason;
+    if (!view_equals(text_at(status, "enforcement"), VIEW("enforce")))
+        puts("ENFORCEMENT IS `report`: EVERY REQUEST IS ALLOWED; what would have been refused is only recorded\n");
+    puts(is_ready ? "ready" : "NOT READY");
+    json_array_foreach(json_object_get(status, "not_ready_reasons"), i, reason)
+    {
+        struct view text = {json_string_value(reason), json_string_length(reason)};
+        printf("  because    %.*s\n", VIEW_ARG(text_print(text, screen->arena)));
+    }
+    const json_t *error = json_object_get(status, "last_reload_error");
+    if (json_is_object(error))
+        printf("  RELOAD REFUSED %.*s; the files before it stay in force\n    %.*s\n",
+               VIEW_ARG(distance(screen, text_at(error, "time"))), VIEW_ARG(safe_at(screen, error, "message")));
+    printf("  sidecar    %.*s, version %.*s, pid %" PRId64 ", up %.*s\n", VIEW_ARG(safe_at(screen, status, "instance")),
+           VIEW_ARG(safe_at(screen, status, "version")), number_at(status, "pid"),
+           VIEW_ARG(age_print(number_at(status, "uptime_seconds"), screen->arena)));
+}
+
+static void print_snapshot(const struct screen *screen, const json_t *snapshot)
+{
+    if (!json_is_object(snapshot)) {
+        puts("  snapshot   none yet: every check is denied");
+        return;
+    }
+    const json_t *policy = json_object_get(snapshot, "policy"), *bundles = json_object_get(snapshot, "bundles");
+    const json_t *keys = json_object_get(snapshot, "keys"), *denied = json_object_get(snapshot, "revocations");
+    printf("  snapshot   generation %" PRId64 ", in force for %.*s\n", number_at(snapshot, "generation"),
+           VIEW_ARG(age_print(number_at(snapshot, "age_seconds"), screen->arena)));
+    printf("  policy     generation %" PRId64 ", %" PRId64 " rules, digest %.12s, %.*s\n",
+           number_at(policy, "generation"), number_at(policy, "rules"), safe_at(screen, policy, "digest").data,
+           VIEW_ARG(safe_at(screen, policy, "path")));
+    printf("  bundles    generation %" PRId64 ", %zu trust domains\n", number_at(bundles, "generation"),
+           json_array_size(json_object_get(bundles, "domains")));
+    printf("  keys       generation %" PRId64 ", %zu issuers\n", number_at(keys, "generation"),
+           json_array_size(json_object_get(keys, "issuers")));
+    printf("  deny list  generation %" PRId64 ", sequence %" PRId64 ", %" PRId64 " entries\n",
+           number_at(denied, "generation"), number_at(denied, "sequence"), number_at(denied, "entries"));
+}
+
+/* Authorities that expire soon or have, and issuers without keys: what will be refused next. */
+static void print_expiring(const struct screen *screen, const json_t *snapshot)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(json_object_get(snapshot, "bundles"), "domains"), i, item)
+    {
+        int64_t at = 0;
+        struct view expires = text_at(item, "expires");
+        if (number_at(item, "authorities") == 0)
+            printf("  NO BUNDLE  %.*s: its workloads are refused\n", VIEW_ARG(safe_at(screen, item, "name")));
+        else if (rfc3339_parse(expires, &at) && at - screen->now < SOON_SECONDS)
+            printf("  %s    an authority of %.*s: %.*s (%.*s)\n", at <= screen->now ? "EXPIRED" : "EXPIRES",
+                   VIEW_ARG(safe_at(screen, item, "name")), VIEW_ARG(distance(screen, expires)), VIEW_ARG(expires));
+    }
+    json_array_foreach(json_object_get(json_object_get(snapshot, "keys"), "issuers"), i, item)
+    {
+        if (!json_is_true(json_object_get(item, "available")))
+            printf("  NO KEYS    of %.*s: its tokens cannot be judged\n", VIEW_ARG(safe_at(screen, item, "url")));
+    }
+}
+
+static void print_decisions(const struct screen *screen, const json_t *status)
+{
+    const json_t *counts = json_object_get(status, "decisions");
+    size_t i;
+    json_t *item;
+    printf("  decisions  %" PRId64 " allowed, %" PRId64 " challenged, %" PRId64 " denied\n", number_at(counts, "allow"),
+           number_at(counts, "challenge"), number_at(counts, "deny"));
+    json_array_foreach(json_object_get(status, "refusals"), i, item)
+    {
+        printf("  %s %10" PRId64 "  %.*s\n", i == 0 ? "refusals " : "         ", number_at(item, "count"),
+               VIEW_ARG(safe_at(screen, item, "reason")));
+    }
+    json_array_foreach(json_object_get(status, "recent_refusals"), i, item)
+    {
+        if (i >= 8)
+            break;
+        printf("  %s  %.*s  %.*s  %.*s  %.*s\n", i == 0 ? "latest   " : "         ",
+               VIEW_ARG(safe_at(screen, item, "time")), VIEW_ARG(safe_at(screen, item, "decision_id")),
+               VIEW_ARG(safe_at(screen, item, "reason")), VIEW_ARG(safe_at(screen, item, "caller")));
+    }
+}
+
+static void print_machinery(const struct screen *screen, const json_t *status)
+{
+    const json_t *journal = json_object_get(status, "journal"), *cache;
+    const char *name;
+    size_t i;
+    json_t *item;
+    if (json_is_object(journal)) {
+        int64_t lost = number_at(journal, "lost");
+        printf("  journal    %.*s, %" PRId64 " records since the start%s", VIEW_ARG(safe_at(screen, journal, "path")),
+               number_at(journal, "next_sequence"), lost > 0 ? ", LOST " : "\n");
+        if (lost > 0)
+            printf("%" PRId64 "\n", lost);
+    }
+    json_object_foreach(json_object_get(status, "caches"), name, cache)
+        printf("  cache      %.*s: %" PRId64 " of %" PRId64 " entries, %" PRId64 " hits, %" PRId64 " misses\n",
+               VIEW_ARG(text_print(view_of(name), screen->arena)), number_at(cache, "entries"),
+               number_at(cache, "capacity"), number_at(cache, "hits"), number_at(cache, "misses"));
+    json_array_foreach(json_object_get(status, "listeners"), i, item)
+        printf("  listener   %.*s, %" PRId64 " connections\n", VIEW_ARG(safe_at(screen, item, "address")),
+               number_at(item, "connections"));
+}
+
+static void drop_json(json_t **value)
+{
+    json_decref(*value);
+}
+
+static int show(struct view body, bool is_json, struct arena *arena)
+{
+    AUTO(drop_json) json_t *status = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(status)) {
+        fputs("bartizan: the decider's answer is not what docs/admin-api.md says\n", stderr);
+        return EXIT_DATA;
+    }
+    struct screen screen = {.arena = arena};
+    if (!rfc3339_parse(text_at(status, "time"), &screen.now))
+        screen.now = now_seconds();
+    if (is_json) {
+        printf("%.*s\n", VIEW_ARG(body));
+    } else {
+        const json_t *snapshot = json_object_get(status, "snapshot");
+        print_head(&screen, status);
+        print_expiring(&screen, snapshot);
+        print_snapshot(&screen, snapshot);
+        print_decisions(&screen, status);
+        print_machinery(&screen, status);
+    }
+    return json_is_true(json_object_get(status, "ready")) ? EXIT_GOOD : EXIT_NOT_READY;
+}
+
+static int ask(const char *config_path, const char *socket, bool is_json, struct arena *arena)
+{
+    struct config config = {.admin.socket = socket};
+    struct admin_answer answer;
+    int code = socket ? EXIT_GOOD : load_config(config_path, arena, &config);
+    if (code != EXIT_GOOD)
+        return code;
+    enum err err = admin_request(config.admin.socket, "GET", "/status", ADMIN_TIMEOUT_MS, arena, &answer);
+    if (err == ERR_NOT_FOUND)
+        fprintf(stderr, "bartizan: no decider answers at %s\n", config.admin.socket);
+    else if (err != ERR_NONE)
+        fprintf(stderr, "bartizan: %s: %s\n", config.admin.socket, err == ERR_IO ? strerror(errno) : err_text(err));
+    else if (answer.status != 200)
+        fprintf(stderr, "bartizan: the decider answers HTTP %d\n", answer.status);
+    else
+        return show(answer.body, is_json, arena);
+    return EXIT_IO;
+}
+
+int cmd_status(int argc, char **argv)
+{
+    const char *config = NULL, *socket = NULL, *format = NULL;
+    size_t count = 0;
+    bool is_json = false;
+    const struct option_spec options[] = {
+        {"config", "FILE", "the sidecar's configuration (default " DEFAULT_CONFIG ")", &config},
+        {"admin", "SOCKET", "its admin socket, instead of --config", &socket},
+        {"format", "text|json", "json is the decider's answer as it is", &format},
+    };
+    const struct usage usage = {.line = "bartizan status [--config FILE | --admin SOCKET] [--format text|json]",
+                                .summary =
+                                    "What the running decider says about itself: ready or why not, generations and\n"
+                                    "ages, refusals by reason, what is about to expire, the journal.\n"
+                                    "Exit status 0 when it is ready, 1 when not, 4 when nobody answers.",
+                                .options = options,
+                                .option_count = 3};
+    int code = options_read(&usage, argc, argv, NULL, &count);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!format_parse(format, &is_json))
+        return usage_error(&usage, "`--format` is text or json, not `%s`", format);
+    if (config != NULL && socket != NULL)
+        return usage_error(&usage, "`--config` and `--admin` exclude each other");
+    struct arena arena;
+    arena_init(&arena, COMMAND_MEMORY);
+    code = ask(config, socket, is_json, &arena);
+    arena_free(&arena);
+    return code;
+}
