@@ -1,0 +1,2 @@
+unit_test(authorization_test USES base policy text assurance)
+unit_test(jwks_test USES base policy text assurance SOURCES support/test_tokens.c LIBS OpenSSL::Crypto)
