@@ -1,2 +1,4 @@
 unit_test(authorization_test USES base policy text assurance)
 unit_test(jwks_test USES base policy text assurance SOURCES support/test_tokens.c LIBS OpenSSL::Crypto)
+unit_test(jwt_verify_test USES base policy text assurance
+  SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto Threads::Threads)
