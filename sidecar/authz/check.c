@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include "caller_proof.h"
+#include "decision_record.h"
+#include "token_cache.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+    SCRATCH_BYTES = 96 * 1024, /* facts, evaluation and record of one request */
+    ID_BYTES = 40,
+    PROOF_ATTEMPTS = 3, /* a check whose files change under it this often is refused */
+};
+#define NANOSECONDS INT64_C(1000000000)
+
+struct check_context {
+    const struct config *config;
+    struct snapshot *snapshot;
+    struct header_names names; /* of its policy */
+    struct caller_proof_rule rule;
+    struct check_limits limits;
+    struct svid_cache *callers;
+    struct token_cache *tokens;
+    struct subject_hashes *subjects;
+    struct journal_writer *journal;
+    struct metrics *metrics;
+    struct refusal_log *refusals;
+    uint8_t epoch[JOURNAL_EPOCH_BYTES];
+    char id_prefix[8];
+    atomic_uint_fast64_t next_sequence;
+    uint64_t unrecorded; /* decisions that have no record's number */
+    struct check_request request;
+    struct audit_event event;
+    char lost_record[JOURNAL_RECORD_MAX];
+    char scratch[SCRATCH_BYTES];
+};
+
+/* What a worker verifies, and what came out. */
+struct check_proof {
+    struct snapshot *snapshot; /* verified against; held */
+    int64_t now;
+    int attempts;
+    bool has_caller; /* a caller is to be verified, or was */
+    struct caller_proof_rule rule;
+    struct caller_proof_input caller_input;
+    enum reason caller_refusal;
+    struct x509_svid caller;
+    bool has_token;
+    struct view token_text;
+    enum reason token_refusal;
+    struct token token;
+    struct arena arena; /* the token's claims */
+};
+
+/* What is known of one request on its way. */
+struct passage {
+    struct check_context *context;
+    struct check *check;
+    struct arena arena;
+    struct facts facts;
+    struct request_credentials credentials;
+    struct caller_proof_input caller_input;
+    const struct x509_svid *caller;
+    struct view unverified_caller;
+    struct view token_text;
+    bool is_dpop;
+    const struct token *token;
+    bool wants_caller; /* not known yet: to be verified */
+    bool wants_token;
+};
+
+/* ---- context ------------------------------------------------------------- */
+
+static void fill_rule(const struct config *config, struct caller_proof_rule *rule)
+{
+    for (size_t i = 0; i < config->identity.source_count; i++) {
+        const struct identity_source *source = &config->identity.sources[i];
+        if (source->kind == SOURCE_CERTIFICATE) {
+            rule->uses_certificate = true;
+        } else {
+            rule->uses_xfcc = true;
+            rule->hops = source->hops;
+            rule->by = source->by;
+            rule->by_count = source->by_count;
+        }
+    }
+}
+
+enum err check_context_open(const struct check_context_config *config, struct check_context **out)
+{
+    struct check_context *context = calloc(1, sizeof(*context));
+    if (context == NULL)
+        return ERR_NO_MEMORY;
+    context->config = config->config;
+    context->journal = config->journal;
+    context->metrics = config->metrics;
+    context->refusals = config->refusals;
+    fill_rule(config->config, &context->rule);
+    context->limits = (struct check_limits){.headers = config->config->limits.headers,
+                                            .header_bytes = config->config->limits.header_bytes,
+                                            .request_bytes = config->config->limits.request_bytes};
+    memcpy(context->epoch, config->epoch, sizeof(context->epoch));
+    hex_encode(context->epoch, sizeof(context->id_prefix) / 2, context->id_prefix);
+    static const struct svid_cache_config caller_sizes = {
+        .entries = 1024, .key_bytes = 16 * 1024, .memory = 8 * 1024 * 1024};
+    static const struct token_cache_config token_sizes = {.entries = 1024, .memory = 8 * 1024 * 1024};
+    enum err result = svid_cache_open(&caller_sizes, &config->hash_key, &context->callers);
+    if (result == ERR_NONE)
+        result = token_cache_open(&token_sizes, &config->hash_key, &context->tokens);
+    if (result == ERR_NONE)
+        result = subject_hashes_open(config->subject_key, &config->hash_key, &context->subjects);
+    if (result == ERR_NONE)
+        result = header_names_build(config->snapshot->policy, &context->names);
+    if (result != ERR_NONE) {
+        check_context_close(context);
+        return result;
+    }
+    context->snapshot = snapshot_hold(config->snapshot);
+    *out = context;
+    return ERR_NONE;
+}
+
+void check_context_close(struct check_context *context)
+{
+    if (context == NULL)
+        return;
+    if (context->callers != NULL)
+        svid_cache_close(context->callers);
+    if (context->tokens != NULL)
+        token_cache_close(context->tokens);
+    subject_hashes_close(context->subjects);
+    header_names_free(&context->names);
+    snapshot_drop(context->snapshot);
+    free(context);
+}
+
+enum err check_context_replace(struct check_context *context, struct snapshot *snapshot)
+{
+    struct header_names names;
+    TRY(header_names_build(snapshot->policy, &names));
+    header_names_free(&context->names);
+    context->names = names;
+    snapshot_drop(context->snapshot);
+    context->snapshot = snapshot_hold(snapshot);
+    return ERR_NONE;
+}
+
+const struct snapshot *check_context_snapshot(const struct check_context *context)
+{
+    return context->snapshot;
+}
+
+uint64_t check_context_next_sequence(const struct check_context *context)
+{
+    return atomic_load(&context->next_sequence);
+}
+
+/* Tokens are judged by policy and keys; generations are snapshot numbers, so the
+ * younger of the two names the pair. */
+static uint64_t token_epoch(const struct snapshot *snapshot)
+{
+    return snapshot->policy_generation > snapshot->key_generation ? snapshot->policy_generation
+                                                                  : snapshot->key_generation;
+}
+
+/* ---- decode -------------------------------------------------------------- */
+
+static void decode(struct passage *p, const struct check_clock *clock)
+{
+    struct check_context *context = p->context;
+    enum reason failure = check_request_parse(p->check->bytes, &context->limits, &context->request);
+    struct request_facts_input input = {.request = &context->request,
+                                        .failure = failure,
+                                        .policy = context->snapshot->policy,
+                                        .names = &context->names,
+                                        .uses_xfcc = context->rule.uses_xfcc};
+    request_facts_fill(&input, &p->arena, &p->facts, &p->credentials);
+    p->facts.now = clock->realtime_ns / NANOSECONDS;
+}
+
+/* ---- identify and prove -------------------------------------------------- */
+
+static void identify(struct passage *p)
+{
+    struct check_context *context = p->context;
+    struct facts *facts = &p->facts;
+    const struct check_proof *proof = p->check->proof;
+    p->caller_input = (struct caller_proof_input){
+        .rule = &context->rule, .source_certificate = context->request.source.certificate, .xfcc = p->credentials.xfcc};
+    enum reason refusal = caller_proof_presence(&p->caller_input);
+    if (refusal == REASON_CERTIFICATE_NONE) { /* nobody is no failure: rules may be for anybody */
+        facts->workload_failure = REASON_NONE;
+        return;
+    }
+    if (refusal == REASON_NONE) {
+        struct svid_key key = caller_proof_key(&p->caller_input);
+        p->caller = svid_cache_find(context->callers, &key, context->snapshot->bundles, facts->now, &refusal);
+        bool is_known = p->caller != NULL || refusal != REASON_NONE;
+        metrics_add(context->metrics, is_known ? METRIC_CERTIFICATE_HITS : METRIC_CERTIFICATE_MISSES, 1);
+        if (!is_known && proof != NULL && proof->has_caller) { /* too large for the cache */
+            refusal = proof->caller_refusal;
+            p->caller = refusal == REASON_NONE ? &proof->caller : NULL;
+        } else if (!is_known) {
+            p->wants_caller = true;
+            return;
+        }
+    }
+    if (refusal != REASON_NONE && proof != NULL && proof->has_caller)
+        p->unverified_caller = proof->caller.id.text;
+    if (p->caller != NULL && revocations_has_caller(context->snapshot->revocations, p->caller, facts->now))
+        refusal = REASON_CERTIFICATE_REVOKED;
+    facts->workload_failure = refusal;
+    if (p->caller == NULL)
+        return;
+    facts->workload = (struct workload_facts){
+        .proof = PROOF_CERTIFICATE, .spiffe_id = p->caller->id.text, .trust_domain = p->caller->id.trust_domain};
+}
+
+/* Bindings and revocation are judged on every request, outside the cache. */
+static enum reason judge_token(struct passage *p)
+{
+    const struct token *token = p->token;
+    struct user_facts *user = &p->facts.user;
+    *user = token->user;
+    struct revocation_token revocation = {
+        .issuer = user->issuer, .subject = user->subject, .id = token->id, .issued_at = user->issued_at};
+    if (revocations_has_token(p->context->snapshot->revocations, &revocation, p->facts.now))
+        return REASON_TOKEN_REVOKED;
+    const uint8_t *certificate = p->caller != NULL ? p->caller->sha256 : NULL;
+    return token_check_binding(token, certificate, p->facts.workload.spiffe_id, user);
+}
+
+static void prove(struct passage *p)
+{
+    struct check_context *context = p->context;
+    struct facts *facts = &p->facts;
+    const struct check_proof *proof = p->check->proof;
+    facts->user_failure = REASON_NONE;
+    if (!view_is_present(p->credentials.authorization))
+        return;
+    enum reason refusal = authorization_parse(p->credentials.authorization, &p->token_text, &p->is_dpop);
+    if (refusal == REASON_NONE && !view_is_present(p->token_text))
+        return; /* another scheme: nothing to us */
+    if (refusal == REASON_NONE) {
+        uint64_t epoch = token_epoch(context->snapshot);
+        p->token = token_cache_find(context->tokens, p->token_text, epoch, facts->now, &refusal);
+        bool is_known = p->token != NULL || refusal != REASON_NONE;
+        metrics_add(context->metrics, is_known ? METRIC_TOKEN_HITS : METRIC_TOKEN_MISSES, 1);
+        if (!is_known && proof != NULL && proof->has_token) {
+            refusal = proof->token_refusal;
+            p->token = refusal == REASON_NONE ? &proof->token : NULL;
+        } else if (!is_known) {
+            p->wants_token = true;
+            return;
+        }
+    }
+    if (p->token != NULL && !p->wants_caller)
+        refusal = judge_token(p);
+    if (refusal == REASON_KEYS_UNAVAILABLE) { /* neither invalid nor absent: it cannot be judged */
+        facts->user.state = USER_UNKNOWN;
+        return;
+    }
+    facts->user_failure = refusal;
+}
+
+/* ---- parking ------------------------------------------------------------- */
+
+void check_drop(struct check *check)
+{
+    if (check->proof == NULL)
+        return;
+    snapshot_drop(check->proof->snapshot);
+    arena_free(&check->proof->arena);
+    free(check->proof);
+    check->proof = NULL;
+}
+
+/* False when there is no memory, or the files changed too often. */
+static bool park(struct passage *p)
+{
+    struct check *check = p->check;
+    int attempts = check->proof != NULL ? check->proof->attempts : 0;
+    check_drop(check);
+    struct check_proof *proof = attempts < PROOF_ATTEMPTS ? calloc(1, sizeof(*proof)) : NULL;
+    if (proof == NULL)
+        return false;
+    proof->attempts = attempts + 1;
+    proof->now = p->facts.now;
+    proof->snapshot = snapshot_hold(p->context->snapshot);
+    arena_init(&proof->arena, TOKEN_ARENA_BYTES);
+    proof->has_caller = p->wants_caller;
+    proof->rule = p->context->rule;
+    proof->caller_input = p->caller_input;
+    proof->caller_input.rule = &proof->rule;
+    proof->has_token = p->wants_token;
+    proof->token_text = p->token_text;
+    check->proof = proof;
+    metrics_add(p->context->metrics, METRIC_CHECKS_PARKED, 1);
+    return true;
+}
+
+void check_work(struct check *check)
+{
+    struct check_proof *proof = check->proof;
+    if (proof->has_caller)
+        proof->caller_refusal =
+            caller_proof_verify(&proof->caller_input, proof->snapshot->bundles, proof->now, &proof->caller);
+    if (proof->has_token)
+        proof->token_refusal = jwt_verify(proof->token_text, proof->snapshot->policy, proof->snapshot->keys, proof->now,
+                                          &proof->arena, &proof->token);
+}
+
+/* Keeps what the worker found. What was verified against files that are no longer
+ * in force is forgotten, and asked for again. */
+static void learn(struct check_context *context, struct check *check, int64_t now)
+{
+    struct check_proof *proof = check->proof;
+    const struct snapshot *snapshot = context->snapshot;
+    if (proof->snapshot->bundle_generation != snapshot->bundle_generation)
+        proof->has_caller = false;
+    if (token_epoch(proof->snapshot) != token_epoch(snapshot))
+        proof->has_token = false;
+    if (proof->has_caller) {
+        struct svid_key key = caller_proof_key(&proof->caller_input);
+        svid_cache_insert(context->callers, &key, proof->caller_refusal == REASON_NONE ? &proof->caller : NULL,
+                          proof->caller_refusal, snapshot->bundles, now);
+    }
+    if (proof->has_token)
+        token_cache_insert(context->tokens, proof->token_text, token_epoch(snapshot),
+                           proof->token_refusal == REASON_NONE ? &proof->token : NULL, proof->token_refusal, now);
+}
+
+/* ---- decide and record --------------------------------------------------- */
+
+/* The id that a client can quote: it finds the record, and tells nothing else. */
+static struct view decision_id(const struct check_context *context, char mark, uint64_t number, char *buffer)
+{
+    int size = snprintf(buffer, ID_BYTES, "%.8s-%.*s%" PRIx64, context->id_prefix, mark != '\0', &mark, number);
+    return (struct view){.data = buffer, .size = (size_t)size};
+}
+
+/* How long a stream that this answer allows may last; 0: as long as it likes. */
+static uint32_t stream_seconds(const struct passage *p, const struct decision *decision)
+{
+    const struct obligations *o = &decision->obligations;
+    int64_t seconds = o->has_max_stream ? (int64_t)o->max_stream : 0;
+    if (o->has_max_stream && o->max_stream_by_credentials) {
+        if (p->token != NULL && p->token->user.expires - p->facts.now < seconds)
+            seconds = p->token->user.expires - p->facts.now;
+        if (p->caller != NULL && p->caller->not_after - p->facts.now < seconds)
+            seconds = p->caller->not_after - p->facts.now;
+        seconds = seconds < 1 ? 1 : seconds; /* inside the clock skew */
+    }
+    return (uint32_t)seconds;
+}
+
+static uint64_t elapsed(const struct passage *p, const struct check_clock *clock)
+{
+    int64_t now = clock->boottime_now != NULL ? clock->boottime_now() : clock->boottime_ns;
+    return now > p->check->started_ns ? (uint64_t)(now - p->check->started_ns) : 0;
+}
+
+static void record(struct passage *p, const struct decision *decision, const struct check_answer *answer, char *room,
+                   uint64_t sequence, uint64_t duration, const struct check_clock *clock)
+{
+    struct check_context *context = p->context;
+    struct decision_record record = {
+        .config = context->config,
+        .snapshot = context->snapshot,
+        .facts = &p->facts,
+        .decision = decision,
+        .answer = answer,
+        .request = &context->request,
+        .credentials = &p->credentials,
+        .caller = p->caller,
+        .unverified_caller = p->unverified_caller,
+        .token = p->token,
+        .asking_peer = p->check->asking_peer,
+        .epoch = context->epoch,
+        .sequence = sequence,
+        .realtime_ns = clock->realtime_ns,
+        .boottime_ns = clock->boottime_ns,
+        .duration_ns = duration,
+        .is_late = p->check->is_late,
+    };
+    decision_record_fill(&record, context->subjects, &p->arena, &context->event);
+    journal_writer_commit(context->journal, audit_event_write(&context->event, room));
+}
+
+static void count(struct passage *p, const struct decision *decision, const struct check_answer *answer,
+                  uint64_t duration)
+{
+    struct check_context *context = p->context;
+    metrics_decided(context->metrics, decision->verdict, decision->reason, duration);
+    if (p->check->is_late)
+        metrics_add(context->metrics, METRIC_LATE_ANSWERS, 1);
+    if (decision->verdict == VERDICT_ALLOW)
+        return;
+    if (answer->is_report_only)
+        metrics_add(context->metrics,
+                    decision->verdict == VERDICT_CHALLENGE ? METRIC_WOULD_CHALLENGE : METRIC_WOULD_DENY, 1);
+    if (context->refusals != NULL)
+        refusal_log_add(context->refusals, p->facts.now, decision->reason, answer->decision_id,
+                        p->facts.workload.spiffe_id);
+}
+
+/* The record is complete in the journal before the answer leaves. */
+static void answer(struct passage *p, const struct check_clock *clock, struct check_reply *reply)
+{
+    struct check_context *context = p->context;
+    char id[ID_BYTES];
+    uint64_t sequence = 0;
+    char *room = context->journal != NULL ? journal_writer_reserve(context->journal, &sequence) : NULL;
+    p->facts.decision_id =
+        room != NULL ? decision_id(context, '\0', sequence, id) : decision_id(context, 'x', context->unrecorded++, id);
+    struct decision decision;
+    policy_decide(context->snapshot->policy, &p->facts, &p->arena, &decision);
+    struct check_answer answer = {
+        .decision = &decision,
+        .decision_id = p->facts.decision_id,
+        .challenge_scheme = p->is_dpop ? VIEW("DPoP") : VIEW("Bearer"),
+        .resource_metadata = context->config->tokens.resource_metadata,
+        .stream_seconds = stream_seconds(p, &decision),
+        .is_report_only = context->config->policy.enforcement == REPORT,
+    };
+    reply->size = check_response_write(&answer, reply->bytes, sizeof(reply->bytes));
+    uint64_t duration = elapsed(p, clock);
+    if (room != NULL) {
+        atomic_store_explicit(&context->next_sequence, sequence + 1, memory_order_relaxed);
+        record(p, &decision, &answer, room, sequence, duration, clock);
+        metrics_add(context->metrics, METRIC_JOURNAL_RECORDS, 1);
+    } else if (context->journal != NULL) {
+        metrics_set(context->metrics, METRIC_JOURNAL_LOST, journal_writer_lost(context->journal));
+    }
+    count(p, &decision, &answer, duration);
+    check_drop(p->check);
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static void passage_init(struct passage *p, struct check_context *context, struct check *check)
+{
+    memset(p, 0, sizeof(*p));
+    p->context = context;
+    p->check = check;
+    arena_init_fixed(&p->arena, context->scratch, sizeof(context->scratch));
+}
+
+static enum check_step step(struct check_context *context, struct check *check, const struct check_clock *clock,
+                            struct check_reply *reply)
+{
+    struct passage passage;
+    passage_init(&passage, context, check);
+    decode(&passage, clock);
+    if (passage.facts.request_failure == REASON_NONE) {
+        identify(&passage);
+        prove(&passage);
+    }
+    if (passage.wants_caller || passage.wants_token) {
+        if (park(&passage))
+            return CHECK_PARKED;
+        passage.facts.request_failure = REASON_OVERLOAD;
+    }
+    answer(&passage, clock, reply);
+    return CHECK_ANSWERED;
+}
+
+enum check_step check_begin(struct check_context *context, struct check *check, const struct check_clock *clock,
+                            struct check_reply *reply)
+{
+    return step(context, check, clock, reply);
+}
+
+enum check_step check_resume(struct check_context *context, struct check *check, const struct check_clock *clock,
+                             struct check_reply *reply)
+{
+    learn(context, check, clock->realtime_ns / NANOSECONDS);
+    return step(context, check, clock, reply);
+}
+
+void check_refuse(struct check_context *context, struct check *check, enum reason reason,
+                  const struct check_clock *clock, struct check_reply *reply)
+{
+    struct passage passage;
+    passage_init(&passage, context, check);
+    memset(&context->request, 0, sizeof(context->request));
+    passage.facts.request_failure = reason;
+    passage.facts.now = clock->realtime_ns / NANOSECONDS;
+    answer(&passage, clock, reply);
+}
+
+void check_run(struct check_context *context, struct check *check, const struct check_clock *clock,
+               struct check_reply *reply)
+{
+    enum check_step result = check_begin(context, check, clock, reply);
+    while (result == CHECK_PARKED) {
+        check_work(check);
+        result = check_resume(context, check, clock, reply);
+    }
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "file_set.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_ATTEMPTS = 5 };
+
+static void close_descriptor(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* ERR_CONFLICT: it changed under the read. */
+static enum err read_once(const char *path, struct arena *arena, struct view *out)
+{
+    AUTO(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
+    struct stat before, after;
+    if (fstat(fd, &before) != 0)
+        return ERR_IO;
+    if (!S_ISREG(before.st_mode)) {
+        errno = EINVAL;
+        return ERR_IO;
+    }
+    if (before.st_size > FILE_BYTES_MAX)
+        return ERR_LIMIT;
+    size_t size = (size_t)before.st_size, done = 0;
+    char *text = arena_take(arena, size + 1);
+    if (text == NULL)
+        return ERR_NO_MEMORY;
+    while (done < size + 1) { /* one byte more, to see a file that grew */
+        ssize_t n = read(fd, text + done, size + 1 - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_IO;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    if (done != size || fstat(fd, &after) != 0 || !is_same_file(&before, &after))
+        return ERR_CONFLICT;
+    text[size] = '\0';
+    *out = (struct view){.data = text, .size = size};
+    return ERR_NONE;
+}
+
+enum err file_read(const char *path, struct arena *arena, struct view *out)
+{
+    enum err result = ERR_CONFLICT;
+    for (int attempt = 0; attempt < READ_ATTEMPTS && result == ERR_CONFLICT; attempt++)
+        result = read_once(path, arena, out);
+    return result;
+}
+
+static enum err complain(const char *path, enum err error, struct diag_list *diags)
+{
+    const char *why = error == ERR_IO ? strerror(errno) : err_text(error);
+    struct span span = {.file = view_of(path)};
+    diag_error(diags, error == ERR_CONFLICT ? "E0902" : "E0901", &span, "cannot be read: %s", why);
+    return error;
+}
+
+static enum err add_file(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
+{
+    if (set->count == FILE_SET_MAX)
+        return complain(path, ERR_LIMIT, diags);
+    struct file_text *item = &set->items[set->count];
+    enum err error = file_read(path, arena, &item->text);
+    if (error != ERR_NONE)
+        return complain(path, error, diags);
+    item->file = arena_copy(arena, view_of(path));
+    if (!view_is_present(item->file))
+        return ERR_NO_MEMORY;
+    set->count++;
+    return ERR_NONE;
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+    struct view name = view_of(entry->d_name);
+    return name.data[0] != '.' && (view_ends_with(name, VIEW(".yaml")) || view_ends_with(name, VIEW(".yml")));
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+enum err file_set_read(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return complain(path, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, diags);
+    if (!S_ISDIR(info.st_mode))
+        return add_file(path, arena, diags, set);
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, is_yaml, by_name);
+    if (count < 0)
+        return complain(path, ERR_IO, diags);
+    enum err result = ERR_NONE;
+    for (int i = 0; i < count; i++) {
+        struct view name = arena_print(arena, "%s/%s", path, entries[i]->d_name);
+        if (result == ERR_NONE)
+            result = view_is_present(name) ? add_file(name.data, arena, diags, set) : ERR_NO_MEMORY;
+        free(entries[i]);
+    }
+    free(entries);
+    return result;
+}
+
+enum err file_set_fingerprint(const struct file_set *set, struct arena *arena, uint8_t out[SHA256_BYTES])
+{
+    /* A digest of digests: names and texts cannot run into each other. */
+    uint8_t *rows = arena_take_array(arena, set->count + 1, (size_t)2 * SHA256_BYTES);
+    if (rows == NULL)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < set->count; i++) {
+        TRY(sha256(set->items[i].file, rows + 2 * i * SHA256_BYTES));
+        TRY(sha256(set->items[i].text, rows + (2 * i + 1) * SHA256_BYTES));
+    }
+    struct view all = {.data = (const char *)rows, .size = set->count * 2 * SHA256_BYTES};
+    return sha256(all, out);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builds the next snapshot when a file changed, on a thread of its own.
+ *
+ * The snapshot in force is not touched until the next one stands whole; a set of
+ * files that is refused changes nothing. This is the one part below floor 5 that
+ * reads the clock: files change when they change. */
+#ifndef BARTIZAN_RELOAD_H
+#define BARTIZAN_RELOAD_H
+
+#include "snapshot.h"
+
+struct reload;
+
+enum { RELOAD_MESSAGE_MAX = 1024, RELOAD_FILE_MAX = 512, RELOAD_DIAGS_MAX = 64 * 1024 };
+
+/* How one attempt ended. */
+struct reload_outcome {
+    struct snapshot *snapshot;        /* the new one, owned by the receiver; NULL when the files were refused */
+    enum err error;                   /* ERR_NONE with a snapshot */
+    int64_t at;                       /* unix seconds */
+    char file[RELOAD_FILE_MAX];       /* of a refusal: where the first finding is; may be empty */
+    char message[RELOAD_MESSAGE_MAX]; /* of a refusal: the first finding, "file:line:column: text" */
+};
+
+struct reload_config {
+    const struct config *config;
+    struct snapshot *initial;   /* in force now; held for as long as it is compared with */
+    uint32_t poll_milliseconds; /* how often to look without being told; 10000 in service */
+    /* Called on the reload's thread for each attempt that found something: files
+     * that changed nothing are passed over in silence, unless asked for. */
+    void (*deliver)(void *context, const struct reload_outcome *outcome);
+    void *context;
+};
+
+MUST_CHECK enum err reload_open(const struct reload_config *config, struct reload **out);
+void reload_close(struct reload *reload);
+
+/* What a forced reload answers; the caller's memory. */
+struct reload_result {
+    enum err error;      /* ERR_NONE: every file was taken */
+    uint64_t generation; /* in force after it */
+    char message[RELOAD_MESSAGE_MAX];
+    char diags[RELOAD_DIAGS_MAX]; /* what diag_list_print_json writes, or "[]" */
+};
+
+/* Reads everything again and waits for the end: the outcome has been delivered
+ * when this returns. ERR_STALE: the reload is closing. From any thread. */
+MUST_CHECK enum err reload_now(struct reload *reload, struct reload_result *result);
+
+/* Asks for the same without waiting; may be called from a signal's handling thread. */
+void reload_request(struct reload *reload);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot.h"
+
+#include "file_set.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { SOURCES_ARENA_BYTES = 128 * 1024 * 1024, DOMAINS_MAX = 256 };
+
+/* One of the four things of a snapshot, shared by the snapshots it did not change between. */
+struct part {
+    atomic_uint references;
+    void *thing;
+    void (*release)(void *thing);
+    uint8_t fingerprint[SHA256_BYTES]; /* of the texts it was built from */
+};
+
+enum part_kind { PART_POLICY = 0, PART_BUNDLES, PART_KEYS, PART_REVOCATIONS, PART_COUNT };
+
+/* The text of one trust domain or issuer: its own generation, so that verdicts
+ * cached under an unchanged one stay. Zeroed first, since its bytes are digested. */
+struct source_state {
+    bool is_there;
+    uint8_t fingerprint[SHA256_BYTES];
+    uint64_t generation;
+};
+
+struct snapshot_owner {
+    struct snapshot snapshot; /* first: a snapshot is its owner */
+    atomic_uint references;
+    struct part *parts[PART_COUNT];
+    struct source_state *domains; /* in the configuration's order */
+    struct source_state *issuers;
+};
+
+/* What one build works with. */
+struct builder {
+    const struct config *config;
+    const struct snapshot_owner *previous;
+    struct snapshot_owner *next;
+    struct arena *arena;
+    struct diag_list *diags;
+    struct file_set *files;
+    int64_t now;
+};
+
+static void release_policy(void *thing)
+{
+    policy_free(thing);
+}
+
+static void release_bundles(void *thing)
+{
+    trust_bundles_free(thing);
+}
+
+static void release_keys(void *thing)
+{
+    jwks_sets_free(thing);
+}
+
+static void release_revocations(void *thing)
+{
+    revocations_free(thing);
+}
+
+static void part_drop(struct part *part)
+{
+    if (part == NULL || atomic_fetch_sub(&part->references, 1) != 1)
+        return;
+    if (part->thing != NULL)
+        part->release(part->thing);
+    free(part);
+}
+
+/* Takes over the previous snapshot's part when its texts are the same. */
+static bool part_lend(struct builder *b, enum part_kind kind, const uint8_t fingerprint[SHA256_BYTES])
+{
+    struct part *old = b->previous != NULL ? b->previous->parts[kind] : NULL;
+    if (old == NULL || memcmp(old->fingerprint, fingerprint, SHA256_BYTES) != 0)
+        return false;
+    atomic_fetch_add(&old->references, 1);
+    b->next->parts[kind] = old;
+    return true;
+}
+
+static struct part *part_new(struct builder *b, enum part_kind kind, const uint8_t fingerprint[SHA256_BYTES],
+                             void (*release)(void *))
+{
+    struct part *part = calloc(1, sizeof(*part));
+    if (part == NULL)
+        return NULL;
+    atomic_init(&part->references, 1);
+    part->release = release;
+    memcpy(part->fingerprint, fingerprint, SHA256_BYTES);
+    b->next->parts[kind] = part;
+    return part;
+}
+
+static enum err build_policy(struct builder *b)
+{
+    uint8_t fingerprint[SHA256_BYTES];
+    b->files->count = 0;
+    TRY(file_set_read(b->config->policy.path, b->arena, b->diags, b->files));
+    TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
+    if (part_lend(b, PART_POLICY, fingerprint))
+        return ERR_NONE;
+    struct policy_source *sources = arena_take_array(b->arena, b->files->count + 1, sizeof(*sources));
+    struct part *part = part_new(b, PART_POLICY, fingerprint, release_policy);
+    if (sources == NULL || part == NULL)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < b->files->count; i++)
+        sources[i] = (struct policy_source){.name = b->files->items[i].file, .text = b->files->items[i].text};
+    struct policy *policy = NULL;
+    TRY(policy_build(sources, b->files->count, b->diags, &policy));
+    part->thing = policy;
+    return ERR_NONE;
+}
+
+/* Reads the file of a trust domain or issuer. One that feed owns may be missing:
+ * the snapshot is then not ready. */
+static enum err read_source(struct builder *b, const char *path, bool is_owned_by_feed,
+                            const struct source_state *before, struct source_state *state, struct view *text)
+{
+    *text = (struct view){0};
+    enum err error = file_read(path, b->arena, text);
+    if (error == ERR_NOT_FOUND && is_owned_by_feed) {
+        b->next->snapshot.is_ready = false;
+        bool was_missing = before != NULL && !before->is_there;
+        state->generation = was_missing ? before->generation : b->next->snapshot.generation;
+        return ERR_NONE;
+    }
+    if (error != ERR_NONE) {
+        struct span span = {.file = view_of(path)};
+        diag_error(b->diags, "E0901", &span, "cannot be read: %s", error == ERR_IO ? strerror(errno) : err_text(error));
+        return error;
+    }
+    state->is_there = true;
+    TRY(sha256(*text, state->fingerprint));
+    bool is_same =
+        before != NULL && before->is_there && memcmp(before->fingerprint, state->fingerprint, SHA256_BYTES) == 0;
+    state->generation = is_same ? before->generation : b->next->snapshot.generation;
+    return ERR_NONE;
+}
+
+/* The fingerprint of a part that is made of several sources. */
+static enum err fingerprint_sources(const struct source_state *states, size_t count, uint8_t out[SHA256_BYTES])
+{
+    return sha256((struct view){.data = (const char *)states, .size = count * sizeof(*states)}, out);
+}
+
+static enum err build_bundles(struct builder *b)
+{
+    size_t count = b->config->identity.domain_count;
+    struct trust_bundle_source *sources = arena_take_array(b->arena, count + 1, sizeof(*sources));
+    b->next->domains = calloc(count + 1, sizeof(struct source_state));
+    if (sources == NULL || b->next->domains == NULL)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        const struct trust_domain_config *domain = &b->config->identity.domains[i];
+        const struct source_state *before = b->previous != NULL ? &b->previous->domains[i] : NULL;
+        struct source_state *state = &b->next->domains[i];
+        sources[i] = (struct trust_bundle_source){.trust_domain = domain->name, .file = view_of(domain->bundle)};
+        TRY(read_source(b, domain->bundle, domain->is_owned_by_feed, before, state, &sources[i].text));
+        sources[i].generation = state->generation;
+    }
+    uint8_t fingerprint[SHA256_BYTES];
+    TRY(fingerprint_sources(b->next->domains, count, fingerprint));
+    if (part_lend(b, PART_BUNDLES, fingerprint))
+        return ERR_NONE;
+    struct part *part = part_new(b, PART_BUNDLES, fingerprint, release_bundles);
+    if (part == NULL)
+        return ERR_NO_MEMORY;
+    struct trust_bundles *bundles = NULL;
+    TRY(trust_bundles_build(sources, count, b->diags, &bundles));
+    part->thing = bundles;
+    return ERR_NONE;
+}
+
+static enum err build_keys(struct builder *b)
+{
+    size_t count = b->config->tokens.issuer_count;
+    struct jwks_source *sources = arena_take_array(b->arena, count + 1, sizeof(*sources));
+    b->next->issuers = calloc(count + 1, sizeof(struct source_state));
+    if (sources == NULL || b->next->issuers == NULL)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        const struct issuer_config *issuer = &b->config->tokens.issuers[i];
+        const struct source_state *before = b->previous != NULL ? &b->previous->issuers[i] : NULL;
+        struct source_state *state = &b->next->issuers[i];
+        sources[i] = (struct jwks_source){.issuer = issuer->url, .file = view_of(issuer->keys_file)};
+        TRY(read_source(b, issuer->keys_file, issuer->is_owned_by_feed, before, state, &sources[i].text));
+        sources[i].generation = state->generation;
+    }
+    uint8_t fingerprint[SHA256_BYTES];
+    TRY(fingerprint_sources(b->next->issuers, count, fingerprint));
+    if (part_lend(b, PART_KEYS, fingerprint))
+        return ERR_NONE;
+    struct part *part = part_new(b, PART_KEYS, fingerprint, release_keys);
+    if (part == NULL)
+        return ERR_NO_MEMORY;
+    struct jwks_sets *keys = NULL;
+    TRY(jwks_sets_build(sources, count, b->diags, &keys));
+    part->thing = keys;
+    return ERR_NONE;
+}
+
+static enum err build_revocations(struct builder *b)
+{
+    uint8_t fingerprint[SHA256_BYTES];
+    b->files->count = 0;
+    for (size_t i = 0; i < b->config->identity.revocation_count; i++)
+        TRY(file_set_read(b->config->identity.revocations[i], b->arena, b->diags, b->files));
+    TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
+    if (part_lend(b, PART_REVOCATIONS, fingerprint))
+        return ERR_NONE;
+    struct revocation_source *sources = arena_take_array(b->arena, b->files->count + 1, sizeof(*sources));
+    struct part *part = part_new(b, PART_REVOCATIONS, fingerprint, release_revocations);
+    if (sources == NULL || part == NULL)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < b->files->count; i++)
+        sources[i] = (struct revocation_source){.file = b->files->items[i].file, .text = b->files->items[i].text};
+    struct revocations *revocations = NULL;
+    TRY(revocations_build(sources, b->files->count, b->now, b->diags, &revocations));
+    part->thing = revocations;
+    const struct snapshot *before = b->previous != NULL ? &b->previous->snapshot : NULL;
+    if (before == NULL || revocations_sequence(revocations) >= revocations_sequence(before->revocations))
+        return ERR_NONE;
+    /* An older list would let back in whom a newer one refuses. */
+    struct span span = {.file = view_of(b->config->identity.revocations[0])};
+    diag_error(b->diags, "E0903", &span, "sequence %llu is older than %llu, which is in force",
+               (unsigned long long)revocations_sequence(revocations),
+               (unsigned long long)revocations_sequence(before->revocations));
+    return ERR_STALE;
+}
+
+static enum err build_parts(struct builder *b)
+{
+    /* All four are tried, so that one load names everything that is wrong. */
+    enum err results[PART_COUNT] = {build_policy(b), build_bundles(b), build_keys(b), build_revocations(b)};
+    for (size_t i = 0; i < PART_COUNT; i++)
+        TRY(results[i]);
+    return ERR_NONE;
+}
+
+static uint64_t part_generation(const struct builder *b, enum part_kind kind, uint64_t before)
+{
+    bool is_same = b->previous != NULL && b->previous->parts[kind] == b->next->parts[kind];
+    return is_same ? before : b->next->snapshot.generation;
+}
+
+static void fill(struct builder *b)
+{
+    static const struct snapshot none;
+    struct snapshot *s = &b->next->snapshot;
+    const struct snapshot *old = b->previous != NULL ? &b->previous->snapshot : &none;
+    s->policy = b->next->parts[PART_POLICY]->thing;
+    s->bundles = b->next->parts[PART_BUNDLES]->thing;
+    s->keys = b->next->parts[PART_KEYS]->thing;
+    s->revocations = b->next->parts[PART_REVOCATIONS]->thing;
+    s->policy_generation = part_generation(b, PART_POLICY, old->policy_generation);
+    s->bundle_generation = part_generation(b, PART_BUNDLES, old->bundle_generation);
+    s->key_generation = part_generation(b, PART_KEYS, old->key_generation);
+    s->revocation_generation = part_generation(b, PART_REVOCATIONS, old->revocation_generation);
+    s->built_at = b->now;
+}
+
+static void free_arena(struct arena *arena)
+{
+    arena_free(arena);
+}
+
+static void drop_snapshot(struct snapshot_owner **owner)
+{
+    if (*owner != NULL)
+        snapshot_drop(&(*owner)->snapshot);
+}
+
+static void free_files(struct file_set **files)
+{
+    free(*files);
+}
+
+enum err snapshot_build(const struct config *config, struct snapshot *previous, int64_t now, struct diag_list *diags,
+                        struct snapshot **out)
+{
+    AUTO(free_arena) struct arena arena;
+    arena_init(&arena, SOURCES_ARENA_BYTES);
+    AUTO(free_files) struct file_set *files = malloc(sizeof(*files));
+    AUTO(drop_snapshot) struct snapshot_owner *next = calloc(1, sizeof(*next));
+    if (files == NULL || next == NULL)
+        return ERR_NO_MEMORY;
+    atomic_init(&next->references, 1);
+    next->snapshot.generation = previous != NULL ? previous->generation + 1 : 1;
+    next->snapshot.is_ready = true;
+    struct builder builder = {.config = config,
+                              .previous = (const struct snapshot_owner *)previous,
+                              .next = next,
+                              .arena = &arena,
+                              .diags = diags,
+                              .files = files,
+                              .now = now};
+    TRY(build_parts(&builder));
+    fill(&builder);
+    *out = &next->snapshot;
+    next = NULL;
+    return ERR_NONE;
+}
+
+struct snapshot *snapshot_hold(struct snapshot *snapshot)
+{
+    if (snapshot != NULL)
+        atomic_fetch_add(&((struct snapshot_owner *)snapshot)->references, 1);
+    return snapshot;
+}
+
+void snapshot_drop(struct snapshot *snapshot)
+{
+    struct snapshot_owner *owner = (struct snapshot_owner *)snapshot;
+    if (owner == NULL || atomic_fetch_sub(&owner->references, 1) != 1)
+        return;
+    for (size_t i = 0; i < PART_COUNT; i++)
+        part_drop(owner->parts[i]);
+    free(owner->domains);
+    free(owner->issuers);
+    free(owner);
+}
