@@ -1,1 +1,5 @@
 unit_test(pb_test USES base text)
+unit_test(check_request_test USES base policy text wire proto
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/support/check_request_builder.c
+          ${CMAKE_CURRENT_LIST_DIR}/support/check_request_oracle.c)
+unit_test(check_response_test USES base policy wire proto)
