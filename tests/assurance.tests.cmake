@@ -2,3 +2,5 @@ unit_test(authorization_test USES base policy text assurance)
 unit_test(jwks_test USES base policy text assurance SOURCES support/test_tokens.c LIBS OpenSSL::Crypto)
 unit_test(jwt_verify_test USES base policy text assurance
   SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto Threads::Threads)
+unit_test(token_cache_test USES base policy text assurance
+  SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto)
