@@ -3,3 +3,5 @@ unit_test(check_request_test USES base policy text wire proto
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/support/check_request_builder.c
           ${CMAKE_CURRENT_LIST_DIR}/support/check_request_oracle.c)
 unit_test(check_response_test USES base policy wire proto)
+unit_test(check_metadata_test USES base policy text wire)
+unit_test(request_body_test USES base policy resource)
