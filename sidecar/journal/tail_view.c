@@ -45,6 +45,7 @@ static enum err take_option(int option, const char *value, struct tail_options *
     case 'c': out->connect = value; return ERR_NONE;
     case 'j': out->journal = value; return ERR_NONE;
     case 's': out->is_from_start = true; return ERR_NONE;
+    case 'o': out->is_once = true; return ERR_NONE;
     case 'f': return take_format(value, &out->format);
     case 'n': return take_number("--count is not a number", value, UINT64_MAX, &out->count);
     case 't':
@@ -60,15 +61,11 @@ static enum err take_option(int option, const char *value, struct tail_options *
 enum err tail_view_parse_options(int argc, char **argv, struct tail_options *out)
 {
     static const struct option known[] = {
-        {"connect", required_argument, NULL, 'c'},
-        {"journal", required_argument, NULL, 'j'},
-        {"from-start", no_argument, NULL, 's'},
-        {"format", required_argument, NULL, 'f'},
-        {"count", required_argument, NULL, 'n'},
-        {"timeout", required_argument, NULL, 't'},
-        {"topic", required_argument, NULL, 'p'},
-        {"summary", no_argument, NULL, 'm'},
-        {NULL, 0, NULL, 0},
+        {"connect", required_argument, NULL, 'c'}, {"journal", required_argument, NULL, 'j'},
+        {"from-start", no_argument, NULL, 's'},    {"format", required_argument, NULL, 'f'},
+        {"count", required_argument, NULL, 'n'},   {"timeout", required_argument, NULL, 't'},
+        {"topic", required_argument, NULL, 'p'},   {"summary", no_argument, NULL, 'm'},
+        {"no-follow", no_argument, NULL, 'o'},     {NULL, 0, NULL, 0},
     };
     int option;
     *out = (struct tail_options){0};
@@ -79,8 +76,8 @@ enum err tail_view_parse_options(int argc, char **argv, struct tail_options *out
         return fault("unexpected argument", argv[optind]);
     if ((out->connect != NULL) == (out->journal != NULL))
         return fault("say either --connect ENDPOINT or --journal DIR", NULL);
-    if (out->is_from_start && out->journal == NULL)
-        return fault("--from-start needs --journal: the live tap has no past", NULL);
+    if ((out->is_from_start || out->is_once) && out->journal == NULL)
+        return fault("--from-start and --no-follow need --journal: the live tap has neither past nor end", NULL);
     return ERR_NONE;
 }
 

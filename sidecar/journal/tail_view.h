@@ -11,12 +11,13 @@
 
 enum tail_format { TAIL_SENTENCE = 0, TAIL_JSON };
 
-/* tail [--connect ENDPOINT | --journal DIR [--from-start]] [--format sentence|json]
+/* tail [--connect ENDPOINT | --journal DIR [--from-start] [--no-follow]] [--format sentence|json]
  *      [--count N] [--timeout SECONDS] [--topic PREFIX] [--summary] */
 struct tail_options {
     const char *connect; /* ZeroMQ endpoint of a live tap */
     const char *journal; /* folder; exactly one of the two */
     bool is_from_start;
+    bool is_once; /* --no-follow: ends where the journal ends now */
     enum tail_format format;
     uint64_t count;    /* ends after as many records; 0: no end */
     uint32_t timeout;  /* seconds; ends then; 0: no end */
