@@ -183,9 +183,11 @@ static enum reason read_rest(X509 *leaf, struct x509_svid *out)
 {
     AUTO(bytes_drop) unsigned char *spki = NULL;
     AUTO(bytes_drop) unsigned char *issuer = NULL;
-    enum reason reason = hash_der(i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki), spki, out->spki_sha256);
+    int spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
+    int issuer_size = i2d_X509_NAME(X509_get_issuer_name(leaf), &issuer);
+    enum reason reason = hash_der(spki_size, spki, out->spki_sha256);
     if (reason == REASON_NONE)
-        reason = hash_der(i2d_X509_NAME(X509_get_issuer_name(leaf), &issuer), issuer, out->issuer_sha256);
+        reason = hash_der(issuer_size, issuer, out->issuer_sha256);
     if (reason != REASON_NONE)
         return reason;
     const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);

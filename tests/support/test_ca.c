@@ -136,6 +136,10 @@ static struct test_cert make(const struct test_cert *issuer, const struct test_c
 {
     static long next_serial = 1000;
     struct test_cert_options options = wanted ? *wanted : (struct test_cert_options){0};
+    char name[32];
+    (void)snprintf(name, sizeof name, "Intermediate %ld", next_serial);
+    if (issuer && role == ROLE_AUTHORITY && !options.common_name)
+        options.common_name = name;
     struct test_cert cert = {.x509 = X509_new(), .key = make_key(&options)};
     must(cert.x509 != NULL, "X509_new");
     X509 *signer = issuer ? issuer->x509 : cert.x509;

@@ -32,7 +32,7 @@ struct test_cert_options {
     const char *uri;                          /* a URI SAN; NULL: none */
     struct test_san sans[TEST_CERT_SANS_MAX]; /* more SANs, after `uri` */
     size_t san_count;
-    const char *common_name;  /* NULL: subject C=US,O=Test */
+    const char *common_name;  /* NULL: none, but intermediates get one of their own */
     bool has_empty_subject;   /* no RDN at all */
     bool is_san_not_critical; /* with an empty subject SAN is critical unless this */
     int64_t not_before;       /* unix seconds; 0: TEST_NOT_BEFORE */
