@@ -108,20 +108,9 @@ struct view text_print(struct view text, struct arena *arena)
     return (struct view){safe, safe ? log_escape(text, safe, room) : 0};
 }
 
-json_t *json_of_view(struct view text, struct arena *arena)
+void line_print(const char *name, struct view value, struct arena *arena)
 {
-    if (!view_is_present(text))
-        return json_null();
-    json_t *string = json_stringn(text.data, text.size);
-    if (string != NULL)
-        return string;
-    struct view safe = text_print(text, arena);
-    return json_stringn(safe.data ? safe.data : "", safe.size);
-}
-
-void json_print(json_t *value)
-{
-    json_dumpf(value, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
-    json_decref(value);
+    struct view safe = text_print(value, arena);
+    if (view_is_present(value))
+        printf("  %-17s %.*s\n", name, VIEW_ARG(safe));
 }

@@ -5,8 +5,6 @@
 
 #include "config.h"
 
-#include <jansson.h>
-
 enum { COMMAND_MEMORY = 256 * 1024 * 1024 };
 
 #define DEFAULT_CONFIG "/etc/bartizan/config.yaml"
@@ -35,11 +33,8 @@ struct view age_print(int64_t seconds, struct arena *arena);
 /* Text from outside, safe for a terminal: control bytes and bad UTF-8 escaped. */
 struct view text_print(struct view text, struct arena *arena);
 
-/* A JSON string, null for the absent view. What is not UTF-8 is escaped as text_print does. */
-json_t *json_of_view(struct view text, struct arena *arena);
-
-/* Prints `value` on a line of its own, and lets go of it. */
-void json_print(json_t *value);
+/* One line "  name        value" on standard output, made safe; nothing for an absent view. */
+void line_print(const char *name, struct view value, struct arena *arena);
 
 /* The clock. */
 int64_t now_seconds(void);

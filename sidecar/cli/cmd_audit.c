@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "digest.h"
 #include "journal_reader.h"
+#include "json_print.h"
 #include "options.h"
 #include "tail_view.h"
 

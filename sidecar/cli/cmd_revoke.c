@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "file_set.h"
+#include "json_print.h"
 #include "options.h"
 #include "revocation_file.h"
 #include "rfc3339.h"
@@ -217,11 +218,6 @@ static const struct revocation_entry *find_entry(const struct session *session, 
 
 /* ---- the decider ---- */
 
-static void drop_json(json_t **value)
-{
-    json_decref(*value);
-}
-
 static int64_t monotonic_ms(void)
 {
     struct timespec now;
@@ -258,7 +254,7 @@ struct deed {
 
 static int read_reload(struct session *session, const struct deed *deed, const struct admin_answer *answer)
 {
-    AUTO(drop_json)
+    AUTO(json_drop)
     json_t *json = json_loadb(answer->body.data, answer->body.size, JSON_REJECT_DUPLICATES, NULL);
     if (answer->status != 200 || !json_is_object(json))
         return print_refusal(json, answer->status, &session->arena);

@@ -3,6 +3,7 @@
 #include "admin_client.h"
 #include "cli.h"
 #include "commands.h"
+#include "json_print.h"
 #include "options.h"
 #include "rfc3339.h"
 
@@ -153,14 +154,9 @@ static void print_machinery(const struct screen *screen, const json_t *status)
                number_at(item, "connections"));
 }
 
-static void drop_json(json_t **value)
-{
-    json_decref(*value);
-}
-
 static int show(struct view body, bool is_json, struct arena *arena)
 {
-    AUTO(drop_json) json_t *status = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+    AUTO(json_drop) json_t *status = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(status)) {
         fputs("bartizan: the decider's answer is not what docs/admin-api.md says\n", stderr);
         return EXIT_DATA;

@@ -2,15 +2,9 @@
 #include "decision_print.h"
 
 #include "check_response.h"
+#include "cli.h"
 
 enum { CHALLENGE_MAX = 4096 };
-
-void line_print(const char *name, struct view value, struct arena *arena)
-{
-    struct view safe = text_print(value, arena);
-    if (view_is_present(value))
-        printf("  %-17s %.*s\n", name, VIEW_ARG(safe));
-}
 
 /* The header as the sidecar would send it; the absent view when it sends none. */
 static struct view challenge_of(const struct decision *decision, struct arena *arena)

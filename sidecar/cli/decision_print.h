@@ -3,15 +3,12 @@
 #ifndef BARTIZAN_DECISION_PRINT_H
 #define BARTIZAN_DECISION_PRINT_H
 
-#include "cli.h"
 #include "decision.h"
+#include "json_print.h"
 
 /* Lines "  name  value" on standard output; `is_whole` adds what the request was found to be and the obligations. */
 void decision_print(const struct decision *decision, bool is_whole, struct arena *arena);
 
 json_t *decision_json(const struct decision *decision, struct arena *arena);
-
-/* One line "  name        value"; nothing for an absent view. */
-void line_print(const char *name, struct view value, struct arena *arena);
 
 #endif
