@@ -4,3 +4,5 @@ unit_test(jwt_verify_test USES base policy text assurance
   SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto Threads::Threads)
 unit_test(token_cache_test USES base policy text assurance
   SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto)
+unit_test(wycheproof_jose_test USES base policy text assurance
+  SOURCES support/test_issuers.c LIBS PkgConfig::JANSSON)

@@ -105,10 +105,28 @@ static EVP_PKEY *key_from(const char *type, OSSL_PARAM *params)
     return key;
 }
 
+/* CVE-2017-15361: primes made as k * M + (65537^a mod M), so that n modulo every small
+ * prime is a power of 65537. By chance that is so for one modulus in many millions. */
+static bool has_roca_shape(const BIGNUM *n)
+{
+    static const uint8_t PRIMES[] = {3,   5,   7,   11,  13,  17,  19,  23,  29,  31,  37,  41,  43,
+                                     47,  53,  59,  61,  67,  71,  73,  79,  83,  89,  97,  101, 103,
+                                     107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167};
+    for (size_t i = 0; i < sizeof PRIMES; i++) {
+        BN_ULONG prime = PRIMES[i], residue = BN_mod_word(n, prime), power = 1;
+        do
+            power = power * 65537 % prime;
+        while (power != residue && power != 1);
+        if (power != residue)
+            return false;
+    }
+    return true;
+}
+
 static bool is_good_rsa(const BIGNUM *n, const BIGNUM *e)
 {
     return n != NULL && e != NULL && BN_num_bits(n) >= RSA_BITS_MIN && BN_num_bits(n) <= RSA_BITS_MAX && BN_is_odd(n) &&
-           BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= RSA_EXPONENT_BITS_MAX;
+           BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= RSA_EXPONENT_BITS_MAX && !has_roca_shape(n);
 }
 
 static EVP_PKEY *rsa_from(const BIGNUM *n, const BIGNUM *e)
@@ -139,7 +157,7 @@ static const char *read_rsa(const struct json *json, struct jwk *out)
     BN_free(n);
     BN_free(e);
     if (!is_good)
-        return "an RSA key needs 2048 to 8192 bits and an odd exponent above 1";
+        return "an RSA key needs 2048 to 8192 bits, an odd exponent above 1 and no ROCA weakness (CVE-2017-15361)";
     return out->key != NULL ? NULL : "OpenSSL does not take the key";
 }
 

@@ -4,7 +4,7 @@
  *
  * Left out, as RFC 7517 section 5 has it: a key of an unknown kty or curve, a `use`
  * other than `sig`, `key_ops` without `verify`, a malformed or a weak one (RSA below
- * 2048 or above 8192 bits, an even exponent or 1). x5c, x5t and unknown members are
+ * 2048 or above 8192 bits, an even exponent or 1, the ROCA weakness). x5c, x5t and unknown members are
  * not looked at. The whole set is refused: a kid that occurs twice, a private or
  * symmetric key (its secret has leaked), a text over JWKS_BYTES_MAX. */
 #ifndef BARTIZAN_JWKS_H
