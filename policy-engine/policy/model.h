@@ -96,12 +96,12 @@ struct assurance {
     struct string_list acr; /* one of these; empty: not asked */
     struct view at_least;   /* this acr or one above it in the issuer's acr_order; absent: not asked */
     enum binding bound;
-    const struct issuer *const *issuers; /* whose tokens can meet it; empty: any issuer's */
+    const struct issuer *const *issuers; /* whose tokens can meet it: as written, else all of its document's */
     size_t issuer_count;
     struct string_list ask; /* as written; empty when not */
     /* What a challenge asks of a user of model.issuers[i]: `ask`, else `acr`, else
      * at_least and what stands above it, else the issuer's stepUp. model.issuer_count
-     * elements; an empty list asks by max_age alone. */
+     * elements; an empty list asks by max_age alone (or is not one of `issuers`). */
     const struct string_list *asked_of;
 };
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codes.h"
+
+static const struct {
+    const char *text, *title;
+} CODES[CODE_COUNT] = {
+#define X(symbol, code, sentence) [symbol] = {.text = code, .title = sentence},
+#include "document_codes.def"
+
+#include "codes.def"
+#undef X
+};
+
+const char *code_text(enum code code)
+{
+    return CODES[code].text;
+}
+
+const char *code_title(enum code code)
+{
+    return CODES[code].title;
+}
+
+bool code_parse(struct view text, enum code *out)
+{
+    for (size_t i = 0; i < CODE_COUNT; i++) {
+        if (!view_equals(view_of(CODES[i].text), text))
+            continue;
+        *out = (enum code)i;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From YAML documents to the typed model: the tools that every loader shares.
+ *
+ * A loader reads one node into one struct, adds a finding for whatever is wrong
+ * and goes on, so that all errors come at once; whether the model may be used is
+ * decided at the end by the number of findings. Nodes live in a passing arena:
+ * every string that stays goes through load_keep. Maps are read by field tables,
+ * which is how an unknown key cannot be ignored. */
+#ifndef BARTIZAN_LOAD_H
+#define BARTIZAN_LOAD_H
+
+#include "codes.h"
+#include "document.h"
+#include "model.h"
+#include "table.h"
+
+struct test_case;
+
+/* The names that one block of one document defines. */
+struct names {
+    struct table table; /* name -> position below */
+    struct view *names;
+    struct span *spans;
+    size_t *indices; /* in the model's array */
+    size_t count;
+};
+
+/* What one document can refer to: blocks are local to their document. */
+struct scope {
+    struct names issuers, assurances, roles, actions, types;
+};
+
+struct load {
+    struct arena *arena;   /* the model's */
+    struct arena *scratch; /* nodes and tables; gone after the load */
+    struct diag_list *diags;
+    const struct node *root; /* of the document being read */
+    struct scope *scope;     /* of the document being read */
+    struct view file;        /* its name, kept */
+    struct names rules;      /* names are unique in the set */
+    bool is_exhausted;       /* an allocation failed: the result is useless */
+
+    bool has_paths, has_limits; /* some document said so already */
+    struct model *model;
+    size_t issuer_room;
+    struct issuer *issuers; /* the model's arrays while they fill */
+    struct assurance *assurances;
+    struct role *roles;
+    struct action *actions;
+    struct resource_type *types;
+    struct resource *resources;
+    struct rule *rules_made;
+    const struct node **issuer_nodes; /* issuers: where each was written, to compare with a second one */
+    struct test_case *tests;
+    size_t test_count, test_room;
+};
+
+/* Reads `node` into *out, whose type the reader says. */
+typedef void load_reader(struct load *load, const struct node *node, void *out);
+
+enum field_use { FIELD_OPTIONAL = 0, FIELD_REQUIRED, FIELD_NOT_SUPPORTED };
+
+struct field {
+    struct view name;
+    load_reader *read; /* NULL: known, and read elsewhere */
+    size_t offset;     /* of its place in the struct that the map fills */
+    enum field_use use;
+};
+
+/* A view of a literal where C wants a constant. */
+#define WORD(literal)                                                                                                  \
+    {                                                                                                                  \
+        .data = "" literal, .size = sizeof(literal) - 1                                                                \
+    }
+
+/* FIELD fills one member; FIELD_WHOLE hands its reader the whole struct; FIELD_SEEN is
+ * read elsewhere; FIELD_LATER is refused as not supported. _MUST: required. */
+#define FIELD(key, reader, type, member)                                                                               \
+    {                                                                                                                  \
+        .name = WORD(key), .read = (reader), .offset = offsetof(type, member)                                          \
+    }
+#define FIELD_MUST(key, reader, type, member)                                                                          \
+    {                                                                                                                  \
+        .name = WORD(key), .read = (reader), .offset = offsetof(type, member), .use = FIELD_REQUIRED                   \
+    }
+#define FIELD_WHOLE(key, reader)                                                                                       \
+    {                                                                                                                  \
+        .name = WORD(key), .read = (reader)                                                                            \
+    }
+#define FIELD_WHOLE_MUST(key, reader)                                                                                  \
+    {                                                                                                                  \
+        .name = WORD(key), .read = (reader), .use = FIELD_REQUIRED                                                     \
+    }
+#define FIELD_SEEN(key)                                                                                                \
+    {                                                                                                                  \
+        .name = WORD(key)                                                                                              \
+    }
+#define FIELD_LATER(key)                                                                                               \
+    {                                                                                                                  \
+        .name = WORD(key), .use = FIELD_NOT_SUPPORTED                                                                  \
+    }
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- findings ---- */
+
+/* An error at `node` (NULL: the document as a whole). `hint` may be NULL. */
+void load_refuse(struct load *load, enum code code, const struct node *node, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* ---- memory ---- */
+
+/* `count` zeroed elements of the model's arena, or NULL and is_exhausted. */
+void *load_take(struct load *load, size_t count, size_t size);
+
+/* The text of a scalar, kept; absent only when exhausted. */
+struct view load_keep(struct load *load, struct view text);
+
+/* The span of a node in the model's arena, without the file's text. */
+struct span load_span(struct load *load, const struct node *node);
+
+/* ---- shapes ---- */
+
+/* True when `node` is of that kind; else an error that says what `what` should be. */
+bool load_is(struct load *load, const struct node *node, enum node_kind kind, const char *what);
+
+/* Reads a map by its table into *out; unknown, unsupported and missing keys are
+ * errors. `what` names the map in messages: "a rule". False when it is no map. */
+bool load_map(struct load *load, const struct node *node, const char *what, const struct field *fields, size_t count,
+              void *out);
+
+/* The elements of a list, or the scalar or map itself as a list of one. */
+size_t load_elements(const struct node *const *node, const struct node *const **items);
+
+/* Reads each element into an array of `size`-byte structs. Returns it; *count. */
+void *load_array(struct load *load, const struct node *node, size_t size, load_reader *read, size_t *count);
+
+/* ---- scalars: the readers' *out is what the comment names ---- */
+
+void load_text(struct load *load, const struct node *node, void *out);     /* struct view, not empty */
+void load_name(struct load *load, const struct node *node, void *out);     /* struct view, CODE_NAME */
+void load_bool(struct load *load, const struct node *node, void *out);     /* bool */
+void load_duration(struct load *load, const struct node *node, void *out); /* uint32_t seconds, up to 10 years */
+void load_texts(struct load *load, const struct node *node,
+                void *out); /* struct string_list, one or a list, none empty */
+void load_values(struct load *load, const struct node *node, void *out);      /* the same; a value may be empty */
+void load_header_name(struct load *load, const struct node *node, void *out); /* struct view, lower case */
+void load_claim_path(struct load *load, const struct node *node, void *out);  /* struct claim_path */
+void load_hosts(struct load *load, const struct node *node, void *out);       /* struct host_list */
+void load_id_pattern(struct load *load, const struct node *node, void *out);  /* struct id_pattern */
+bool load_number(struct load *load, const struct node *node, uint64_t least, uint64_t most, uint64_t *out);
+bool load_is_name(struct view text);
+
+/* The steps of a dotted name; an empty step is an error at `node`. */
+void load_claim_text(struct load *load, const struct node *node, struct view text, struct claim_path *out);
+
+struct host_list {
+    const struct host_pattern *items;
+    size_t count;
+};
+
+/* A word of a closed vocabulary: its index, or an error with a hint and `otherwise`. */
+size_t load_word(struct load *load, const struct node *node, const char *what, const struct view *words, size_t count,
+                 size_t otherwise);
+
+/* hh:mm to minutes, up to 24:00. */
+bool load_clock(struct view text, uint16_t *out);
+
+/* An IPv4 or IPv6 address, with a prefix length or as wide as it is. */
+bool load_cidr(struct view text, struct cidr *out);
+
+/* RFC 3339 in UTC or with an offset, whole seconds. */
+bool load_instant(struct view text, int64_t *out);
+
+/* digits unit, descending units. */
+bool load_duration_text(struct view text, uint32_t *out);
+
+/* ---- names ---- */
+
+/* Room for `count` names. */
+void names_init(struct load *load, struct names *names, size_t count);
+
+/* Adds the name at `key`; a second one is an error that says where the first is. */
+bool names_add(struct load *load, struct names *names, const struct node *key, const char *what, size_t index);
+
+/* True and *index, or an error with the nearest name and where it is defined. */
+bool names_find(struct load *load, const struct names *names, const struct node *reference, enum code code,
+                const char *what, size_t *index);
+
+/* ---- the blocks; each fills its part of `load` from the map or list `node` ---- */
+
+void load_issuers(struct load *load, const struct node *node);
+void load_assurances(struct load *load, const struct node *node);
+void load_roles(struct load *load, const struct node *node);
+void load_actions(struct load *load, const struct node *node);
+void load_types(struct load *load, const struct node *node);
+void load_resources(struct load *load, const struct node *node);
+void load_rules(struct load *load, const struct node *node);
+void load_tests(struct load *load, const struct node *node);
+
+/* WORKLOAD of the language into a struct workload_selector. */
+void load_workload(struct load *load, const struct node *node, void *out);
+
+/* COND into a const struct condition *. */
+void load_condition(struct load *load, const struct node *node, void *out);
+
+/* An obligations block into a struct obligation_set. */
+void load_obligations(struct load *load, const struct node *node, void *out);
+
+/* The one value test (equals, anyOf, prefix ...) of a map into *out. `allowed` is a
+ * mask of 1 << enum value_test_kind; keys that are in `others` are the caller's. */
+void load_value_test(struct load *load, const struct node *map, const char *what, unsigned allowed,
+                     const struct view *others, size_t other_count, struct value_test *out);
+
+/* Loads one set of documents into *model. ERR_INVALID: see diags. The test cases
+ * are in *tests. */
+MUST_CHECK enum err load_documents(const struct document *documents, size_t count, struct arena *arena,
+                                   struct arena *scratch, struct diag_list *diags, struct model *model,
+                                   const struct test_case **tests, size_t *test_count);
+
+#endif

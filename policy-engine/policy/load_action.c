@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+#include "catalog.h"
+#include "path_pattern.h"
+
+/* ---- one operation ------------------------------------------------------------ */
+
+static void read_pattern(struct load *load, const struct node *node, struct view text, const struct path_pattern **out)
+{
+    const char *problem = NULL;
+    struct path_pattern *pattern = load_take(load, 1, sizeof(*pattern));
+    if (pattern == NULL)
+        return;
+    enum err err = path_pattern_parse(text, load->arena, pattern, &problem);
+    if (err == ERR_NO_MEMORY)
+        load->is_exhausted = true;
+    else if (err != ERR_NONE)
+        load_refuse(load, CODE_PATH, node, NULL, "path template `%.*s`: %s", VIEW_ARG(text),
+                    problem != NULL ? problem : err_text(err));
+    else
+        *out = pattern;
+}
+
+static struct string_list one_method(struct load *load, struct view method)
+{
+    struct view *items = load_take(load, 1, sizeof(*items));
+    if (items == NULL)
+        return (struct string_list){0};
+    *items = method;
+    return (struct string_list){.items = items, .count = 1};
+}
+
+static void from_catalog(struct load *load, const struct node *node, const struct catalog_entry *entry,
+                         struct operation *out)
+{
+    *out = (struct operation){.kind = entry->kind,
+                              .name = entry->name,
+                              .span = load_span(load, node),
+                              .methods = one_method(load, entry->method),
+                              .encoded_slash_is_data = entry->encoded_slash_is_data,
+                              .body = entry->body};
+    if (entry->kind == OPERATION_HTTP) {
+        out->call = entry->call;
+        read_pattern(load, node, entry->path, &out->path);
+    } else {
+        out->service = entry->service;
+        out->method = entry->call;
+    }
+}
+
+/* ---- http ---------------------------------------------------------------------- */
+
+struct http_entry { /* what the paths of one entry share */
+    struct string_list methods;
+    struct host_list hosts;
+    struct string_list paths;
+    size_t slash;
+    size_t body;
+    struct view call;
+};
+
+static void read_method(struct load *load, const struct node *node, void *out)
+{
+    struct view *method = out;
+    load_text(load, node, method);
+    if (method->size > 0 && request_method_check(*method) != REASON_NONE)
+        load_refuse(load, CODE_METHOD, node, NULL, "`%.*s` is not a method", VIEW_ARG(*method));
+}
+
+static void read_methods(struct load *load, const struct node *node, void *out)
+{
+    struct string_list *methods = out;
+    methods->items = load_array(load, node, sizeof(struct view), read_method, &methods->count);
+    if (methods->count == 0 && !load->is_exhausted)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to take any method", "the list is empty");
+}
+
+static void read_slash(struct load *load, const struct node *node, void *out)
+{
+    static const struct view words[] = {WORD("refuse"), WORD("data")};
+    *(size_t *)out = load_word(load, node, "a way with encoded slashes", words, COUNT_OF(words), 0);
+}
+
+static void read_body(struct load *load, const struct node *node, void *out)
+{
+    static const struct view words[] = {WORD("openai"), WORD("mcp"), WORD("kserve")};
+    *(size_t *)out = load_word(load, node, "a body protocol", words, COUNT_OF(words), 0) + BODY_PROTOCOL_OPENAI;
+}
+
+static const struct field HTTP_FIELDS[] = {
+    FIELD("methods", read_methods, struct http_entry, methods),  FIELD("hosts", load_hosts, struct http_entry, hosts),
+    FIELD_MUST("paths", load_texts, struct http_entry, paths),   FIELD_LATER("query"),
+    FIELD("encodedSlash", read_slash, struct http_entry, slash), FIELD("body", read_body, struct http_entry, body),
+    FIELD("call", load_text, struct http_entry, call),
+};
+
+/* One operation per path of the entry; returns how many were made. */
+static size_t read_http(struct load *load, const struct action *action, const struct node *node, struct operation *out)
+{
+    struct http_entry entry = {0};
+    if (!load_map(load, node, "an http entry", HTTP_FIELDS, COUNT_OF(HTTP_FIELDS), &entry))
+        return 0;
+    if (view_is_present(entry.call) && entry.body != BODY_PROTOCOL_MCP)
+        load_refuse(load, CODE_CONFLICT, node, "add `body: mcp`",
+                    "`call` tells JSON-RPC methods apart, and the body is not read");
+    const struct node *paths = node_get(node, VIEW("paths")), *const * items;
+    size_t count = paths != NULL ? load_elements(&paths, &items) : 0, made = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i]->kind != NODE_SCALAR)
+            continue;
+        out[made] = (struct operation){.kind = OPERATION_HTTP,
+                                       .name = action->name,
+                                       .span = load_span(load, items[i]),
+                                       .methods = entry.methods,
+                                       .hosts = entry.hosts.items,
+                                       .host_count = entry.hosts.count,
+                                       .encoded_slash_is_data = entry.slash == 1,
+                                       .body = (enum body_protocol)entry.body,
+                                       .call = entry.call};
+        read_pattern(load, items[i], items[i]->text, &out[made++].path);
+    }
+    return made;
+}
+
+/* ---- grpc ----------------------------------------------------------------------- */
+
+static bool is_grpc_name(struct view text, bool has_dots)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        if (!is_word && !(has_dots && c == '.' && i > 0 && i + 1 < text.size && text.data[i - 1] != '.'))
+            return false;
+    }
+    return true;
+}
+
+static void read_grpc(struct load *load, const struct action *action, const struct node *node, struct operation *out)
+{
+    struct view text;
+    load_text(load, node, &text);
+    size_t slash = view_index_of(text, '/', 0);
+    struct view service = view_slice(text, 0, slash), method = view_slice(text, slash + 1, text.size);
+    bool is_prefix = view_ends_with(method, VIEW("*"));
+    method = view_slice(method, 0, method.size - is_prefix);
+    if (text.size > 0 && (service.size == 0 || slash == text.size || (method.size == 0 && !is_prefix) ||
+                          !is_grpc_name(service, true) || !is_grpc_name(method, false)))
+        load_refuse(load, CODE_GRPC, node, "write pkg.Service/Method, pkg.Service/Prefix* or pkg.Service/*",
+                    "`%.*s` is not a gRPC method", VIEW_ARG(text));
+    *out = (struct operation){.kind = OPERATION_GRPC,
+                              .name = action->name,
+                              .span = load_span(load, node),
+                              .methods = one_method(load, VIEW("POST")),
+                              .service = service,
+                              .method = method,
+                              .method_is_prefix = is_prefix};
+}
+
+/* ---- actions --------------------------------------------------------------------- */
+
+static const struct catalog_entry *find_operation(struct load *load, const struct node *node, size_t *count)
+{
+    size_t all, names = 0;
+    const struct catalog_entry *found = catalog_find(node->text, count), *entries = catalog_entries(&all);
+    if (found != NULL)
+        return found;
+    struct view *known = arena_take_array(load->scratch, all, sizeof(*known));
+    for (size_t i = 0; known != NULL && i < all; i++)
+        if (i == 0 || !view_equals(entries[i].name, entries[i - 1].name))
+            known[names++] = entries[i].name;
+    struct view near = diag_nearest(node->text, known, names);
+    struct view hint = VIEW("catalogs: grpc, kserve-v1, kserve-v2, mcp, openai");
+    if (view_is_present(near))
+        hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
+    load_refuse(load, CODE_UNKNOWN_OPERATION, node, hint.data, "unknown operation `%.*s`", VIEW_ARG(node->text));
+    return NULL;
+}
+
+/* How many operations the action can have at most. */
+static size_t count_operations(const struct node *node)
+{
+    size_t count = 0, entries;
+    const struct node *uses = node_get(node, VIEW("uses")), *http = node_get(node, VIEW("http")),
+                      *grpc = node_get(node, VIEW("grpc")), *const * items;
+    for (size_t i = 0, n = uses != NULL ? load_elements(&uses, &items) : 0; i < n; i++)
+        if (catalog_find(items[i]->text, &entries) != NULL)
+            count += entries;
+    for (size_t i = 0, n = http != NULL ? load_elements(&http, &items) : 0; i < n; i++) {
+        const struct node *paths = node_get(items[i], VIEW("paths"));
+        count += paths == NULL ? 0 : paths->kind == NODE_LIST ? paths->count : 1;
+    }
+    return count + (grpc != NULL ? load_elements(&grpc, &items) : 0);
+}
+
+static void read_operations(struct load *load, const struct node *node, struct action *action,
+                            struct operation *operations)
+{
+    const struct node *uses = node_get(node, VIEW("uses")), *http = node_get(node, VIEW("http")),
+                      *grpc = node_get(node, VIEW("grpc")), *const * items;
+    size_t made = 0, entries;
+    for (size_t i = 0, n = uses != NULL ? load_elements(&uses, &items) : 0; i < n; i++) {
+        if (!load_is(load, items[i], NODE_SCALAR, "an operation"))
+            continue;
+        const struct catalog_entry *entry = find_operation(load, items[i], &entries);
+        for (size_t j = 0; entry != NULL && j < entries; j++)
+            from_catalog(load, items[i], &entry[j], &operations[made++]);
+    }
+    for (size_t i = 0, n = http != NULL ? load_elements(&http, &items) : 0; i < n; i++)
+        made += read_http(load, action, items[i], &operations[made]);
+    for (size_t i = 0, n = grpc != NULL ? load_elements(&grpc, &items) : 0; i < n; i++)
+        read_grpc(load, action, items[i], &operations[made++]);
+    action->operations = operations;
+    action->operation_count = made;
+}
+
+void load_actions(struct load *load, const struct node *node)
+{
+    static const struct field fields[] = {FIELD_SEEN("uses"), FIELD_SEEN("http"), FIELD_SEEN("grpc")};
+    if (!load_is(load, node, NODE_MAP, "actions"))
+        return;
+    names_init(load, &load->scope->actions, node->count);
+    for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
+        size_t index = load->model->action_count;
+        if (!names_add(load, &load->scope->actions, node->keys[i], "action", index))
+            continue;
+        struct action *action = &load->actions[index];
+        *action = (struct action){
+            .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
+        load->model->action_count++;
+        if (!load_map(load, node->items[i], "an action", fields, COUNT_OF(fields), action))
+            continue;
+        struct operation *operations = load_take(load, count_operations(node->items[i]), sizeof(*operations));
+        if (operations == NULL)
+            return;
+        read_operations(load, node->items[i], action, operations);
+        if (node->items[i]->count == 0)
+            load_refuse(load, CODE_EMPTY, node->keys[i], "say what it is by `uses`, `http` or `grpc`",
+                        "the action `%.*s` names no operation", VIEW_ARG(action->name));
+    }
+}
+
+/* ---- resource types ----------------------------------------------------------------- */
+
+static void read_type_hosts(struct load *load, const struct node *node, void *out)
+{
+    struct resource_type *type = out;
+    struct host_list hosts = {0};
+    load_hosts(load, node, &hosts);
+    type->hosts = hosts.items;
+    type->host_count = hosts.count;
+}
+
+static void read_id_source(struct load *load, const struct node *node, void *out)
+{
+    struct id_source *source = out;
+    struct view text;
+    load_text(load, node, &text);
+    size_t dot = view_index_of(text, '.', 0);
+    struct view from = view_slice(text, 0, dot);
+    source->name = view_slice(text, dot + 1, text.size);
+    if (view_starts_with(text, VIEW("="))) {
+        *source = (struct id_source){.kind = ID_LITERAL, .name = view_slice(text, 1, text.size)};
+    } else if (view_equals(from, VIEW("path"))) {
+        source->kind = ID_PATH;
+    } else if (view_equals(text, VIEW("body.model"))) {
+        source->kind = ID_BODY_MODEL;
+    } else if (view_equals(text, VIEW("body.tool"))) {
+        source->kind = ID_BODY_TOOL;
+    } else if (view_equals(from, VIEW("header"))) {
+        struct node name = *node;
+        name.text = source->name;
+        source->kind = ID_HEADER;
+        load_header_name(load, &name, &source->name);
+    } else {
+        source->name = (struct view){0};
+    }
+    if (text.size > 0 && source->name.size == 0)
+        load_refuse(load, CODE_RESOURCE_ID, node, "write path.VARIABLE, body.model, body.tool, header.NAME or =literal",
+                    "`%.*s` is no place to find an id", VIEW_ARG(text));
+}
+
+static void read_ids(struct load *load, const struct node *node, void *out)
+{
+    struct resource_type *type = out;
+    struct id_source *ids = load_array(load, node, sizeof(*ids), read_id_source, &type->id_count);
+    type->ids = ids;
+    for (size_t i = 0; i < type->id_count; i++) {
+        if (ids[i].kind == ID_LITERAL && type->id_count > 1)
+            load_refuse(load, CODE_RESOURCE_ID, node, NULL, "`=%.*s` must be the only source", VIEW_ARG(ids[i].name));
+        load->model->reads_body |= ids[i].kind == ID_BODY_MODEL || ids[i].kind == ID_BODY_TOOL;
+    }
+    if (type->id_count == 0 && !load->is_exhausted)
+        load_refuse(load, CODE_EMPTY, node, NULL, "the list is empty");
+}
+
+/* A path variable that no operation of the document captures would never give an id. */
+static void check_variables(struct load *load, const struct node *node, const struct resource_type *type)
+{
+    for (size_t i = 0; i < type->id_count; i++) {
+        if (type->ids[i].kind != ID_PATH || load->scope->actions.count == 0)
+            continue;
+        bool is_captured = false;
+        for (size_t j = 0; j < load->scope->actions.count && !is_captured; j++) {
+            const struct action *action = &load->actions[load->scope->actions.indices[j]];
+            for (size_t k = 0; k < action->operation_count && !is_captured; k++) {
+                const struct path_pattern *path = action->operations[k].path;
+                is_captured = path != NULL && path_pattern_variable(path, type->ids[i].name) < path->variable_count;
+            }
+        }
+        if (!is_captured)
+            load_refuse(load, CODE_RESOURCE_ID, node, NULL, "no action of this document captures `{%.*s}`",
+                        VIEW_ARG(type->ids[i].name));
+    }
+}
+
+void load_types(struct load *load, const struct node *node)
+{
+    static const struct field fields[] = {FIELD_WHOLE("hosts", read_type_hosts), FIELD_WHOLE_MUST("id", read_ids)};
+    if (!load_is(load, node, NODE_MAP, "resourceTypes"))
+        return;
+    names_init(load, &load->scope->types, node->count);
+    for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
+        size_t index = load->model->type_count;
+        if (!names_add(load, &load->scope->types, node->keys[i], "resource type", index))
+            continue;
+        struct resource_type *type = &load->types[index];
+        *type = (struct resource_type){
+            .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
+        load->model->type_count++;
+        if (load_map(load, node->items[i], "a resource type", fields, COUNT_OF(fields), type))
+            check_variables(load, node->items[i], type);
+    }
+}
+
+/* ---- resources ------------------------------------------------------------------------ */
+
+static void read_type_name(struct load *load, const struct node *node, void *out)
+{
+    struct resource *resource = out;
+    size_t index;
+    if (names_find(load, &load->scope->types, node, CODE_UNKNOWN_TYPE, "resource type", &index))
+        resource->type = &load->types[index];
+}
+
+void load_id_pattern(struct load *load, const struct node *node, void *out)
+{
+    struct id_pattern *id = out;
+    load_text(load, node, &id->text);
+    id->is_prefix = view_ends_with(id->text, VIEW("*"));
+    id->text = view_slice(id->text, 0, id->text.size - id->is_prefix);
+    if (view_index_of(id->text, '*', 0) < id->text.size)
+        load_refuse(load, CODE_RESOURCE_ID, node, "`*` stands at the end only",
+                    "`%.*s` is neither a literal nor a prefix", VIEW_ARG(node->text));
+}
+
+static void read_labels(struct load *load, const struct node *node, void *out)
+{
+    struct resource *resource = out;
+    if (!load_is(load, node, NODE_MAP, "labels"))
+        return;
+    if (node->count > DECISION_LABELS_MAX) {
+        load_refuse(load, CODE_LIMIT, node, NULL, "a resource has at most %d labels", DECISION_LABELS_MAX);
+        return;
+    }
+    struct label *labels = load_take(load, node->count, sizeof(*labels));
+    for (size_t i = 0; labels != NULL && i < node->count; i++) {
+        load_name(load, node->keys[i], &labels[i].key);
+        load_text(load, node->items[i], &labels[i].value);
+    }
+    resource->labels = labels;
+    resource->label_count = labels != NULL ? node->count : 0;
+}
+
+static const struct field RESOURCE_FIELDS[] = {
+    FIELD_WHOLE_MUST("type", read_type_name),
+    FIELD_MUST("id", load_id_pattern, struct resource, id),
+    FIELD_WHOLE("labels", read_labels),
+};
+
+void load_resources(struct load *load, const struct node *node)
+{
+    struct table seen;
+    table_init(&seen, load->scratch);
+    if (!load_is(load, node, NODE_LIST, "resources"))
+        return;
+    for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
+        size_t index = load->model->resource_count;
+        struct resource *resource = &load->resources[index];
+        *resource = (struct resource){.index = index, .span = load_span(load, node->items[i])};
+        if (!load_map(load, node->items[i], "a resource", RESOURCE_FIELDS, COUNT_OF(RESOURCE_FIELDS), resource) ||
+            resource->type == NULL)
+            continue;
+        load->model->resource_count++;
+        struct view key = arena_print(load->scratch, "%.*s/%.*s%s", VIEW_ARG(resource->type->name),
+                                      VIEW_ARG(resource->id.text), resource->id.is_prefix ? "*" : "");
+        enum err err = view_is_present(key) ? table_put(&seen, key, i) : ERR_NO_MEMORY;
+        size_t first = 0;
+        if (err == ERR_NO_MEMORY)
+            load->is_exhausted = true;
+        else if (err == ERR_CONFLICT && table_find(&seen, key, &first))
+            load_refuse(load, CODE_DUPLICATE, node->items[i], NULL, "the resource is on line %u already",
+                        node->items[first]->span.line);
+    }
+}

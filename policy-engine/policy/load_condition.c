@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+#include <arpa/inet.h>
+
+enum { DEPTH_MAX = 4, CHILDREN_MAX = 64 };
+
+/* ---- time ---------------------------------------------------------------------- */
+
+static const struct view DAYS[] = {WORD("mon"), WORD("tue"), WORD("wed"), WORD("thu"),
+                                   WORD("fri"), WORD("sat"), WORD("sun")};
+
+static size_t day_of(struct view text)
+{
+    size_t day = 0;
+    while (day < COUNT_OF(DAYS) && !view_equals(DAYS[day], text))
+        day++;
+    return day;
+}
+
+/* `fri` or `fri-sun`, which may run over the end of the week. */
+static void read_day(struct load *load, const struct node *node, uint8_t *days)
+{
+    if (!load_is(load, node, NODE_SCALAR, "a day"))
+        return;
+    size_t dash = view_index_of(node->text, '-', 0);
+    size_t from = day_of(view_slice(node->text, 0, dash));
+    size_t to = dash < node->text.size ? day_of(view_slice(node->text, dash + 1, node->text.size)) : from;
+    if (from == COUNT_OF(DAYS) || to == COUNT_OF(DAYS)) {
+        load_refuse(load, CODE_TIME, node, "write mon, tue, wed, thu, fri, sat, sun or a range such as fri-sun",
+                    "`%.*s` is not a day", VIEW_ARG(node->text));
+        return;
+    }
+    for (size_t day = from;; day = (day + 1) % COUNT_OF(DAYS)) {
+        *days = (uint8_t)(*days | 1u << day);
+        if (day == to)
+            return;
+    }
+}
+
+static void read_days(struct load *load, const struct node *node, void *out)
+{
+    struct time_window *time = out;
+    const struct node *const *items;
+    size_t count = load_elements(&node, &items);
+    for (size_t i = 0; i < count; i++)
+        read_day(load, items[i], &time->days);
+    if (count == 0)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out for every day", "the list is empty");
+}
+
+static void read_between(struct load *load, const struct node *node, void *out)
+{
+    struct time_window *time = out;
+    time->has_between = true;
+    if (!load_is(load, node, NODE_LIST, "between"))
+        return;
+    bool is_pair = node->count == 2 && node->items[0]->kind == NODE_SCALAR && node->items[1]->kind == NODE_SCALAR;
+    if (!is_pair || !load_clock(node->items[0]->text, &time->start) || !load_clock(node->items[1]->text, &time->end) ||
+        time->start == 24 * 60)
+        load_refuse(load, CODE_TIME, node, "write [\"08:00\", \"18:00\"]", "between takes two times of the day");
+    else if (time->start == time->end)
+        load_refuse(load, CODE_TIME, node, "the end is exclusive; leave `between` out for the whole day",
+                    "the times are the same");
+    else if (time->start != 0)
+        time->end %= 24 * 60; /* 24:00 is the next day's 00:00, to which the window wraps */
+}
+
+static void read_from(struct load *load, const struct node *node, void *out)
+{
+    struct time_window *time = out;
+    time->has_from = true;
+    if (load_is(load, node, NODE_SCALAR, "from") && !load_instant(node->text, &time->from))
+        load_refuse(load, CODE_TIME, node, "write 2026-01-31T08:00:00Z", "`%.*s` is not an instant",
+                    VIEW_ARG(node->text));
+}
+
+static void read_until(struct load *load, const struct node *node, void *out)
+{
+    struct time_window *time = out;
+    time->has_until = true;
+    if (load_is(load, node, NODE_SCALAR, "until") && !load_instant(node->text, &time->until))
+        load_refuse(load, CODE_TIME, node, "write 2026-01-31T08:00:00Z", "`%.*s` is not an instant",
+                    VIEW_ARG(node->text));
+}
+
+static void read_zone(struct load *load, const struct node *node, void *out)
+{
+    (void)out;
+    if (load_is(load, node, NODE_SCALAR, "tz") && !view_equals(node->text, VIEW("UTC")))
+        load_refuse(load, CODE_TIME_ZONE, node, "write tz: UTC and the times in UTC",
+                    "tz `%.*s`: only UTC is supported in this version", VIEW_ARG(node->text));
+}
+
+static void read_time(struct load *load, const struct node *node, void *out)
+{
+    static const struct field fields[] = {
+        FIELD_WHOLE("tz", read_zone),   FIELD_WHOLE("days", read_days),   FIELD_WHOLE("between", read_between),
+        FIELD_WHOLE("from", read_from), FIELD_WHOLE("until", read_until),
+    };
+    struct condition *condition = out;
+    struct time_window *time = &condition->time;
+    condition->kind = CONDITION_TIME;
+    if (!load_map(load, node, "time", fields, COUNT_OF(fields), time))
+        return;
+    if (time->days == 0 && !time->has_between && !time->has_from && !time->has_until)
+        load_refuse(load, CODE_EMPTY, node, "say days, between, from or until", "a time that is always");
+    if (time->has_from && time->has_until && time->from >= time->until)
+        load_refuse(load, CODE_TIME, node, NULL, "`until` is not after `from`");
+}
+
+/* ---- addresses and ports ---------------------------------------------------------- */
+
+bool load_cidr(struct view text, struct cidr *out)
+{
+    char address[INET6_ADDRSTRLEN];
+    uint64_t bits;
+    size_t slash = view_index_of(text, '/', 0);
+    if (slash >= sizeof(address))
+        return false;
+    memcpy(address, text.data, slash);
+    address[slash] = '\0';
+    out->family = memchr(address, ':', slash) != NULL ? 6 : 4;
+    size_t width = out->family == 6 ? 128 : 32;
+    if (inet_pton(out->family == 6 ? AF_INET6 : AF_INET, address, out->bytes) != 1)
+        return false;
+    bits = width;
+    if (slash < text.size && (!view_to_u64(view_slice(text, slash + 1, text.size), &bits) || bits > width))
+        return false;
+    out->bits = (uint8_t)bits;
+    return true;
+}
+
+/* Host bits that are set are a slip: 10.0.0.1/8 is one host or a whole network. */
+static bool has_host_bits(const struct cidr *cidr)
+{
+    for (size_t bit = cidr->bits; bit < (cidr->family == 6 ? 128u : 32u); bit++)
+        if (cidr->bytes[bit / 8] & 0x80u >> bit % 8)
+            return true;
+    return false;
+}
+
+static void read_cidr(struct load *load, const struct node *node, void *out)
+{
+    struct cidr *cidr = out;
+    if (!load_is(load, node, NODE_SCALAR, "an address range"))
+        return;
+    if (!load_cidr(node->text, cidr))
+        load_refuse(load, CODE_ADDRESS, node, "write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32",
+                    "`%.*s` is not an address range", VIEW_ARG(node->text));
+    else if (has_host_bits(cidr))
+        load_refuse(load, CODE_ADDRESS, node, "write the network's first address, or leave the length out for one host",
+                    "`%.*s` has bits set behind its prefix", VIEW_ARG(node->text));
+}
+
+static void read_in(struct load *load, const struct node *node, void *out)
+{
+    struct condition *condition = out;
+    condition->cidrs = load_array(load, node, sizeof(*condition->cidrs), read_cidr, &condition->cidr_count);
+    if (condition->cidr_count == 0 && !load->is_exhausted)
+        load_refuse(load, CODE_EMPTY, node, NULL, "the list is empty");
+}
+
+static const struct field IN_FIELDS[] = {FIELD_WHOLE_MUST("in", read_in)};
+
+static void read_source_ip(struct load *load, const struct node *node, void *out)
+{
+    ((struct condition *)out)->kind = CONDITION_SOURCE_IP;
+    (void)load_map(load, node, "sourceIP", IN_FIELDS, COUNT_OF(IN_FIELDS), out);
+}
+
+static void read_remote_ip(struct load *load, const struct node *node, void *out)
+{
+    ((struct condition *)out)->kind = CONDITION_REMOTE_IP;
+    (void)load_map(load, node, "remoteIP", IN_FIELDS, COUNT_OF(IN_FIELDS), out);
+}
+
+/* One port, or [low, high] inclusive. */
+static void read_port(struct load *load, const struct node *node, void *out)
+{
+    struct condition *condition = out;
+    const struct node *const *items;
+    size_t count = load_elements(&node, &items);
+    uint64_t low, high;
+    condition->kind = CONDITION_PORT;
+    if (count != 1 && count != 2) {
+        load_refuse(load, CODE_VALUE, node, "write 8443 or [8000, 8999]", "port takes one port or the ends of a range");
+        return;
+    }
+    if (!load_number(load, items[0], 1, 65535, &low) || !load_number(load, items[count - 1], 1, 65535, &high))
+        return;
+    if (low > high)
+        load_refuse(load, CODE_VALUE, node, "write [low, high]", "the range is empty");
+    condition->port_low = (uint16_t)low;
+    condition->port_high = (uint16_t)high;
+}
+
+static void read_sni(struct load *load, const struct node *node, void *out)
+{
+    struct condition *condition = out;
+    struct host_list names = {0};
+    condition->kind = CONDITION_SNI;
+    load_hosts(load, node, &names);
+    condition->names = names.items;
+    condition->name_count = names.count;
+    for (size_t i = 0; i < names.count; i++)
+        if (names.items[i].port != 0)
+            load_refuse(load, CODE_HOST, node, NULL, "a server name has no port");
+}
+
+/* ---- named values ----------------------------------------------------------------- */
+
+enum {
+    VALUE_TESTS = 1u << TEST_ANY_OF | 1u << TEST_PRESENT,
+    HEADER_TESTS = VALUE_TESTS | 1u << TEST_PREFIX | 1u << TEST_SUFFIX | 1u << TEST_CONTAINS | 1u << TEST_INT_RANGE,
+    CLAIM_TESTS = VALUE_TESTS | 1u << TEST_PREFIX | 1u << TEST_CONTAINS_ALL | 1u << TEST_INT_RANGE,
+};
+
+static const struct view NAME_KEY[] = {WORD("name")};
+
+/* The `name` of a header, claim or context test, or NULL and an error. */
+static const struct node *name_of(struct load *load, const struct node *node, const char *what)
+{
+    const struct node *name = node_get(node, VIEW("name"));
+    if (name == NULL && node->kind == NODE_MAP)
+        load_refuse(load, CODE_MISSING_KEY, node, NULL, "%s needs `name`", what);
+    return name;
+}
+
+static void read_header(struct load *load, const struct node *node, void *out)
+{
+    struct condition *condition = out;
+    condition->kind = CONDITION_HEADER;
+    load_value_test(load, node, "header", HEADER_TESTS, NAME_KEY, COUNT_OF(NAME_KEY), &condition->test);
+    const struct node *name = name_of(load, node, "header");
+    if (name != NULL)
+        load_header_name(load, name, &condition->name);
+}
+
+static void read_claim(struct load *load, const struct node *node, void *out)
+{
+    struct condition *condition = out;
+    condition->kind = CONDITION_CLAIM;
+    load_value_test(load, node, "claim", CLAIM_TESTS, NAME_KEY, COUNT_OF(NAME_KEY), &condition->test);
+    const struct node *name = name_of(load, node, "claim");
+    if (name != NULL)
+        load_claim_path(load, name, &condition->path);
+}
+
+static void read_context(struct load *load, const struct node *node, void *out)
+{
+    struct condition *condition = out;
+    condition->kind = CONDITION_CONTEXT;
+    load_value_test(load, node, "context", VALUE_TESTS, NAME_KEY, COUNT_OF(NAME_KEY), &condition->test);
+    const struct node *name = name_of(load, node, "context");
+    if (name != NULL)
+        load_text(load, name, &condition->name);
+}
+
+/* Steps are a list here, so that a filter's keys may hold dots. */
+static void read_metadata(struct load *load, const struct node *node, void *out)
+{
+    static const struct view others[] = {WORD("filter"), WORD("path")};
+    struct condition *condition = out;
+    condition->kind = CONDITION_METADATA;
+    load_value_test(load, node, "metadata", VALUE_TESTS, others, COUNT_OF(others), &condition->test);
+    if (node->kind != NODE_MAP)
+        return;
+    const struct node *filter = node_get(node, VIEW("filter")), *path = node_get(node, VIEW("path"));
+    if (filter == NULL || path == NULL) {
+        load_refuse(load, CODE_MISSING_KEY, node, NULL, "metadata needs `filter` and `path`");
+        return;
+    }
+    load_text(load, filter, &condition->name);
+    load_texts(load, path, &condition->path.steps);
+    for (size_t i = 0; i < condition->path.steps.count; i++)
+        condition->path.text = arena_print(load->arena, i > 0 ? "%.*s.%.*s" : "%.*s%.*s",
+                                           VIEW_ARG(condition->path.text), VIEW_ARG(condition->path.steps.items[i]));
+}
+
+/* ---- trees ------------------------------------------------------------------------- */
+
+static void read_condition(struct load *load, const struct node *node, unsigned depth, struct condition *out);
+
+static void read_children(struct load *load, const struct node *node, unsigned depth, struct condition *out)
+{
+    if (!load_is(load, node, NODE_LIST, out->kind == CONDITION_ALL ? "all" : "any"))
+        return;
+    if (node->count == 0 || node->count > CHILDREN_MAX) {
+        load_refuse(load, node->count == 0 ? CODE_EMPTY : CODE_LIMIT, node, NULL, "all and any take 1 to %d conditions",
+                    CHILDREN_MAX);
+        return;
+    }
+    struct condition *children = load_take(load, node->count, sizeof(*children));
+    for (size_t i = 0; children != NULL && i < node->count; i++)
+        read_condition(load, node->items[i], depth + 1, &children[i]);
+    out->children = children;
+    out->child_count = children != NULL ? node->count : 0;
+}
+
+/* S8: a leaf only, which keeps the negation where a reader sees it. */
+static void read_not(struct load *load, const struct node *node, unsigned depth, struct condition *out)
+{
+    struct condition *child = load_take(load, 1, sizeof(*child));
+    if (child == NULL)
+        return;
+    read_condition(load, node, depth + 1, child);
+    if (child->kind <= CONDITION_NOT && node->kind == NODE_MAP && node->count == 1)
+        load_refuse(load, CODE_NOT_LEAF, node, "negate each leaf: not (a or b) is (not a) and (not b)",
+                    "`not` stands only before a leaf");
+    out->children = child;
+    out->child_count = 1;
+}
+
+static const struct {
+    struct view key;
+    load_reader *read;
+} LEAVES[] = {
+    {WORD("all"), NULL},
+    {WORD("any"), NULL},
+    {WORD("not"), NULL},
+    {WORD("time"), read_time},
+    {WORD("sourceIP"), read_source_ip},
+    {WORD("remoteIP"), read_remote_ip},
+    {WORD("header"), read_header},
+    {WORD("claim"), read_claim},
+    {WORD("context"), read_context},
+    {WORD("metadata"), read_metadata},
+    {WORD("port"), read_port},
+    {WORD("sni"), read_sni},
+};
+
+static void refuse_leaf(struct load *load, const struct node *key)
+{
+    struct view words[COUNT_OF(LEAVES)];
+    for (size_t i = 0; i < COUNT_OF(LEAVES); i++)
+        words[i] = LEAVES[i].key;
+    struct view near = diag_nearest(key->text, words, COUNT_OF(LEAVES));
+    struct view hint = VIEW("time, sourceIP, remoteIP, header, claim, context, metadata, port, sni; all, any, not");
+    if (view_equals(key->text, VIEW("query")))
+        hint = VIEW("conditions on query parameters are not supported in this version");
+    else if (view_is_present(near))
+        hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
+    load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "a condition has no key `%.*s`", VIEW_ARG(key->text));
+}
+
+static void read_condition(struct load *load, const struct node *node, unsigned depth, struct condition *out)
+{
+    *out = (struct condition){.kind = CONDITION_ALL, .span = load_span(load, node)};
+    if (!load_is(load, node, NODE_MAP, "a condition"))
+        return;
+    if (node->count != 1) {
+        load_refuse(load, CODE_CONDITION, node, "put several under `all` or `any`",
+                    node->count == 0 ? "an empty condition" : "a condition is exactly one key");
+        return;
+    }
+    if (depth > DEPTH_MAX) {
+        load_refuse(load, CODE_DEPTH, node, NULL, "conditions nest at most %d deep", DEPTH_MAX);
+        return;
+    }
+    size_t at = 0;
+    while (at < COUNT_OF(LEAVES) && !view_equals(LEAVES[at].key, node->keys[0]->text))
+        at++;
+    if (at == COUNT_OF(LEAVES)) {
+        refuse_leaf(load, node->keys[0]);
+    } else if (LEAVES[at].read != NULL) {
+        LEAVES[at].read(load, node->items[0], out);
+    } else {
+        out->kind = (enum condition_kind)at; /* the first three stand in the enum's order */
+        if (out->kind == CONDITION_NOT)
+            read_not(load, node->items[0], depth, out);
+        else
+            read_children(load, node->items[0], depth, out);
+    }
+}
+_Static_assert(CONDITION_ALL == 0 && CONDITION_ANY == 1 && CONDITION_NOT == 2, "LEAVES begins in this order");
+
+void load_condition(struct load *load, const struct node *node, void *out)
+{
+    const struct condition **kept = out;
+    struct condition *condition = load_take(load, 1, sizeof(*condition));
+    if (condition == NULL)
+        return;
+    read_condition(load, node, 1, condition);
+    *kept = condition;
+}

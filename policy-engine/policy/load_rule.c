@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+#include "facts.h"
+
+enum { PRIORITY_MAX = 15 };
+
+/* Names to pointers: the same three lines for roles, actions and types. */
+static size_t find_each(struct load *load, const struct node *node, const struct names *names, enum code code,
+                        const char *what, size_t *indices)
+{
+    const struct node *const *items;
+    size_t count = load_elements(&node, &items), found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (names_find(load, names, items[i], code, what, &indices[found]))
+            found++;
+    if (count == 0)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "the list is empty");
+    return found;
+}
+
+static size_t *take_indices(struct load *load, const struct node *node)
+{
+    const struct node *const *items;
+    size_t *indices = arena_take_array(load->scratch, load_elements(&node, &items), sizeof(*indices));
+    if (indices == NULL)
+        load->is_exhausted = true;
+    return indices;
+}
+
+/* ---- subjects --------------------------------------------------------------------- */
+
+static const struct role *const *read_roles(struct load *load, const struct node *node, enum role_kind kind,
+                                            size_t *count)
+{
+    size_t *indices = take_indices(load, node);
+    const struct node *const *items;
+    const struct role **roles = load_take(load, load_elements(&node, &items), sizeof(*roles));
+    *count = 0;
+    if (indices == NULL || roles == NULL)
+        return NULL;
+    *count = find_each(load, node, &load->scope->roles, CODE_UNKNOWN_ROLE, "role", indices);
+    for (size_t i = 0; i < *count; i++) {
+        roles[i] = &load->roles[indices[i]];
+        if (roles[i]->kind != kind)
+            load_refuse(
+                load, CODE_ROLE_MIXED, node, kind == ROLE_USER ? "name it under `workload`" : "name it under `user`",
+                "the role `%.*s` is one of %s", VIEW_ARG(roles[i]->name), kind == ROLE_USER ? "workloads" : "users");
+    }
+    return roles;
+}
+
+static bool is_word(const struct node *node, const char *word)
+{
+    return node->kind == NODE_SCALAR && view_equals(node->text, view_of(word));
+}
+
+static void read_workload(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    if (is_word(node, "any")) {
+        rule->workload_demand = WORKLOAD_ANY;
+    } else if (node->kind == NODE_MAP) {
+        rule->workload_demand = WORKLOAD_SELECTED;
+        load_workload(load, node, &rule->workload);
+    } else {
+        rule->workload_demand = WORKLOAD_ROLES;
+        rule->workload_roles = read_roles(load, node, ROLE_WORKLOAD, &rule->workload_role_count);
+    }
+}
+
+static void read_user(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    if (is_word(node, "any")) {
+        rule->user_demand = USER_ANY;
+    } else if (is_word(node, "none")) {
+        rule->user_demand = USER_NONE;
+    } else if (node->kind == NODE_MAP) {
+        load_refuse(load, CODE_TYPE, node, "make it a role, and name the role here", "user takes any, none or roles");
+    } else {
+        rule->user_demand = USER_ROLES;
+        rule->user_roles = read_roles(load, node, ROLE_USER, &rule->user_role_count);
+    }
+}
+
+static void read_actor(struct load *load, const struct node *node, void *out)
+{
+    (void)out;
+    if (!is_word(node, "peer"))
+        load_refuse(load, CODE_VALUE, node, "write actor: peer", "the actor can only be the calling peer");
+}
+
+static void read_depth(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    uint64_t depth;
+    if (load_number(load, node, 1, FACTS_ACTORS_MAX, &depth))
+        rule->max_depth = (uint32_t)depth;
+}
+
+static void read_delegation(struct load *load, const struct node *node, void *out)
+{
+    static const struct view words[] = {WORD("none"), WORD("any")};
+    static const struct field fields[] = {FIELD_WHOLE_MUST("actor", read_actor), FIELD_WHOLE("maxDepth", read_depth)};
+    struct rule *rule = out;
+    if (node->kind == NODE_MAP) {
+        rule->delegation = DELEGATION_PEER;
+        rule->max_depth = FACTS_ACTORS_MAX;
+        (void)load_map(load, node, "delegation", fields, COUNT_OF(fields), rule);
+        return;
+    }
+    size_t word = load_word(load, node, "a delegation", words, COUNT_OF(words), 0);
+    rule->delegation = word == 0 ? DELEGATION_NONE : DELEGATION_ANY;
+}
+
+static void read_proof(struct load *load, const struct node *node, void *out)
+{
+    static const struct view words[] = {WORD("certificate"), WORD("xfcc-text")};
+    struct rule *rule = out;
+    rule->accepts_xfcc_text = load_word(load, node, "a proof", words, COUNT_OF(words), 0) == 1;
+}
+
+static void read_subjects(struct load *load, const struct node *node, void *out)
+{
+    static const struct field fields[] = {
+        FIELD_WHOLE("workload", read_workload),
+        FIELD_WHOLE("user", read_user),
+        FIELD_WHOLE("delegation", read_delegation),
+        FIELD_WHOLE("proof", read_proof),
+    };
+    if (is_word(node, "any"))
+        return;
+    if (node->kind == NODE_MAP && node->count == 0)
+        load_refuse(load, CODE_EMPTY, node, "write `subjects: any`", "subjects is empty");
+    (void)load_map(load, node, "subjects", fields, COUNT_OF(fields), out);
+}
+
+/* ---- what it is about ---------------------------------------------------------------- */
+
+static void read_actions(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    size_t *indices = take_indices(load, node);
+    const struct node *const *items;
+    const struct action **actions = load_take(load, load_elements(&node, &items), sizeof(*actions));
+    if (indices == NULL || actions == NULL)
+        return;
+    rule->action_count = find_each(load, node, &load->scope->actions, CODE_UNKNOWN_ACTION, "action", indices);
+    for (size_t i = 0; i < rule->action_count; i++)
+        actions[i] = &load->actions[indices[i]];
+    rule->actions = actions;
+}
+
+static void read_types(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    size_t *indices = take_indices(load, node);
+    const struct node *const *items;
+    const struct resource_type **types = load_take(load, load_elements(&node, &items), sizeof(*types));
+    if (indices == NULL || types == NULL)
+        return;
+    rule->type_count = find_each(load, node, &load->scope->types, CODE_UNKNOWN_TYPE, "resource type", indices);
+    for (size_t i = 0; i < rule->type_count; i++)
+        types[i] = &load->types[indices[i]];
+    rule->types = types;
+}
+
+/* Blocks are local to their document: silent on types means all of its own. */
+static void take_every_type(struct load *load, struct rule *rule)
+{
+    const struct names *names = &load->scope->types;
+    const struct resource_type **types = load_take(load, names->count, sizeof(*types));
+    for (size_t i = 0; types != NULL && i < names->count; i++)
+        types[i] = &load->types[names->indices[i]];
+    rule->types = types;
+    rule->type_count = types != NULL ? names->count : 0;
+}
+
+static void read_ids(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    rule->ids = load_array(load, node, sizeof(*rule->ids), load_id_pattern, &rule->id_count);
+    if (rule->id_count == 0 && !load->is_exhausted)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to take any id", "the list is empty");
+}
+
+static struct label_test *read_label_tests(struct load *load, const struct node *node, size_t *count)
+{
+    *count = 0;
+    if (!load_is(load, node, NODE_MAP, "labels"))
+        return NULL;
+    struct label_test *tests = load_take(load, node->count, sizeof(*tests));
+    for (size_t i = 0; tests != NULL && i < node->count; i++) {
+        load_name(load, node->keys[i], &tests[i].key);
+        load_texts(load, node->items[i], &tests[i].values);
+    }
+    *count = tests != NULL ? node->count : 0;
+    if (node->count == 0)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "no labels are named");
+    return tests;
+}
+
+static void read_labels(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    rule->labels = read_label_tests(load, node, &rule->label_count);
+}
+
+static void read_not_labels(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    rule->not_labels = read_label_tests(load, node, &rule->not_label_count);
+}
+
+static void read_resources(struct load *load, const struct node *node, void *out)
+{
+    static const struct field fields[] = {
+        FIELD_WHOLE("types", read_types),
+        FIELD_WHOLE("ids", read_ids),
+        FIELD_WHOLE("labels", read_labels),
+        FIELD_WHOLE("notLabels", read_not_labels),
+    };
+    struct rule *rule = out;
+    rule->has_resources = true;
+    if (!load_map(load, node, "resources", fields, COUNT_OF(fields), rule))
+        return;
+    if (node->count == 0)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "resources says nothing");
+    if (node_get(node, VIEW("types")) == NULL)
+        take_every_type(load, rule);
+    if (rule->type_count == 0 && load->scope->types.count == 0)
+        load_refuse(load, CODE_UNKNOWN_TYPE, node, "say under `resourceTypes` where a request names its resource",
+                    "a rule about resources in a document without resource types");
+}
+
+/* ---- conditions ------------------------------------------------------------------------ */
+
+static void read_assurance(struct load *load, const struct node *node, void *out)
+{
+    const struct assurance **assurance = out;
+    size_t index;
+    if (names_find(load, &load->scope->assurances, node, CODE_UNKNOWN_ASSURANCE, "assurance", &index))
+        *assurance = &load->assurances[index];
+}
+
+static void read_purpose_source(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    if (!load_is(load, node, NODE_SCALAR, "from"))
+        return;
+    size_t dot = view_index_of(node->text, '.', 0);
+    struct view from = view_slice(node->text, 0, dot);
+    struct node name = *node; /* the same place, without the prefix */
+    name.text = view_slice(node->text, dot + 1, node->text.size);
+    rule->purpose_is_claim = view_equals(from, VIEW("claim"));
+    if (rule->purpose_is_claim && name.text.size > 0)
+        load_claim_text(load, node, name.text, &rule->purpose_claim);
+    else if (view_equals(from, VIEW("header")) && name.text.size > 0)
+        load_header_name(load, &name, &rule->purpose_header);
+    else
+        load_refuse(load, CODE_VALUE, node, "write claim.NAME or header.NAME", "`%.*s` is no place to find a purpose",
+                    VIEW_ARG(node->text));
+}
+
+static void read_purpose(struct load *load, const struct node *node, void *out)
+{
+    static const struct field fields[] = {
+        FIELD_WHOLE_MUST("from", read_purpose_source),
+        FIELD_MUST("anyOf", load_texts, struct rule, purposes),
+    };
+    struct rule *rule = out;
+    rule->has_purpose = true;
+    (void)load_map(load, node, "purpose", fields, COUNT_OF(fields), rule);
+}
+
+static void read_priority(struct load *load, const struct node *node, void *out)
+{
+    uint32_t *priority = out;
+    uint64_t number;
+    if (load_number(load, node, 0, PRIORITY_MAX, &number))
+        *priority = (uint32_t)number;
+}
+
+/* ---- one rule ---------------------------------------------------------------------------- */
+
+static const struct field RULE_FIELDS[] = {
+    FIELD_SEEN("allow"),
+    FIELD_SEEN("deny"),
+    FIELD("priority", read_priority, struct rule, priority),
+    FIELD_WHOLE("subjects", read_subjects),
+    FIELD_WHOLE("actions", read_actions),
+    FIELD_WHOLE("resources", read_resources),
+    FIELD("assurance", read_assurance, struct rule, assurance),
+    FIELD_WHOLE("purpose", read_purpose),
+    FIELD("when", load_condition, struct rule, when),
+    FIELD("unless", load_condition, struct rule, unless),
+    FIELD("unlessAssurance", read_assurance, struct rule, unless_assurance),
+    FIELD("obligations", load_obligations, struct rule, obligations),
+    FIELD("reason", load_text, struct rule, reason),
+};
+
+static void refuse_other_effect(struct load *load, const struct node *node, const struct rule *rule)
+{
+    static const struct view allow_only[] = {WORD("assurance"), WORD("purpose")};
+    static const struct view deny_only[] = {WORD("unless"), WORD("unlessAssurance")};
+    const struct view *wrong = rule->effect == RULE_ALLOW ? deny_only : allow_only;
+    for (size_t i = 0; i < node->count; i++)
+        if (view_equals(node->keys[i]->text, wrong[0]) || view_equals(node->keys[i]->text, wrong[1]))
+            load_refuse(load, CODE_EFFECT, node->keys[i],
+                        rule->effect == RULE_ALLOW ? "an allow rule says what must hold under `when`"
+                                                   : "a deny rule says `unlessAssurance`, and `when` or `unless`",
+                        "`%.*s` belongs to %s rules", VIEW_ARG(node->keys[i]->text),
+                        rule->effect == RULE_ALLOW ? "deny" : "allow");
+    const struct node *obligations = node_get(node, VIEW("obligations"));
+    for (size_t i = 0;
+         rule->effect == RULE_DENY && obligations != NULL && obligations->kind == NODE_MAP && i < obligations->count;
+         i++)
+        if (!view_equals(obligations->keys[i]->text, VIEW("audit")) &&
+            !view_equals(obligations->keys[i]->text, VIEW("deny")))
+            load_refuse(load, CODE_EFFECT, obligations->keys[i], NULL,
+                        "`%.*s` would never be carried out: a deny rule passes nothing on",
+                        VIEW_ARG(obligations->keys[i]->text));
+}
+
+/* What only the whole rule shows. */
+static void check_rule(struct load *load, const struct node *node, const struct rule *rule)
+{
+    refuse_other_effect(load, node, rule);
+    if (rule->has_resources && rule->obligations.audit == AUDIT_MINIMAL)
+        load_refuse(load, CODE_AUDIT_MINIMAL, node_get(node, VIEW("obligations")), "leave `audit` out for a summary",
+                    "the rule `%.*s` is about resources: audit minimal would forget which", VIEW_ARG(rule->name));
+    if (rule->assurance != NULL && rule->user_demand == USER_NONE)
+        load_refuse(load, CODE_CONFLICT, node_get(node, VIEW("assurance")), NULL,
+                    "assurance about a user, in a rule for requests without one");
+}
+
+/* The key that names the rule and says what it does, or NULL and an error. */
+static const struct node *head_of(struct load *load, const struct node *node, struct rule *rule)
+{
+    const struct node *allow = node_get(node, VIEW("allow")), *deny = node_get(node, VIEW("deny"));
+    if ((allow == NULL) == (deny == NULL)) {
+        load_refuse(load, CODE_MISSING_KEY, node, "begin with `allow: NAME` or `deny: NAME`",
+                    allow == NULL ? "a rule that neither allows nor denies" : "a rule that allows and denies");
+        return NULL;
+    }
+    rule->effect = allow != NULL ? RULE_ALLOW : RULE_DENY;
+    return allow != NULL ? allow : deny;
+}
+
+static void read_rule(struct load *load, const struct node *node)
+{
+    size_t index = load->model->rule_count;
+    struct rule *rule = &load->rules_made[index];
+    *rule = (struct rule){.index = index, .span = load_span(load, node), .obligations.audit = AUDIT_SUMMARY};
+    if (!load_is(load, node, NODE_MAP, "a rule"))
+        return;
+    const struct node *name = head_of(load, node, rule);
+    if (name != NULL && load_is(load, name, NODE_SCALAR, "a rule's name")) {
+        (void)names_add(load, &load->rules, name, "rule", index);
+        rule->name = load_keep(load, name->text);
+    }
+    rule->delegation = rule->effect == RULE_ALLOW ? DELEGATION_NONE : DELEGATION_UNCONSTRAINED;
+    rule->accepts_xfcc_text = rule->effect == RULE_DENY;
+    (void)load_map(load, node, "a rule", RULE_FIELDS, COUNT_OF(RULE_FIELDS), rule);
+    if (name != NULL)
+        check_rule(load, node, rule);
+    load->model->rule_count++;
+}
+
+void load_rules(struct load *load, const struct node *node)
+{
+    if (!load_is(load, node, NODE_LIST, "rules"))
+        return;
+    for (size_t i = 0; i < node->count && !load->is_exhausted; i++)
+        read_rule(load, node->items[i]);
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+enum { SPIFFE_BYTES_MAX = 2048, SPIFFE_SEGMENTS_MAX = 32 };
+
+/* ---- value tests -------------------------------------------------------------- */
+
+static const struct {
+    struct view key;
+    enum value_test_kind kind;
+} TEST_KEYS[] = {
+    {WORD("equals"), TEST_ANY_OF},   {WORD("anyOf"), TEST_ANY_OF},       {WORD("containsAll"), TEST_CONTAINS_ALL},
+    {WORD("prefix"), TEST_PREFIX},   {WORD("suffix"), TEST_SUFFIX},      {WORD("contains"), TEST_CONTAINS},
+    {WORD("present"), TEST_PRESENT}, {WORD("intRange"), TEST_INT_RANGE},
+};
+
+/* [low, high], decimals with an optional sign. */
+static bool read_integer(struct load *load, const struct node *node, int64_t *out)
+{
+    if (!load_is(load, node, NODE_SCALAR, "a bound"))
+        return false;
+    bool is_negative = view_starts_with(node->text, VIEW("-"));
+    uint64_t magnitude;
+    if (view_to_u64(view_slice(node->text, is_negative, node->text.size), &magnitude) && magnitude <= INT64_MAX) {
+        *out = is_negative ? -(int64_t)magnitude : (int64_t)magnitude;
+        return true;
+    }
+    load_refuse(load, CODE_VALUE, node, NULL, "`%.*s` is not a whole number", VIEW_ARG(node->text));
+    return false;
+}
+
+static void read_range(struct load *load, const struct node *node, struct value_test *out)
+{
+    if (!load_is(load, node, NODE_LIST, "intRange"))
+        return;
+    if (node->count != 2) {
+        load_refuse(load, CODE_VALUE, node, "write [low, high]", "intRange takes two bounds");
+        return;
+    }
+    if (read_integer(load, node->items[0], &out->low) && read_integer(load, node->items[1], &out->high) &&
+        out->low > out->high)
+        load_refuse(load, CODE_VALUE, node, "write [low, high]", "the range is empty");
+}
+
+static void read_test(struct load *load, const struct node *node, enum value_test_kind kind, struct value_test *out)
+{
+    out->kind = kind;
+    if (kind == TEST_PRESENT) {
+        load_bool(load, node, &out->present);
+        return;
+    }
+    if (kind == TEST_INT_RANGE) {
+        read_range(load, node, out);
+        return;
+    }
+    load_values(load, node, &out->values);
+    const struct node *const *items;
+    size_t count = load_elements(&node, &items);
+    bool is_part = kind == TEST_PREFIX || kind == TEST_SUFFIX || kind == TEST_CONTAINS;
+    for (size_t i = 0; is_part && i < count; i++)
+        if (items[i]->kind == NODE_SCALAR && items[i]->text.size == 0)
+            load_refuse(load, CODE_VALUE, items[i], "every value begins with it; use `present: true`",
+                        "an empty text to look for");
+}
+
+static bool is_among(struct view key, const struct view *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (view_equals(words[i], key))
+            return true;
+    return false;
+}
+
+void load_value_test(struct load *load, const struct node *map, const char *what, unsigned allowed,
+                     const struct view *others, size_t other_count, struct value_test *out)
+{
+    const struct node *seen = NULL;
+    if (!load_is(load, map, NODE_MAP, what))
+        return;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct node *key = map->keys[i];
+        if (is_among(key->text, others, other_count))
+            continue;
+        size_t at = 0;
+        while (at < COUNT_OF(TEST_KEYS) && !view_equals(TEST_KEYS[at].key, key->text))
+            at++;
+        if (at == COUNT_OF(TEST_KEYS) || (allowed & 1u << TEST_KEYS[at].kind) == 0) {
+            struct view words[COUNT_OF(TEST_KEYS)];
+            for (size_t j = 0; j < COUNT_OF(TEST_KEYS); j++)
+                words[j] = TEST_KEYS[j].key;
+            struct view near = diag_nearest(key->text, words, COUNT_OF(TEST_KEYS));
+            struct view hint = {0};
+            if (view_is_present(near) && !view_equals(near, key->text))
+                hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
+            load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "%s has no key `%.*s`", what, VIEW_ARG(key->text));
+            continue;
+        }
+        if (seen != NULL)
+            load_refuse(load, CODE_CONFLICT, key, "write two conditions under `all`",
+                        "`%.*s` beside `%.*s`: one test each", VIEW_ARG(key->text), VIEW_ARG(seen->text));
+        seen = key;
+        read_test(load, map->items[i], TEST_KEYS[at].kind, out);
+    }
+    if (seen == NULL)
+        load_refuse(load, CODE_MISSING_KEY, map, "equals, anyOf, prefix or present: one of them",
+                    "%s says nothing about the value", what);
+}
+
+/* ---- workloads ---------------------------------------------------------------- */
+
+static bool is_trust_domain(struct view text)
+{
+    if (text.size == 0 || text.size > 255)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'))
+            return false;
+    }
+    return true;
+}
+
+/* SPIFFE-ID section 2.2 segments: [A-Za-z0-9._-], not `.` or `..`; and `*` of ours. */
+static bool is_segment_glob(struct view text)
+{
+    if (text.size == 0 || view_equals(text, VIEW(".")) || view_equals(text, VIEW("..")))
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                        c == '-' || c == '_';
+        if (!is_plain && c != '*')
+            return false;
+        if (c == '*' && i > 0 && text.data[i - 1] == '*')
+            return false;
+    }
+    return true;
+}
+
+static bool read_segments(struct load *load, const struct node *node, struct view path, struct spiffe_glob *out)
+{
+    struct view *segments = load_take(load, SPIFFE_SEGMENTS_MAX, sizeof(*segments));
+    size_t count = 0;
+    for (size_t at = 0; segments != NULL && at < path.size;) {
+        size_t end = view_index_of(path, '/', at + 1);
+        struct view segment = view_slice(path, at + 1, end);
+        at = end;
+        if (view_equals(segment, VIEW("**")) && at == path.size) {
+            out->has_rest = true;
+            break;
+        }
+        if (!is_segment_glob(segment) || count == SPIFFE_SEGMENTS_MAX) {
+            load_refuse(load, CODE_SPIFFE, node,
+                        "segments are A-Z a-z 0-9 . _ -, with `*` inside one and `**` as the last",
+                        "`%.*s` cannot be a path segment of a SPIFFE ID", VIEW_ARG(segment));
+            return false;
+        }
+        segments[count++] = segment;
+    }
+    out->segments = (struct string_list){.items = segments, .count = count};
+    return true;
+}
+
+static void read_spiffe(struct load *load, const struct node *node, void *out)
+{
+    struct spiffe_glob *glob = out;
+    load_text(load, node, &glob->text);
+    if (node->kind != NODE_SCALAR)
+        return;
+    struct view scheme = VIEW("spiffe://");
+    if (!view_starts_with(glob->text, scheme) || glob->text.size > SPIFFE_BYTES_MAX) {
+        load_refuse(load, CODE_SPIFFE, node, "write spiffe://trust-domain/path", "`%.*s` is not a SPIFFE ID pattern",
+                    VIEW_ARG(node->text));
+        return;
+    }
+    size_t slash = view_index_of(glob->text, '/', scheme.size);
+    struct view domain = view_slice(glob->text, scheme.size, slash);
+    if (!view_equals(domain, VIEW("*"))) {
+        glob->trust_domain = domain;
+        if (!is_trust_domain(domain)) {
+            bool has_star = domain.size > 0 && view_index_of(domain, '*', 0) < domain.size;
+            load_refuse(load, CODE_SPIFFE, node,
+                        has_star
+                            ? "anybody can register a domain that ends or begins like yours: write it out, or `*` alone"
+                            : "lower-case letters, digits, `.`, `-`, `_`",
+                        "`%.*s` is not a literal trust domain", VIEW_ARG(domain));
+        }
+    }
+    read_segments(load, node, view_slice(glob->text, slash, glob->text.size), glob);
+}
+
+static void read_trust_domain(struct load *load, const struct node *node, void *out)
+{
+    struct view *domain = out;
+    load_text(load, node, domain);
+    if (node->kind == NODE_SCALAR && domain->size > 0 && !is_trust_domain(*domain))
+        load_refuse(load, CODE_SPIFFE, node, "lower-case letters, digits, `.`, `-`, `_`; no pattern",
+                    "`%.*s` is not a trust domain", VIEW_ARG(*domain));
+}
+
+static void read_plain_segment(struct load *load, const struct node *node, void *out)
+{
+    struct view *text = out;
+    load_text(load, node, text);
+    if (text->size > 0 && (!is_segment_glob(*text) || view_index_of(*text, '*', 0) < text->size))
+        load_refuse(load, CODE_SPIFFE, node, "use `spiffe` for a pattern", "`%.*s` is not a namespace",
+                    VIEW_ARG(*text));
+}
+
+static void read_service_account(struct load *load, const struct node *node, void *out)
+{
+    struct service_account *account = out;
+    struct view text;
+    load_text(load, node, &text);
+    size_t slash = view_index_of(text, '/', 0);
+    account->namespace = view_slice(text, 0, slash);
+    account->account = view_slice(text, slash + 1, text.size);
+    if (text.size > 0 && (!is_segment_glob(account->namespace) || !is_segment_glob(account->account) ||
+                          view_index_of(text, '*', 0) < text.size))
+        load_refuse(load, CODE_SPIFFE, node, "write namespace/account", "`%.*s` is not a service account",
+                    VIEW_ARG(text));
+}
+
+static void read_spiffes(struct load *load, const struct node *node, void *out)
+{
+    struct workload_selector *workload = out;
+    workload->spiffe = load_array(load, node, sizeof(*workload->spiffe), read_spiffe, &workload->spiffe_count);
+}
+
+static void read_domains(struct load *load, const struct node *node, void *out)
+{
+    struct string_list *list = out;
+    list->items = load_array(load, node, sizeof(struct view), read_trust_domain, &list->count);
+}
+
+static void read_namespaces(struct load *load, const struct node *node, void *out)
+{
+    struct string_list *list = out;
+    list->items = load_array(load, node, sizeof(struct view), read_plain_segment, &list->count);
+}
+
+static void read_accounts(struct load *load, const struct node *node, void *out)
+{
+    struct workload_selector *workload = out;
+    workload->service_accounts = load_array(load, node, sizeof(*workload->service_accounts), read_service_account,
+                                            &workload->service_account_count);
+}
+
+void load_workload(struct load *load, const struct node *node, void *out)
+{
+    static const struct field fields[] = {
+        FIELD_WHOLE("spiffe", read_spiffes),
+        FIELD("trustDomain", read_domains, struct workload_selector, trust_domains),
+        FIELD("namespace", read_namespaces, struct workload_selector, namespaces),
+        FIELD_WHOLE("serviceAccount", read_accounts),
+    };
+    if (!load_map(load, node, "a workload", fields, COUNT_OF(fields), out))
+        return;
+    for (size_t i = 0; i < node->count; i++)
+        if (node->items[i]->kind == NODE_LIST && node->items[i]->count == 0)
+            load_refuse(load, CODE_EMPTY, node->items[i], "leave the key out to constrain nothing",
+                        "the list is empty");
+    if (node->count == 0)
+        load_refuse(load, CODE_EMPTY, node, "for every workload write `workload: any` in the rule",
+                    "a workload that says nothing");
+}
+
+/* ---- users -------------------------------------------------------------------- */
+
+static void read_user_issuer(struct load *load, const struct node *node, void *out)
+{
+    struct user_selector *user = out;
+    size_t index;
+    if (names_find(load, &load->scope->issuers, node, CODE_UNKNOWN_ISSUER, "issuer", &index))
+        user->issuer = &load->issuers[index];
+}
+
+static void read_claims(struct load *load, const struct node *node, void *out)
+{
+    struct user_selector *user = out;
+    unsigned allowed = 1u << TEST_ANY_OF | 1u << TEST_CONTAINS_ALL | 1u << TEST_PREFIX | 1u << TEST_PRESENT;
+    if (!load_is(load, node, NODE_MAP, "claims"))
+        return;
+    struct claim_test *claims = load_take(load, node->count, sizeof(*claims));
+    for (size_t i = 0; claims != NULL && i < node->count; i++) {
+        load_claim_path(load, node->keys[i], &claims[i].path);
+        load_value_test(load, node->items[i], "the test of a claim", allowed, NULL, 0, &claims[i].test);
+    }
+    user->claims = claims;
+    user->claim_count = claims != NULL ? node->count : 0;
+    if (node->count == 0)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "claims is empty");
+}
+
+static void read_user(struct load *load, const struct node *node, void *out)
+{
+    static const struct field fields[] = {
+        FIELD_WHOLE_MUST("issuer", read_user_issuer),
+        FIELD("subject", load_texts, struct user_selector, subjects),
+        FIELD_WHOLE("claims", read_claims),
+    };
+    (void)load_map(load, node, "a user", fields, COUNT_OF(fields), out);
+}
+
+/* ---- roles -------------------------------------------------------------------- */
+
+/* How many members of the list begin with `key`. */
+static size_t count_members(const struct node *list, struct view key)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += node_get(list->items[i], key) != NULL;
+    return count;
+}
+
+static void read_members(struct load *load, const struct node *node, void *out)
+{
+    struct role *role = out;
+    if (!load_is(load, node, NODE_LIST, "members"))
+        return;
+    size_t workloads = count_members(node, VIEW("workload")), users = count_members(node, VIEW("user"));
+    struct workload_selector *workload = load_take(load, workloads, sizeof(*workload));
+    struct user_selector *user = load_take(load, users, sizeof(*user));
+    if (workload == NULL || user == NULL)
+        return;
+    role->workloads = workload;
+    role->users = user;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *item = node->items[i], *value = node_get(item, VIEW("workload"));
+        if (item->kind == NODE_MAP && item->count == 1 && value != NULL) {
+            load_workload(load, value, &workload[role->workload_count++]);
+        } else if (item->kind == NODE_MAP && item->count == 1 && (value = node_get(item, VIEW("user"))) != NULL) {
+            read_user(load, value, &user[role->user_count++]);
+        } else {
+            load_refuse(load, CODE_TYPE, item, "write {workload: ...} or {user: ...}",
+                        "a member is one workload or one user");
+        }
+    }
+    if (role->workload_count > 0 && role->user_count > 0)
+        load_refuse(load, CODE_ROLE_MIXED, node, "make two roles, and name both in the rule: it wants both",
+                    "the role `%.*s` has workloads and users", VIEW_ARG(role->name));
+    role->kind = role->user_count > 0 ? ROLE_USER : ROLE_WORKLOAD;
+}
+
+static void read_inherits(struct load *load, const struct node *node, void *out)
+{
+    struct role *role = out;
+    const struct node *const *items;
+    size_t count = load_elements(&node, &items);
+    const struct role **inherits = load_take(load, count, sizeof(*inherits));
+    for (size_t i = 0; inherits != NULL && i < count; i++) {
+        size_t index;
+        if (names_find(load, &load->scope->roles, items[i], CODE_UNKNOWN_ROLE, "role", &index))
+            inherits[role->inherit_count++] = &load->roles[index];
+    }
+    role->inherits = inherits;
+}
+
+static void read_role(struct load *load, const struct node *node, struct role *role)
+{
+    struct view description;
+    static const struct field fields[] = {
+        FIELD_WHOLE("inherits", read_inherits),
+        FIELD_SEEN("description"),
+        FIELD_WHOLE("members", read_members),
+    };
+    if (!load_map(load, node, "a role", fields, COUNT_OF(fields), role))
+        return;
+    if (node_get(node, VIEW("description")) != NULL)
+        load_text(load, node_get(node, VIEW("description")), &description);
+    if (node_get(node, VIEW("members")) == NULL && node_get(node, VIEW("inherits")) == NULL)
+        load_refuse(load, CODE_EMPTY, node, NULL, "the role `%.*s` has no members", VIEW_ARG(role->name));
+}
+
+/* A role without members of its own is of the kind of what it inherits. Returns
+ * true when some kind became known. */
+static bool settle_kind(struct role *role)
+{
+    if (role->workload_count + role->user_count > 0 || role->inherit_count == 0 ||
+        role->kind == role->inherits[0]->kind)
+        return false;
+    role->kind = role->inherits[0]->kind;
+    return true;
+}
+
+static void check_kinds(struct load *load, const struct node *node, struct role *roles, size_t count)
+{
+    bool has_changed = true;
+    for (size_t round = 0; has_changed && round <= count; round++) {
+        has_changed = false;
+        for (size_t i = 0; i < count; i++)
+            has_changed = settle_kind(&roles[i]) || has_changed;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < roles[i].inherit_count; j++)
+            if (roles[i].inherits[j]->kind != roles[i].kind)
+                load_refuse(load, CODE_ROLE_MIXED, node->items[i], NULL, "the role `%.*s` of %s inherits `%.*s` of %s",
+                            VIEW_ARG(roles[i].name), roles[i].kind == ROLE_USER ? "users" : "workloads",
+                            VIEW_ARG(roles[i].inherits[j]->name), roles[i].kind == ROLE_USER ? "workloads" : "users");
+}
+
+/* S7: the roles that a member of `role` holds, breadth first. `stamps` tells what
+ * was seen in this walk. True when the role reaches itself by inheriting. */
+static bool close_role(struct load *load, struct role *role, const struct role **queue, size_t *stamps)
+{
+    size_t head = 0, tail = 0;
+    bool is_cycle = false;
+    queue[tail++] = role;
+    stamps[role->index] = role->index + 1;
+    while (head < tail) {
+        const struct role *held = queue[head++];
+        for (size_t i = 0; i < held->inherit_count; i++) {
+            const struct role *next = held->inherits[i];
+            is_cycle = is_cycle || next == role;
+            if (stamps[next->index] == role->index + 1)
+                continue;
+            stamps[next->index] = role->index + 1;
+            queue[tail++] = next;
+        }
+    }
+    const struct role **kept = load_take(load, tail, sizeof(*kept));
+    if (kept == NULL)
+        return false;
+    memcpy(kept, queue, tail * sizeof(*kept));
+    role->held = kept;
+    role->held_count = tail;
+    return is_cycle;
+}
+
+/* The other way round: who holds each role. */
+static void close_holders(struct load *load, struct role *roles, size_t count)
+{
+    size_t first = load->model->role_count - count;
+    size_t *counts = arena_take_array(load->scratch, count, sizeof(*counts));
+    const struct role ***holders = arena_take_array(load->scratch, count, sizeof(*holders));
+    if (counts == NULL || holders == NULL) {
+        load->is_exhausted = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < roles[i].held_count; j++)
+            counts[roles[i].held[j]->index - first]++;
+    for (size_t i = 0; i < count; i++)
+        roles[i].holders = holders[i] = load_take(load, counts[i], sizeof(**holders));
+    for (size_t i = 0; i < count && !load->is_exhausted; i++)
+        for (size_t j = 0; j < roles[i].held_count; j++) {
+            struct role *held = &roles[roles[i].held[j]->index - first];
+            holders[held->index - first][held->holder_count++] = &roles[i];
+        }
+}
+
+static void close_roles(struct load *load, const struct node *node, struct role *roles, size_t count)
+{
+    const struct role **queue = arena_take_array(load->scratch, count, sizeof(*queue));
+    size_t *stamps = arena_take_array(load->scratch, load->model->role_count, sizeof(*stamps));
+    if (queue == NULL || stamps == NULL)
+        load->is_exhausted = true;
+    for (size_t i = 0; i < count && !load->is_exhausted; i++)
+        if (close_role(load, &roles[i], queue, stamps))
+            load_refuse(load, CODE_ROLE_CYCLE, node->keys[i], NULL, "the role `%.*s` inherits itself",
+                        VIEW_ARG(roles[i].name));
+    if (!load->is_exhausted)
+        close_holders(load, roles, count);
+}
+
+void load_roles(struct load *load, const struct node *node)
+{
+    size_t first = load->model->role_count;
+    if (!load_is(load, node, NODE_MAP, "roles"))
+        return;
+    struct role *roles = &load->roles[first];
+    names_init(load, &load->scope->roles, node->count);
+    for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
+        (void)names_add(load, &load->scope->roles, node->keys[i], "role", first + i);
+        roles[i] = (struct role){
+            .index = first + i, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
+    }
+    load->model->role_count += node->count;
+    for (size_t i = 0; i < node->count && !load->is_exhausted; i++)
+        read_role(load, node->items[i], &roles[i]);
+    check_kinds(load, node, roles, node->count);
+    close_roles(load, node, roles, node->count);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { MESSAGE_MAX = 1024 };
+
+void load_refuse(struct load *load, enum code code, const struct node *node, const char *hint, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    size_t kept = size < 0 ? 0 : (size_t)size < sizeof(message) ? (size_t)size : sizeof(message) - 1;
+    const struct node *place = node != NULL ? node : load->root;
+    struct diag diag = {.severity = DIAG_ERROR,
+                        .code = view_of(code_text(code)),
+                        .span = place->span,
+                        .message = {.data = message, .size = kept},
+                        .hint = view_of(hint)};
+    if (load->diags->count < DIAG_CAP)
+        diag.path = node_path(load->root, place, load->scratch);
+    diag_add(load->diags, &diag);
+}
+
+void *load_take(struct load *load, size_t count, size_t size)
+{
+    void *memory = arena_take_array(load->arena, count > 0 ? count : 1, size);
+    if (memory == NULL)
+        load->is_exhausted = true;
+    return memory;
+}
+
+struct view load_keep(struct load *load, struct view text)
+{
+    if (text.size == 0)
+        return VIEW("");
+    struct view kept = arena_copy(load->arena, text);
+    if (!view_is_present(kept))
+        load->is_exhausted = true;
+    return kept;
+}
+
+struct span load_span(struct load *load, const struct node *node)
+{
+    struct span span = node->span;
+    span.file = load->file;
+    span.text = (struct view){0};
+    return span;
+}
+
+static const char *kind_text(enum node_kind kind)
+{
+    return kind == NODE_MAP ? "a map" : kind == NODE_LIST ? "a list" : "a single value";
+}
+
+bool load_is(struct load *load, const struct node *node, enum node_kind kind, const char *what)
+{
+    if (node->kind == kind)
+        return true;
+    load_refuse(load, CODE_TYPE, node, NULL, "%s must be %s, and this is %s", what, kind_text(kind),
+                kind_text(node->kind));
+    return false;
+}
+
+static const struct field *field_of(const struct field *fields, size_t count, struct view key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (view_equals(fields[i].name, key))
+            return &fields[i];
+    return NULL;
+}
+
+static void refuse_key(struct load *load, const struct node *key, const char *what, const struct field *fields,
+                       size_t count)
+{
+    struct view *names = arena_take_array(load->scratch, count, sizeof(*names));
+    if (names == NULL) {
+        load->is_exhausted = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        names[i] = fields[i].name;
+    struct view near = diag_nearest(key->text, names, count);
+    struct view hint = {0};
+    if (view_is_present(near))
+        hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
+    load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "%s has no key `%.*s`", what, VIEW_ARG(key->text));
+}
+
+bool load_map(struct load *load, const struct node *node, const char *what, const struct field *fields, size_t count,
+              void *out)
+{
+    if (!load_is(load, node, NODE_MAP, what))
+        return false;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct field *field = field_of(fields, count, node->keys[i]->text);
+        if (field == NULL)
+            refuse_key(load, node->keys[i], what, fields, count);
+        else if (field->use == FIELD_NOT_SUPPORTED)
+            load_refuse(load, CODE_NOT_SUPPORTED, node->keys[i], NULL, "`%.*s` is not supported in this version",
+                        VIEW_ARG(field->name));
+        else if (field->read != NULL)
+            field->read(load, node->items[i], (char *)out + field->offset);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].use == FIELD_REQUIRED && node_get(node, fields[i].name) == NULL)
+            load_refuse(load, CODE_MISSING_KEY, node, NULL, "%s needs `%.*s`", what, VIEW_ARG(fields[i].name));
+    return true;
+}
+
+size_t load_elements(const struct node *const *node, const struct node *const **items)
+{
+    if ((*node)->kind != NODE_LIST) {
+        *items = node;
+        return 1;
+    }
+    *items = (const struct node *const *)(*node)->items;
+    return (*node)->count;
+}
+
+void *load_array(struct load *load, const struct node *node, size_t size, load_reader *read, size_t *count)
+{
+    const struct node *const *items;
+    *count = load_elements(&node, &items);
+    char *array = load_take(load, *count, size);
+    if (array == NULL)
+        *count = 0;
+    for (size_t i = 0; i < *count; i++)
+        read(load, items[i], array + i * size);
+    return array;
+}
+
+/* ---- names ------------------------------------------------------------------ */
+
+void names_init(struct load *load, struct names *names, size_t count)
+{
+    *names = (struct names){0};
+    table_init(&names->table, load->scratch);
+    names->names = arena_take_array(load->scratch, count, sizeof(*names->names));
+    names->spans = arena_take_array(load->scratch, count, sizeof(*names->spans));
+    names->indices = arena_take_array(load->scratch, count, sizeof(*names->indices));
+    if (names->names == NULL || names->spans == NULL || names->indices == NULL)
+        load->is_exhausted = true;
+}
+
+bool names_add(struct load *load, struct names *names, const struct node *key, const char *what, size_t index)
+{
+    if (!load_is_name(key->text))
+        load_refuse(load, CODE_NAME, key, code_title(CODE_NAME), "`%.*s` cannot be the name of %s", VIEW_ARG(key->text),
+                    what);
+    enum err err = table_put(&names->table, key->text, names->count);
+    if (err == ERR_CONFLICT) {
+        size_t at = 0;
+        (void)table_find(&names->table, key->text, &at);
+        struct span span = names->spans[at];
+        struct view hint =
+            arena_print(load->scratch, "the first is at %.*s:%u:%u", VIEW_ARG(span.file), span.line, span.column);
+        load_refuse(load, CODE_DUPLICATE, key, hint.data, "%s `%.*s` is defined twice", what, VIEW_ARG(key->text));
+        return false;
+    }
+    if (err != ERR_NONE) {
+        load->is_exhausted = true;
+        return false;
+    }
+    names->names[names->count] = key->text;
+    names->spans[names->count] = key->span;
+    names->indices[names->count] = index;
+    names->count++;
+    return true;
+}
+
+bool names_find(struct load *load, const struct names *names, const struct node *reference, enum code code,
+                const char *what, size_t *index)
+{
+    if (!load_is(load, reference, NODE_SCALAR, what))
+        return false;
+    size_t at;
+    if (table_find(&names->table, reference->text, &at)) {
+        *index = names->indices[at];
+        return true;
+    }
+    struct view near = diag_nearest(reference->text, names->names, names->count);
+    struct view hint = {0};
+    if (view_is_present(near) && table_find(&names->table, near, &at)) {
+        struct span span = names->spans[at];
+        hint = arena_print(load->scratch, "did you mean `%.*s`? (defined at %.*s:%u:%u)", VIEW_ARG(near),
+                           VIEW_ARG(span.file), span.line, span.column);
+    } else if (names->count == 0) {
+        hint = arena_print(load->scratch, "this document defines none");
+    }
+    load_refuse(load, code, reference, hint.data, "unknown %s `%.*s`", what, VIEW_ARG(reference->text));
+    return false;
+}
