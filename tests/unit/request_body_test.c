@@ -92,16 +92,17 @@ static void body_refuses_a_json_rpc_batch(void **state)
                      BODY_UNREADABLE);
 }
 
+#define CALL "{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{\"name\":\"a\"}"
+
 static void body_refuses_names_that_a_reader_without_case_would_take(void **state)
 {
-    static const char *const bad[] = {
+    static const char bad[][96] = {
         "{\"Model\":\"secret\"}",
         "{\"model\":\"public\",\"MODEL\":\"secret\"}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"tools/list\",\"Method\":\"tools/call\"}",
-        "{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{\"name\":\"a\"},\"Params\":{\"name\":\"b\"}}",
-        "{\"jsonrpc\":\"2.0\",\"method\":\"tools/"
-        "call\",\"params\":{\"name\":\"a\"},\"param\xc5\xbf\":{\"name\":\"b\"}}",
-        "{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"NAME\":\"b\"}}",
+        {CALL ",\"Params\":{\"name\":\"b\"}}"},
+        {CALL ",\"param\xc5\xbf\":{\"name\":\"b\"}}"},
+        "{\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"NAME\":\"b\"}}",
         "{\"JsonRpc\":\"2.0\"}",
     };
 
