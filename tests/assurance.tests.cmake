@@ -6,3 +6,9 @@ unit_test(token_cache_test USES base policy text assurance
   SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto)
 unit_test(wycheproof_jose_test USES base policy text assurance
   SOURCES support/test_issuers.c LIBS PkgConfig::JANSSON)
+
+if(COMMAND fuzz_target)
+  fuzz_target(jwks_fuzz USES base policy text assurance)
+  fuzz_target(jwt_verify_fuzz USES base policy text assurance
+    SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto)
+endif()
