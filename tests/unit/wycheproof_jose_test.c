@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "base64url.h"
 #include "jws.h"
 #include "jwt_verify.h"
 #include "signature.h"
@@ -152,25 +153,39 @@ static size_t hex(const char *text, uint8_t *out, size_t capacity)
     return size;
 }
 
+/* The group's JWK; some of Wycheproof's elliptic ones have only the point. */
+static json_t *key_of(const json_t *group, const char *name)
+{
+    json_t *jwk = json_object_get(group, name);
+    const char *point = text_of(json_object_get(group, "publicKey"), "uncompressed");
+    uint8_t bytes[65];
+    char x[44] = {0}, y[44] = {0};
+    if (jwk != NULL)
+        return json_incref(jwk);
+    assert_int_equal(hex(point, bytes, sizeof bytes), sizeof bytes);
+    assert_int_equal(base64url_encode(bytes + 1, 32, x), 43);
+    assert_int_equal(base64url_encode(bytes + 33, 32, y), 43);
+    return json_pack("{ssssssssss}", "kty", "EC", "crv", "P-256", "kid", "none", "x", x, "y", y);
+}
+
 static void run_signatures(const char *file, const char *key_name, struct view algorithm, size_t least)
 {
     static uint8_t message[65536], signature[4096];
-    size_t index, at, checked = 0, wrong = 0, without_key = 0;
+    size_t index, at, checked = 0, wrong = 0;
     json_t *root = load(file), *group, *test;
     json_array_foreach(json_object_get(root, "testGroups"), index, group)
     {
         struct arena arena;
         arena_init(&arena, 1 << 20);
-        json_t *jwk = json_object_get(group, key_name);
-        struct jwks_sets *sets = jwk != NULL ? build(jwk, &arena) : NULL;
+        json_t *jwk = key_of(group, key_name);
+        struct jwks_sets *sets = build(jwk, &arena);
         const struct jwk *key = sets != NULL ? jwks_find(jwks_sets_find(sets, VIEW("i")), VIEW("none")) : NULL;
         json_array_foreach(json_object_get(group, "tests"), at, test)
         {
             const char *result = text_of(test, "result");
-            if (key == NULL || strcmp(result, "acceptable") == 0) {
-                without_key += key == NULL;
+            assert_non_null(key);
+            if (strcmp(result, "acceptable") == 0) /* an encoding that a verifier may take or leave */
                 continue;
-            }
             struct view text = {(const char *)message, hex(text_of(test, "msg"), message, sizeof message)};
             struct view given = {(const char *)signature, hex(text_of(test, "sig"), signature, sizeof signature)};
             bool got = signature_verify(signature_algorithm(algorithm), key, text, given);
@@ -183,8 +198,9 @@ static void run_signatures(const char *file, const char *key_name, struct view a
         }
         jwks_sets_free(sets);
         arena_free(&arena);
+        json_decref(jwk);
     }
-    print_message("%s: %zu checked, %zu without a key\n", file, checked, without_key);
+    print_message("%s: %zu checked\n", file, checked);
     json_decref(root);
     assert_int_equal(wrong, 0);
     assert_true(checked >= least);
@@ -193,13 +209,13 @@ static void run_signatures(const char *file, const char *key_name, struct view a
 static void ecdsa_vectors_are_judged_right(void **state)
 {
     (void)state;
-    run_signatures("ecdsa_secp256r1_sha256_p1363_test.json", "publicKeyJwk", VIEW("ES256"), 250);
+    run_signatures("ecdsa_secp256r1_sha256_p1363_test.json", "publicKeyJwk", VIEW("ES256"), 262);
 }
 
 static void rsa_vectors_are_judged_right(void **state)
 {
     (void)state;
-    run_signatures("rsa_signature_2048_sha256_test.json", "keyJwk", VIEW("RS256"), 240);
+    run_signatures("rsa_signature_2048_sha256_test.json", "keyJwk", VIEW("RS256"), 258);
 }
 
 int main(void)
