@@ -1,0 +1,5 @@
+unit_test(request_path_test USES base policy)
+unit_test(path_pattern_test USES base policy)
+if(COMMAND fuzz_target)
+  fuzz_target(request_path_fuzz USES base policy)
+endif()
