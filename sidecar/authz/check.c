@@ -104,8 +104,8 @@ enum err check_context_open(const struct check_context_config *config, struct ch
     memcpy(context->epoch, config->epoch, sizeof(context->epoch));
     hex_encode(context->epoch, sizeof(context->id_prefix) / 2, context->id_prefix);
     static const struct svid_cache_config caller_sizes = {
-        .entries = 1024, .key_bytes = 16 * 1024, .memory = 8 * 1024 * 1024};
-    static const struct token_cache_config token_sizes = {.entries = 1024, .memory = 8 * 1024 * 1024};
+        .entries = CHECK_CACHE_ENTRIES, .key_bytes = 16 * 1024, .memory = 8 * 1024 * 1024};
+    static const struct token_cache_config token_sizes = {.entries = CHECK_CACHE_ENTRIES, .memory = 8 * 1024 * 1024};
     enum err result = svid_cache_open(&caller_sizes, &config->hash_key, &context->callers);
     if (result == ERR_NONE)
         result = token_cache_open(&token_sizes, &config->hash_key, &context->tokens);

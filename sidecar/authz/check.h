@@ -24,6 +24,8 @@
 
 struct check_context;
 
+enum { CHECK_CACHE_ENTRIES = 1024 }; /* of each cache */
+
 struct check_context_config {
     const struct config *config;
     struct snapshot *snapshot;      /* in force; a reference is taken */

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `bartizan serve`: opens the sockets and keeps the processes that work behind them. */
+#include "cli.h"
+#include "commands.h"
+#include "listen_socket.h"
+#include "log.h"
+#include "options.h"
+#include "snapshot.h"
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LISTENERS_MAX = 8, SOCKETS_MAX = LISTENERS_MAX + 2, NUMBER_MAX = 16, REVOCATIONS_MODE = 0750 };
+
+struct service {
+    const struct config *config;
+    const char *level;
+    struct listener_config admin_socket, admin_address;
+    struct listen_socket sockets[SOCKETS_MAX]; /* the listeners first */
+    int fds[SOCKETS_MAX];
+    size_t socket_count;
+    char listen[LISTENERS_MAX * NUMBER_MAX], socket[NUMBER_MAX], address[NUMBER_MAX];
+    char started[SUPERVISOR_TIME_MAX];
+    char ship[PATH_MAX];
+};
+
+static int load_files(const struct config *config)
+{
+    struct arena arena;
+    arena_init(&arena, COMMAND_MEMORY);
+    struct diag_list *diags = arena_take(&arena, sizeof(*diags));
+    struct snapshot *snapshot = NULL;
+    if (diags == NULL)
+        return EXIT_IO;
+    diag_list_init(diags, &arena);
+    enum err result = snapshot_build(config, NULL, now_seconds(), diags, &snapshot);
+    snapshot_drop(snapshot);
+    return result == ERR_NONE ? EXIT_GOOD : print_findings(diags, false, result);
+}
+
+/* Tries the files in a process of its own, so that this one, which stays, stays small. */
+static int try_files(const struct config *config)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        int code = load_files(config);
+        (void)fflush(NULL);
+        _exit(code);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_IO;
+}
+
+/* The folder that `revoke` writes to may not be there yet; an empty one revokes nobody. */
+static void make_revocations(const struct config *config)
+{
+    if (config->identity.revocation_count > 0)
+        (void)mkdir(config->identity.revocations[0], REVOCATIONS_MODE);
+}
+
+static bool open_socket(struct service *service, const struct listener_config *config)
+{
+    char why[LISTEN_WHY_MAX];
+    struct listen_socket *opened = &service->sockets[service->socket_count];
+    if (listen_socket_open(config, opened, why) != ERR_NONE) {
+        (void)fprintf(stderr, "bartizan: %s\n", why);
+        return false;
+    }
+    service->fds[service->socket_count++] = opened->fd;
+    return true;
+}
+
+static bool open_sockets(struct service *service)
+{
+    const struct config *config = service->config;
+    size_t used = 0;
+    for (size_t i = 0; i < config->listener_count; i++) {
+        if (!open_socket(service, &config->listeners[i]))
+            return false;
+        used += (size_t)snprintf(service->listen + used, sizeof(service->listen) - used, "%s%d", i > 0 ? "," : "",
+                                 service->fds[i]);
+    }
+    if (config->admin.socket != NULL) {
+        service->admin_socket =
+            (struct listener_config){.kind = LISTENER_UNIX, .path = config->admin.socket, .mode = 0600};
+        if (!open_socket(service, &service->admin_socket))
+            return false;
+        (void)snprintf(service->socket, sizeof(service->socket), "%d", service->fds[service->socket_count - 1]);
+    }
+    if (config->admin.address_host != NULL) {
+        service->admin_address = (struct listener_config){
+            .kind = LISTENER_TCP, .host = config->admin.address_host, .port = config->admin.address_port};
+        if (!open_socket(service, &service->admin_address))
+            return false;
+        (void)snprintf(service->address, sizeof(service->address), "%d", service->fds[service->socket_count - 1]);
+    }
+    return true;
+}
+
+static void close_sockets(struct service *service)
+{
+    for (size_t i = 0; i < service->socket_count; i++)
+        listen_socket_close(&service->sockets[i]);
+}
+
+/* `bartizan-ship` stands beside this program. */
+static bool find_ship(struct service *service)
+{
+    static const char name[] = "bartizan-ship";
+    ssize_t size = readlink("/proc/self/exe", service->ship, sizeof(service->ship) - sizeof(name));
+    while (size > 0 && service->ship[size - 1] != '/')
+        size--;
+    if (size <= 0)
+        return false;
+    memcpy(service->ship + size, name, sizeof(name));
+    return access(service->ship, X_OK) == 0;
+}
+
+static int run(struct service *service)
+{
+    const struct config *config = service->config;
+    char instance[256];
+    (void)snprintf(instance, sizeof(instance), "%.*s", VIEW_ARG(config->instance));
+    const char *decide[] = {"bartizan",    "decide",        "--config",     config->file,
+                            "--log-level", service->level,  "--listen-fds", service->listen,
+                            "--admin-fd",  service->socket, "--address-fd", service->address,
+                            NULL};
+    const char *ship[] = {
+        "bartizan-ship", "publish", "--journal", config->audit.journal.path, "--bind", config->audit.tap.bind,
+        "--instance",    instance,  NULL};
+    const struct supervisor_child children[] = {
+        {.name = "decide",
+         .program = "/proc/self/exe",
+         .argv = decide,
+         .fds = service->fds,
+         .fd_count = service->socket_count,
+         .started = service->started,
+         .is_vital = true,
+         .takes_hangup = true},
+        {.name = "ship", .program = service->ship, .argv = ship},
+    };
+    bool has_ship = config->audit.tap.bind != NULL && config->audit.journal.path != NULL;
+    if (has_ship && !find_ship(service)) {
+        log_line(LOG_ERROR, log_say("the live tap is off: bartizan-ship is not beside this program"));
+        has_ship = false;
+    }
+    return supervisor_run(children, has_ship ? 2 : 1);
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    const char *file = NULL, *level = NULL;
+    const struct option_spec options[] = {
+        {"config", "FILE", "the configuration (default " DEFAULT_CONFIG ")", &file},
+        {"log-level", "LEVEL", "error, warn, info (default) or debug", &level},
+    };
+    const struct usage usage = {
+        .line = "bartizan serve [--config FILE] [--log-level LEVEL]",
+        .summary = "Answers Envoy's ext_authz checks until SIGTERM. Files are read again when they change, on SIGHUP\n"
+                   "and when asked over the administration socket; what does not load changes nothing.",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0])};
+    size_t operands = 0;
+    int code = options_read(&usage, argc, argv, NULL, &operands);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    enum log_level threshold = LOG_INFO;
+    if (level != NULL && !log_level_parse(view_of(level), &threshold))
+        return usage_error(&usage, "unknown level `%s`", level);
+    log_set_level(threshold);
+    struct arena arena;
+    struct config config;
+    arena_init(&arena, COMMAND_MEMORY);
+    code = load_config(file, &arena, &config);
+    if (code != EXIT_GOOD)
+        return code;
+    if (config.listener_count > LISTENERS_MAX)
+        return usage_error(&usage, "at most %d listeners", (int)LISTENERS_MAX);
+    make_revocations(&config);
+    code = try_files(&config);
+    if (code != EXIT_GOOD)
+        return code;
+    struct service service = {.config = &config, .level = level != NULL ? level : "info"};
+    code = open_sockets(&service) ? run(&service) : EXIT_IO;
+    close_sockets(&service);
+    arena_free(&arena);
+    return code;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "decider.h"
+
+#include "admin_http.h"
+#include "file_set.h"
+#include "log.h"
+#include "state_record.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { GRACE_MILLISECONDS = 5000, POLL_MILLISECONDS = 10000, JOURNAL_SYNC_MILLISECONDS = 1000 };
+enum { DIAG_MEMORY = 8 * 1024 * 1024, KEY_FILE_MAX = 4096 };
+
+struct decider {
+    const struct decider_config *config;
+    struct decider_state *state;
+    struct state_record *records; /* NULL without a journal */
+    struct admin_http *admin;
+    struct hash_key hash_key;
+};
+
+static int64_t boottime_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static enum err draw_random(void *out, size_t size)
+{
+    char *at = out;
+    while (size > 0) {
+        ssize_t n = getrandom(at, size, 0);
+        if (n < 0 && errno != EINTR)
+            return ERR_IO; /* never weaker instead */
+        at += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return ERR_NONE;
+}
+
+static enum err say(enum err error, const char *what, const char *name)
+{
+    log_line(LOG_ERROR, log_say(what), log_text("name", view_of(name)),
+             log_text("why", view_of(error == ERR_IO ? strerror(errno) : err_text(error))));
+    return error;
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+static enum err first_snapshot(const struct config *config, struct snapshot **out)
+{
+    struct arena arena;
+    arena_init(&arena, DIAG_MEMORY);
+    struct diag_list *diags = arena_take(&arena, sizeof(*diags));
+    if (diags == NULL)
+        return ERR_NO_MEMORY;
+    diag_list_init(diags, &arena);
+    enum err result = snapshot_build(config, NULL, (int64_t)time(NULL), diags, out);
+    diag_list_print(diags, stderr);
+    arena_free(&arena);
+    return result;
+}
+
+/* The key's bytes without the line end that an editor leaves. */
+static enum err read_subject_key(const struct config *config, struct arena *arena, struct view *out)
+{
+    *out = (struct view){0};
+    if (config->audit.subject_key == NULL)
+        return ERR_NONE;
+    enum err error = file_read(config->audit.subject_key, arena, out);
+    while (error == ERR_NONE && out->size > 0 && (out->data[out->size - 1] == '\n' || out->data[out->size - 1] == '\r'))
+        out->size--;
+    if (error == ERR_NONE && (out->size < 16 || out->size > KEY_FILE_MAX))
+        error = ERR_LIMIT;
+    return error == ERR_NONE ? error : say(error, "the key for subjects cannot be used", config->audit.subject_key);
+}
+
+static enum err open_journal(struct decider *d)
+{
+    const struct config *config = d->config->config;
+    struct decider_state *state = d->state;
+    if (config->audit.journal.path == NULL)
+        return ERR_NONE;
+    struct journal_config journal = {.path = config->audit.journal.path,
+                                     .max_bytes = config->audit.journal.max_bytes,
+                                     .instance = config->instance,
+                                     .sync_ms = JOURNAL_SYNC_MILLISECONDS};
+    memcpy(journal.epoch, state->epoch, sizeof(journal.epoch));
+    enum err result = journal_writer_open(&journal, &state->journal);
+    if (result != ERR_NONE)
+        return say(result, "the journal cannot be opened", config->audit.journal.path);
+    d->records = calloc(1, sizeof(*d->records));
+    if (d->records == NULL)
+        return ERR_NO_MEMORY;
+    d->records->config = config;
+    d->records->journal = state->journal;
+    memcpy(d->records->epoch, state->epoch, sizeof(d->records->epoch));
+    return ERR_NONE;
+}
+
+/* ---- reload -------------------------------------------------------------- */
+
+static void deliver(void *context, const struct reload_outcome *outcome)
+{
+    struct decider_state *state = context;
+    const struct snapshot *snapshot = outcome->snapshot;
+    struct snapshot *before = decider_state_snapshot(state);
+    if (snapshot == NULL)
+        log_line(LOG_WARN, log_say("files refused, the snapshot in force stays"),
+                 log_text("why", view_of(outcome->message)));
+    else if (snapshot != before)
+        log_line(LOG_INFO, log_say("snapshot in force"), log_number("generation", snapshot->generation),
+                 log_text("policy", policy_digest(snapshot->policy)),
+                 log_number("revocations", revocations_sequence(snapshot->revocations)));
+    snapshot_drop(before);
+    decider_state_note(state, outcome);
+    if (snapshot != NULL)
+        rpc_server_set_ready(state->server, snapshot->is_ready);
+    rpc_server_deliver(state->server, outcome); /* takes the snapshot over */
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+static enum err open_context(struct decider *d, struct snapshot *snapshot)
+{
+    struct decider_state *state = d->state;
+    struct arena arena;
+    arena_init(&arena, 64 * 1024);
+    struct view subject_key;
+    enum err result = read_subject_key(d->config->config, &arena, &subject_key);
+    struct check_context_config context = {.config = d->config->config,
+                                           .snapshot = snapshot,
+                                           .epoch = state->epoch,
+                                           .journal = state->journal,
+                                           .metrics = &state->metrics,
+                                           .refusals = &state->refusals,
+                                           .subject_key = subject_key,
+                                           .hash_key = d->hash_key};
+    if (result == ERR_NONE)
+        result = check_context_open(&context, &state->context);
+    arena_free(&arena);
+    return result;
+}
+
+static enum err open_server(struct decider *d)
+{
+    const struct config *config = d->config->config;
+    struct accept_listener listeners[ACCEPT_LISTENERS_MAX];
+    if (config->listener_count > ACCEPT_LISTENERS_MAX)
+        return say(ERR_LIMIT, "too many listeners", config->file);
+    for (size_t i = 0; i < config->listener_count; i++)
+        listeners[i] = (struct accept_listener){.fd = d->config->listener_fds[i], .config = &config->listeners[i]};
+    struct rpc_server_config server = {.config = config,
+                                       .context = d->state->context,
+                                       .records = d->records,
+                                       .metrics = &d->state->metrics,
+                                       .listeners = listeners,
+                                       .listener_count = config->listener_count};
+    enum err result = rpc_server_open(&server, &d->state->server);
+    return result == ERR_NONE ? result : say(result, "the server cannot start", config->file);
+}
+
+static enum err open_edges(struct decider *d, struct snapshot *snapshot)
+{
+    struct reload_config reload = {.config = d->config->config,
+                                   .initial = snapshot,
+                                   .poll_milliseconds = POLL_MILLISECONDS,
+                                   .deliver = deliver,
+                                   .context = d->state};
+    struct admin_http_config admin = {
+        .state = d->state, .socket_fd = d->config->admin_socket_fd, .address_fd = d->config->admin_address_fd};
+    TRY(reload_open(&reload, &d->state->reload));
+    enum err result = admin_http_open(&admin, &d->admin);
+    return result == ERR_NONE ? result
+                              : say(result, "the administration endpoint cannot start", d->config->config->file);
+}
+
+static void take_first(struct decider_state *state, struct snapshot *snapshot)
+{
+    struct reload_outcome *outcome = calloc(1, sizeof(*outcome));
+    if (outcome == NULL)
+        return;
+    outcome->snapshot = snapshot;
+    decider_state_note(state, outcome);
+    free(outcome);
+}
+
+static enum err start(struct decider *d)
+{
+    struct snapshot *snapshot = NULL;
+    TRY(draw_random(d->state->epoch, sizeof(d->state->epoch)));
+    TRY(draw_random(&d->hash_key, sizeof(d->hash_key)));
+    TRY(first_snapshot(d->config->config, &snapshot));
+    take_first(d->state, snapshot);
+    TRY(open_journal(d));
+    TRY(open_context(d, snapshot));
+    if (d->records != NULL) {
+        state_record_start(d->records);
+        state_record_change(d->records, NULL, snapshot);
+    }
+    TRY(open_server(d));
+    TRY(open_edges(d, snapshot));
+    if (d->config->config->policy.enforcement == REPORT)
+        log_line(LOG_WARN, log_say("enforcement is `report`: every request is allowed, refusals are only recorded"));
+    log_line(LOG_INFO, log_say(snapshot->is_ready ? "ready" : "serving, not ready: files are missing"),
+             log_number("in_ms", (uint64_t)(boottime_ns() - d->config->started_ns) / 1000000),
+             log_number("generation", snapshot->generation), log_number("rules", policy_rule_count(snapshot->policy)));
+    snapshot_drop(snapshot);
+    return ERR_NONE;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void wait_for_end(struct decider *d)
+{
+    sigset_t signals;
+    int signal = 0;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    while (sigwait(&signals, &signal) != 0 || signal == SIGHUP)
+        if (signal == SIGHUP)
+            reload_request(d->state->reload);
+}
+
+static void stop(struct decider *d)
+{
+    struct decider_state *state = d->state;
+    atomic_store(&state->is_stopping, true);
+    log_line(LOG_INFO, log_say("stopping"));
+    rpc_server_stop(state->server, GRACE_MILLISECONDS);
+    admin_http_close(d->admin);
+    reload_close(state->reload);
+    if (d->records != NULL)
+        state_record_close(d->records);
+    rpc_server_close(state->server);
+    check_context_close(state->context);
+    if (state->journal != NULL)
+        journal_writer_close(state->journal);
+    snapshot_drop(state->snapshot);
+    free(d->records);
+    free(state);
+}
+
+enum err decider_run(const struct decider_config *config)
+{
+    struct decider decider = {.config = config, .state = calloc(1, sizeof(struct decider_state))};
+    if (decider.state == NULL)
+        return ERR_NO_MEMORY;
+    decider_state_init(decider.state, config->config, config->version);
+    TRY(start(&decider)); /* on an error the process ends, which releases everything */
+    wait_for_end(&decider);
+    stop(&decider);
+    return ERR_NONE;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "decider_state.h"
+
+#include "utf8.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TIME_TEXT = 32 };
+
+void decider_state_init(struct decider_state *state, const struct config *config, const char *version)
+{
+    memset(state, 0, sizeof(*state));
+    state->config = config;
+    state->version = version;
+    state->started_at = (int64_t)time(NULL);
+    refusal_log_init(&state->refusals);
+    (void)pthread_mutex_init(&state->lock, NULL);
+    metrics_set(&state->metrics, METRIC_START_TIME, (uint64_t)state->started_at);
+    metrics_set(&state->metrics, METRIC_ENFORCING, config->policy.enforcement == ENFORCE);
+}
+
+static void set_gauges(struct decider_state *state, const struct snapshot *snapshot)
+{
+    struct metrics *m = &state->metrics;
+    metrics_set(m, METRIC_READY, snapshot->is_ready);
+    metrics_set(m, METRIC_SNAPSHOT_GENERATION, snapshot->generation);
+    metrics_set(m, METRIC_SNAPSHOT_TIME, (uint64_t)snapshot->built_at);
+    metrics_set(m, METRIC_REVOCATION_SEQUENCE, revocations_sequence(snapshot->revocations));
+    metrics_set(m, METRIC_RULES, policy_rule_count(snapshot->policy));
+}
+
+void decider_state_note(struct decider_state *state, const struct reload_outcome *outcome)
+{
+    pthread_mutex_lock(&state->lock);
+    if (outcome->snapshot == NULL) {
+        state->error_at = outcome->at;
+        memcpy(state->error, outcome->message, sizeof(state->error));
+        metrics_add(&state->metrics, METRIC_RELOAD_FAILURES, 1);
+    } else {
+        if (outcome->snapshot != state->snapshot) {
+            if (state->snapshot != NULL)
+                metrics_add(&state->metrics, METRIC_RELOADS, 1);
+            snapshot_drop(state->snapshot);
+            state->snapshot = snapshot_hold(outcome->snapshot);
+            set_gauges(state, outcome->snapshot);
+        }
+        state->error_at = 0;
+    }
+    pthread_mutex_unlock(&state->lock);
+}
+
+struct snapshot *decider_state_snapshot(struct decider_state *state)
+{
+    pthread_mutex_lock(&state->lock);
+    struct snapshot *snapshot = snapshot_hold(state->snapshot);
+    pthread_mutex_unlock(&state->lock);
+    return snapshot;
+}
+
+bool decider_state_is_ready(struct decider_state *state)
+{
+    struct snapshot *snapshot = decider_state_snapshot(state);
+    bool is_ready = snapshot != NULL && snapshot->is_ready && !atomic_load(&state->is_stopping);
+    snapshot_drop(snapshot);
+    return is_ready;
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+void decider_state_write_text(struct view text, FILE *out)
+{
+    bool is_text = utf8_is_text(text);
+    (void)fputc('"', out);
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '"' || c == '\\')
+            (void)fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f || (c > 0x7f && !is_text))
+            (void)fprintf(out, "\\u%04x", c);
+        else
+            (void)fputc(c, out);
+    }
+    (void)fputc('"', out);
+}
+
+static void write_time(int64_t seconds, FILE *out)
+{
+    char text[TIME_TEXT];
+    struct tm parts;
+    time_t when = (time_t)seconds;
+    if (gmtime_r(&when, &parts) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        (void)fputs("null", out);
+    else
+        (void)fprintf(out, "\"%s\"", text);
+}
+
+struct json_list {
+    FILE *out;
+    bool has_items;
+};
+
+static void next_item(struct json_list *list)
+{
+    (void)fputs(list->has_items ? ", " : "", list->out);
+    list->has_items = true;
+}
+
+/* ---- why not ready ------------------------------------------------------- */
+
+static void reason_json(struct json_list *list, const char *what, struct view name)
+{
+    char text[512];
+    int size = snprintf(text, sizeof(text), "%s %.*s is not there yet", what, VIEW_ARG(name));
+    next_item(list);
+    decider_state_write_text((struct view){.data = text, .size = (size_t)(size < 511 ? size : 511)}, list->out);
+}
+
+static void reason_line(struct json_list *list, const char *what, struct view name)
+{
+    (void)fprintf(list->out, "%s %.*s is not there yet\n", what, VIEW_ARG(name));
+}
+
+static void each_missing(const struct decider_state *state, const struct snapshot *snapshot, struct json_list *list,
+                         void (*each)(struct json_list *list, const char *what, struct view name))
+{
+    const struct config *config = state->config;
+    for (size_t i = 0; i < config->identity.domain_count; i++) {
+        const struct trust_bundle *bundle = trust_bundles_find(snapshot->bundles, config->identity.domains[i].name);
+        if (config->identity.domains[i].is_owned_by_feed && (bundle == NULL || trust_bundle_count(bundle) == 0))
+            each(list, "bundle of", config->identity.domains[i].name);
+    }
+    for (size_t i = 0; i < config->tokens.issuer_count; i++) {
+        const struct jwks *keys = jwks_sets_find(snapshot->keys, config->tokens.issuers[i].url);
+        if (keys == NULL || !jwks_is_available(keys))
+            each(list, "key set of", config->tokens.issuers[i].url);
+    }
+}
+
+void decider_state_write_reasons(struct decider_state *state, FILE *out)
+{
+    struct json_list list = {.out = out};
+    struct snapshot *snapshot = decider_state_snapshot(state);
+    if (atomic_load(&state->is_stopping))
+        (void)fputs("the decider is stopping\n", out);
+    if (snapshot != NULL && !snapshot->is_ready)
+        each_missing(state, snapshot, &list, reason_line);
+    snapshot_drop(snapshot);
+}
+
+/* ---- status -------------------------------------------------------------- */
+
+static void write_head(struct decider_state *state, const struct snapshot *snapshot, int64_t now, FILE *out)
+{
+    struct json_list list = {.out = out};
+    (void)fprintf(out, "{\"ready\": %s, \"not_ready_reasons\": [", decider_state_is_ready(state) ? "true" : "false");
+    if (atomic_load(&state->is_stopping)) {
+        next_item(&list);
+        decider_state_write_text(VIEW("the decider is stopping"), out);
+    }
+    if (!snapshot->is_ready)
+        each_missing(state, snapshot, &list, reason_json);
+    (void)fprintf(out, "], \"pid\": %d, \"version\": \"%s\", \"time\": ", (int)getpid(), state->version);
+    write_time(now, out);
+    (void)fprintf(out, ", \"uptime_seconds\": %" PRId64 ", \"instance\": ", now - state->started_at);
+    decider_state_write_text(state->config->instance, out);
+    (void)fprintf(out, ", \"enforcement\": \"%s\", \"config\": ",
+                  state->config->policy.enforcement == REPORT ? "report" : "enforce");
+    decider_state_write_text(view_of(state->config->file), out);
+}
+
+static void write_domain(void *context, struct view name, const struct trust_bundle *bundle)
+{
+    struct json_list *list = context;
+    int64_t expires = trust_bundle_expires(bundle);
+    next_item(list);
+    (void)fputs("{\"name\": ", list->out);
+    decider_state_write_text(name, list->out);
+    (void)fprintf(list->out, ", \"authorities\": %zu, \"expires\": ", trust_bundle_count(bundle));
+    if (expires == INT64_MAX)
+        (void)fputs("null", list->out);
+    else
+        write_time(expires, list->out);
+    (void)fputc('}', list->out);
+}
+
+static void write_issuers(const struct decider_state *state, const struct snapshot *snapshot, FILE *out)
+{
+    struct json_list list = {.out = out};
+    for (size_t i = 0; i < state->config->tokens.issuer_count; i++) {
+        struct view url = state->config->tokens.issuers[i].url;
+        const struct jwks *keys = jwks_sets_find(snapshot->keys, url);
+        bool is_available = keys != NULL && jwks_is_available(keys);
+        next_item(&list);
+        (void)fputs("{\"url\": ", out);
+        decider_state_write_text(url, out);
+        (void)fprintf(out, ", \"keys\": %zu, \"available\": %s}", is_available ? jwks_count(keys) : 0,
+                      is_available ? "true" : "false");
+    }
+}
+
+static void write_snapshot(const struct decider_state *state, const struct snapshot *snapshot, int64_t now, FILE *out)
+{
+    struct json_list domains = {.out = out};
+    (void)fprintf(out, ", \"snapshot\": {\"generation\": %" PRIu64 ", \"age_seconds\": %" PRId64, snapshot->generation,
+                  now - snapshot->built_at);
+    (void)fprintf(out, ", \"policy\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"rules\": %zu, \"path\": ",
+                  snapshot->policy_generation, VIEW_ARG(policy_digest(snapshot->policy)),
+                  policy_rule_count(snapshot->policy));
+    decider_state_write_text(view_of(state->config->policy.path), out);
+    (void)fprintf(out, "}, \"bundles\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"domains\": [",
+                  snapshot->bundle_generation, VIEW_ARG(trust_bundles_digest(snapshot->bundles)));
+    trust_bundles_each(snapshot->bundles, write_domain, &domains);
+    (void)fprintf(out, "]}, \"keys\": {\"generation\": %" PRIu64 ", \"issuers\": [", snapshot->key_generation);
+    write_issuers(state, snapshot, out);
+    (void)fprintf(out,
+                  "]}, \"revocations\": {\"generation\": %" PRIu64 ", \"sequence\": %" PRIu64 ", \"entries\": %zu}}",
+                  snapshot->revocation_generation, revocations_sequence(snapshot->revocations),
+                  revocations_count(snapshot->revocations));
+}
+
+static void write_error(struct decider_state *state, FILE *out)
+{
+    (void)fputs(", \"last_reload_error\": ", out);
+    pthread_mutex_lock(&state->lock);
+    if (state->error_at == 0) {
+        (void)fputs("null", out);
+    } else {
+        (void)fputs("{\"time\": ", out);
+        write_time(state->error_at, out);
+        (void)fputs(", \"message\": ", out);
+        decider_state_write_text(view_of(state->error), out);
+        (void)fputc('}', out);
+    }
+    pthread_mutex_unlock(&state->lock);
+}
+
+struct reason_count {
+    enum reason reason;
+    uint64_t count;
+};
+
+static int most_first(const void *a, const void *b)
+{
+    uint64_t x = ((const struct reason_count *)a)->count, y = ((const struct reason_count *)b)->count;
+    return x < y ? 1 : -(x > y);
+}
+
+static void write_decisions(const struct decider_state *state, FILE *out)
+{
+    struct reason_count counts[REASON_COUNT];
+    uint64_t totals[METRIC_VERDICTS] = {0};
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        counts[i] = (struct reason_count){.reason = (enum reason)i};
+        for (size_t v = 0; v < METRIC_VERDICTS; v++) {
+            uint64_t n = metrics_decisions(&state->metrics, (enum verdict)v, (enum reason)i);
+            totals[v] += n;
+            counts[i].count += v == VERDICT_ALLOW ? 0 : n;
+        }
+    }
+    (void)fprintf(out,
+                  ", \"decisions\": {\"allow\": %" PRIu64 ", \"challenge\": %" PRIu64 ", \"deny\": %" PRIu64
+                  "}, \"refusals\": [",
+                  totals[VERDICT_ALLOW], totals[VERDICT_CHALLENGE], totals[VERDICT_DENY]);
+    qsort(counts, REASON_COUNT, sizeof(counts[0]), most_first);
+    for (size_t i = 0; i < REASON_COUNT && counts[i].count > 0; i++)
+        (void)fprintf(out, "%s{\"reason\": \"%.*s\", \"count\": %" PRIu64 "}", i > 0 ? ", " : "",
+                      VIEW_ARG(reason_info(counts[i].reason)->name), counts[i].count);
+    (void)fputc(']', out);
+}
+
+static void write_recent(struct decider_state *state, FILE *out)
+{
+    struct refusal recent[REFUSAL_LOG_ENTRIES];
+    struct json_list list = {.out = out};
+    size_t count = refusal_log_read(&state->refusals, recent);
+    (void)fputs(", \"recent_refusals\": [", out);
+    for (size_t i = 0; i < count; i++) {
+        next_item(&list);
+        (void)fputs("{\"time\": ", out);
+        write_time(recent[i].at, out);
+        (void)fputs(", \"decision_id\": ", out);
+        decider_state_write_text(view_of(recent[i].decision_id), out);
+        (void)fprintf(out, ", \"reason\": \"%.*s\", \"caller\": ", VIEW_ARG(reason_info(recent[i].reason)->name));
+        if (recent[i].caller[0] == '\0')
+            (void)fputs("null", out);
+        else
+            decider_state_write_text(view_of(recent[i].caller), out);
+        (void)fputc('}', out);
+    }
+    (void)fputc(']', out);
+}
+
+static void write_journal(const struct decider_state *state, FILE *out)
+{
+    char hex[2 * JOURNAL_EPOCH_BYTES];
+    if (state->journal == NULL) {
+        (void)fputs(", \"journal\": null", out);
+        return;
+    }
+    hex_encode(state->epoch, sizeof(state->epoch), hex);
+    (void)fputs(", \"journal\": {\"path\": ", out);
+    decider_state_write_text(view_of(state->config->audit.journal.path), out);
+    (void)fprintf(out, ", \"epoch\": \"%.*s\", \"next_sequence\": %" PRIu64 ", \"lost\": %" PRIu64 "}",
+                  (int)sizeof(hex), hex, check_context_next_sequence(state->context),
+                  metrics_get(&state->metrics, METRIC_JOURNAL_LOST));
+}
+
+/* How many a cache holds is known to the deciding thread alone. */
+static void write_cache(const struct decider_state *state, const char *name, enum metric hits, enum metric misses,
+                        FILE *out)
+{
+    (void)fprintf(out, "\"%s\": {\"entries\": null, \"capacity\": %d, \"hits\": %" PRIu64 ", \"misses\": %" PRIu64 "}",
+                  name, CHECK_CACHE_ENTRIES, metrics_get(&state->metrics, hits), metrics_get(&state->metrics, misses));
+}
+
+static void write_listeners(const struct decider_state *state, FILE *out)
+{
+    struct json_list list = {.out = out};
+    (void)fprintf(out, ", \"parked\": %" PRIu64 ", \"listeners\": [", metrics_get(&state->metrics, METRIC_PARKED));
+    for (size_t i = 0; i < state->config->listener_count; i++) {
+        const struct listener_config *listener = &state->config->listeners[i];
+        char address[512];
+        if (listener->kind == LISTENER_UNIX)
+            (void)snprintf(address, sizeof(address), "unix://%s", listener->path);
+        else
+            (void)snprintf(address, sizeof(address), strchr(listener->host, ':') != NULL ? "[%s]:%u" : "%s:%u",
+                           listener->host, listener->port);
+        next_item(&list);
+        (void)fputs("{\"address\": ", out);
+        decider_state_write_text(view_of(address), out);
+        (void)fprintf(out, ", \"connections\": %u}",
+                      state->server != NULL ? rpc_server_connections(state->server, i) : 0);
+    }
+    (void)fputc(']', out);
+}
+
+void decider_state_write_status(struct decider_state *state, FILE *out)
+{
+    int64_t now = (int64_t)time(NULL);
+    struct snapshot *snapshot = decider_state_snapshot(state);
+    write_head(state, snapshot, now, out);
+    write_snapshot(state, snapshot, now, out);
+    write_error(state, out);
+    write_decisions(state, out);
+    write_recent(state, out);
+    write_journal(state, out);
+    (void)fputs(", \"caches\": {", out);
+    write_cache(state, "certificates", METRIC_CERTIFICATE_HITS, METRIC_CERTIFICATE_MISSES, out);
+    (void)fputs(", ", out);
+    write_cache(state, "tokens", METRIC_TOKEN_HITS, METRIC_TOKEN_MISSES, out);
+    (void)fputc('}', out);
+    write_listeners(state, out);
+    (void)fputs("}\n", out);
+    snapshot_drop(snapshot);
+}
+
+void decider_state_write_metrics(struct decider_state *state, FILE *out)
+{
+    metrics_set(&state->metrics, METRIC_READY, decider_state_is_ready(state));
+    metrics_write(&state->metrics, state->version, out);
+}
+
+void decider_state_write_generations(struct decider_state *state, FILE *out)
+{
+    struct snapshot *s = decider_state_snapshot(state);
+    (void)fprintf(out,
+                  "{\"generation\": %" PRIu64 ", \"policy_generation\": %" PRIu64 ", \"bundle_generation\": %" PRIu64
+                  ", \"key_generation\": %" PRIu64 ", \"revocation_generation\": %" PRIu64
+                  ", \"revocation_sequence\": %" PRIu64 ", \"policy_digest\": \"%.*s\"}\n",
+                  s->generation, s->policy_generation, s->bundle_generation, s->key_generation,
+                  s->revocation_generation, revocations_sequence(s->revocations), VIEW_ARG(policy_digest(s->policy)));
+    snapshot_drop(s);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state_record.h"
+
+#include "digest.h"
+
+#include <time.h>
+
+static int64_t clock_ns(clockid_t id)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Completes and appends record->event; a journal that cannot take it counts the loss. */
+static void append(struct state_record *record)
+{
+    uint64_t sequence = 0;
+    char *room = journal_writer_reserve(record->journal, &sequence);
+    if (room == NULL)
+        return;
+    struct audit_event *event = &record->event;
+    event->instance = record->config->instance;
+    memcpy(event->epoch, record->epoch, sizeof(event->epoch));
+    event->sequence = sequence;
+    event->realtime_ns = clock_ns(CLOCK_REALTIME);
+    event->boottime_ns = clock_ns(CLOCK_BOOTTIME);
+    journal_writer_commit(record->journal, audit_event_write(event, room));
+}
+
+void state_record_start(struct state_record *record)
+{
+    uint8_t previous[JOURNAL_EPOCH_BYTES];
+    char hex[2 * JOURNAL_EPOCH_BYTES];
+    record->event = (struct audit_event){.kind = RECORD_LIFECYCLE, .lifecycle.what = LIFECYCLE_EPOCH_START};
+    if (journal_writer_previous(record->journal, previous, &record->event.lifecycle.previous_sequence)) {
+        hex_encode(previous, sizeof(previous), hex);
+        record->event.lifecycle.previous_epoch = (struct view){.data = hex, .size = sizeof(hex)};
+    }
+    append(record);
+}
+
+void state_record_close(struct state_record *record)
+{
+    record->event = (struct audit_event){.kind = RECORD_LIFECYCLE, .lifecycle.what = LIFECYCLE_EPOCH_CLOSE};
+    append(record);
+}
+
+static void change(struct state_record *record, enum change_kind what, struct view before, struct view after,
+                   uint64_t generation)
+{
+    record->event = (struct audit_event){
+        .kind = RECORD_CHANGE,
+        .change = {.what = what, .before = before, .after = after, .generation = generation, .source = VIEW("files")}};
+    append(record);
+}
+
+void state_record_change(struct state_record *record, const struct snapshot *before, const struct snapshot *after)
+{
+    static const struct snapshot none;
+    const struct snapshot *old = before != NULL ? before : &none;
+    const struct view absent = {0};
+    if (old->policy_generation != after->policy_generation)
+        change(record, CHANGE_POLICY, before != NULL ? policy_digest(old->policy) : absent,
+               policy_digest(after->policy), after->policy_generation);
+    if (old->bundle_generation != after->bundle_generation)
+        change(record, CHANGE_BUNDLES, before != NULL ? trust_bundles_digest(old->bundles) : absent,
+               trust_bundles_digest(after->bundles), after->bundle_generation);
+    if (old->key_generation != after->key_generation)
+        change(record, CHANGE_KEYS, before != NULL ? jwks_sets_digest(old->keys) : absent,
+               jwks_sets_digest(after->keys), after->key_generation);
+    if (old->revocation_generation != after->revocation_generation)
+        change(record, CHANGE_REVOCATIONS, before != NULL ? revocations_digest(old->revocations) : absent,
+               revocations_digest(after->revocations), after->revocation_generation);
+}
+
+/* Which of the four the refused file belongs to: the configuration says. */
+static enum change_kind kind_of(const struct config *config, struct view file)
+{
+    for (size_t i = 0; i < config->identity.revocation_count; i++)
+        if (view_starts_with(file, view_of(config->identity.revocations[i])))
+            return CHANGE_REVOCATIONS;
+    for (size_t i = 0; i < config->identity.domain_count; i++)
+        if (view_equals(file, view_of(config->identity.domains[i].bundle)))
+            return CHANGE_BUNDLES;
+    for (size_t i = 0; i < config->tokens.issuer_count; i++)
+        if (view_equals(file, view_of(config->tokens.issuers[i].keys_file)))
+            return CHANGE_KEYS;
+    return CHANGE_POLICY;
+}
+
+void state_record_refusal(struct state_record *record, const struct snapshot *in_force,
+                          const struct reload_outcome *outcome)
+{
+    struct view file = view_of(outcome->file);
+    record->event = (struct audit_event){.kind = RECORD_CHANGE,
+                                         .change = {.what = kind_of(record->config, file),
+                                                    .is_refused = true,
+                                                    .source = file,
+                                                    .before = policy_digest(in_force->policy),
+                                                    .detail = view_of(outcome->message),
+                                                    .generation = in_force->generation}};
+    append(record);
+}

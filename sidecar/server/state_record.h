@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of the decider's own life: the start and end of an epoch, and each
+ * change of what it decides by, with the digests before and after. Used by the
+ * thread that writes the journal. */
+#ifndef BARTIZAN_STATE_RECORD_H
+#define BARTIZAN_STATE_RECORD_H
+
+#include "audit_event.h"
+#include "reload.h"
+
+struct state_record {
+    const struct config *config;
+    struct journal_writer *journal;
+    uint8_t epoch[JOURNAL_EPOCH_BYTES];
+    struct audit_event event; /* scratch */
+};
+
+/* The first record of the epoch, which names the last one of the epoch before. */
+void state_record_start(struct state_record *record);
+void state_record_close(struct state_record *record);
+
+/* One record for each part that differs; `before` is NULL at the start. */
+void state_record_change(struct state_record *record, const struct snapshot *before, const struct snapshot *after);
+
+/* Files that were not taken. */
+void state_record_refusal(struct state_record *record, const struct snapshot *in_force,
+                          const struct reload_outcome *outcome);
+
+#endif
