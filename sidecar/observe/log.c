@@ -75,12 +75,12 @@ static bool is_harmless(const unsigned char *p, size_t length)
     return true;
 }
 
-static void put_escaped(struct line *line, struct view text)
+static void put_escaped(struct line *line, struct view text, bool is_quoted)
 {
     for (size_t i = 0; i < text.size && !line->is_cut;) {
         const unsigned char *p = (const unsigned char *)text.data + i;
         size_t length = utf8_length(text, i);
-        if (p[0] == '"' || p[0] == '\\') {
+        if (is_quoted && (p[0] == '"' || p[0] == '\\')) {
             char pair[2] = {'\\', (char)p[0]};
             put(line, pair, sizeof pair);
         } else if (length > 0 && is_harmless(p, length)) {
@@ -99,7 +99,7 @@ static void put_escaped(struct line *line, struct view text)
 size_t log_escape(struct view text, char *buffer, size_t size)
 {
     struct line line = {.bytes = buffer, .capacity = size};
-    put_escaped(&line, text);
+    put_escaped(&line, text, false);
     return line.size;
 }
 
@@ -107,13 +107,13 @@ static void put_field(struct line *line, const struct log_field *field)
 {
     put(line, " ", 1);
     if (!view_is_present(field->name)) {
-        put_escaped(line, field->text);
+        put_escaped(line, field->text, true);
         return;
     }
     put_view(line, field->name);
     if (view_is_present(field->text)) {
         put(line, "=\"", 2);
-        put_escaped(line, field->text);
+        put_escaped(line, field->text, true);
         put(line, "\"", 1);
     } else {
         char number[24];

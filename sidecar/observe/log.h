@@ -55,8 +55,8 @@ void log_set_level(enum log_level level);
 /* Writes one line to standard error; what cannot be written is lost. */
 void log_write(enum log_level level, const struct log_field *fields, size_t count);
 
-/* `text` as it stands between quotes in a line, cut at `size`: the bytes written to
- * `buffer`, at most 4 for one of `text`. */
+/* `text` as a line has it, but that quotes and backslashes stay: safe for a
+ * terminal. Cut at `size`; the bytes written to `buffer`, at most 4 for one of `text`. */
 size_t log_escape(struct view text, char *buffer, size_t size);
 
 /* The line as log_write writes it, with its newline, for the clock `seconds` and
