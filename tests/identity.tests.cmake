@@ -8,3 +8,6 @@ unit_test(trust_bundle_test USES base policy text identity SOURCES ${test_bundle
 unit_test(x509_svid_test USES base policy text identity SOURCES ${test_bundles})
 unit_test(x509_path_test USES base policy text identity LIBS PkgConfig::JANSSON)
 unit_test(caller_proof_test USES base policy text identity SOURCES ${test_bundles})
+unit_test(svid_cache_test USES base policy text identity SOURCES ${test_bundles})
+unit_test(revocation_test USES base policy text identity)
+unit_test(revocation_file_test USES base policy text identity)
