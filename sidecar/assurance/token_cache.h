@@ -16,6 +16,8 @@ struct token_cache_config {
     size_t memory;    /* most bytes of tokens, claims and entries together, default 8 MiB */
 };
 
+/* Takes all memory at once, nothing later. ERR_LIMIT: the memory does not hold the
+ * slots, or more than 2^20 entries are asked for. */
 MUST_CHECK enum err token_cache_open(const struct token_cache_config *config, const struct hash_key *key,
                                      struct token_cache **out);
 void token_cache_close(struct token_cache *cache);
@@ -26,7 +28,10 @@ void token_cache_close(struct token_cache *cache);
 const struct token *token_cache_find(struct token_cache *cache, struct view text, uint64_t epoch, int64_t now,
                                      enum reason *refusal);
 
-/* Keeps a success with a deep copy of the claims, or (token NULL) a refusal. */
+/* Keeps a success with a deep copy of the claims, or (token NULL) a refusal. What was
+ * kept for the text before is forgotten. Not kept: a token that would take more than a
+ * quarter of the memory, a refusal of a text over 2 KiB, REASON_NONE and
+ * REASON_INTERNAL. `token` is not one that token_cache_find returned. */
 void token_cache_insert(struct token_cache *cache, struct view text, uint64_t epoch, const struct token *token,
                         enum reason refusal, int64_t now);
 

@@ -78,9 +78,9 @@ size_t base64url_encode(const uint8_t *bytes, size_t size, char *out)
         *out++ = ALPHABET[bytes[i + 2] & 63];
     }
     if (size - i > 0) {
-        unsigned second = size - i == 2 ? bytes[i + 1] : 0;
-        *out++ = ALPHABET[bytes[i] >> 2];
-        *out++ = ALPHABET[(bytes[i] << 4 | second >> 4) & 63];
+        unsigned first = bytes[i], second = size - i == 2 ? bytes[i + 1] : 0;
+        *out++ = ALPHABET[first >> 2];
+        *out++ = ALPHABET[(first << 4 | second >> 4) & 63];
         if (size - i == 2)
             *out++ = ALPHABET[(second << 2) & 63];
     }
