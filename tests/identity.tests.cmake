@@ -11,3 +11,7 @@ unit_test(caller_proof_test USES base policy text identity SOURCES ${test_bundle
 unit_test(svid_cache_test USES base policy text identity SOURCES ${test_bundles})
 unit_test(revocation_test USES base policy text identity)
 unit_test(revocation_file_test USES base policy text identity)
+
+foreach(parser spiffe_id xfcc x509_svid trust_bundle revocation)
+  fuzz_target(${parser}_fuzz USES base policy text identity)
+endforeach()
