@@ -13,7 +13,7 @@ int exit_code_of(enum err err)
 {
     if (err == ERR_NONE)
         return EXIT_GOOD;
-    return err == ERR_IO || err == ERR_NO_MEMORY ? EXIT_IO : EXIT_DATA;
+    return err == ERR_IO || err == ERR_NOT_FOUND || err == ERR_NO_MEMORY ? EXIT_IO : EXIT_DATA;
 }
 
 int print_findings(const struct diag_list *diags, bool is_json, enum err err)
