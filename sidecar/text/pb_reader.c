@@ -13,11 +13,15 @@ void pb_reader_init(struct pb_reader *reader, struct view message)
 
 /* A varint of at most `most` bytes. The tenth byte carries bit 63 alone: more
  * there is a number that does not fit, and decoders differ about what it means. */
-static bool read_varint(struct pb_reader *reader, size_t most, uint64_t *out)
+static inline bool read_varint(struct pb_reader *reader, size_t most, uint64_t *out)
 {
     uint64_t value = 0;
     size_t left = (size_t)(reader->end - reader->at);
 
+    if (left > 0 && (uint8_t)*reader->at < 0x80) { /* nearly all are one byte */
+        *out = (uint8_t)*reader->at++;
+        return true;
+    }
     for (size_t i = 0; i < most && i < left; i++) {
         uint8_t byte = (uint8_t)reader->at[i];
 

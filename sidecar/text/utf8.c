@@ -3,29 +3,42 @@
 
 #define EACH_BYTE(byte) (0x0101010101010101u * (uint64_t)(byte))
 
-/* The length of a leading run of ASCII without NUL, rounded down to 8 bytes. In
- * a byte below 0x80, subtracting one sets the top bit only for 0 (or after the
- * borrow of a 0 below it), so one mask finds both NUL and non-ASCII. */
-static size_t ascii_run(const char *at, size_t size)
+enum { WORD = 8, BLOCK = 32 };
+
+/* Eight bytes of ASCII without NUL. In a byte below 0x80, subtracting one sets the
+ * top bit only for 0 (or after the borrow of a 0 below it), so one mask finds both
+ * NUL and non-ASCII. */
+static bool is_plain_word(const char *at)
+{
+    uint64_t w;
+
+    memcpy(&w, at, sizeof w);
+    return (((w - EACH_BYTE(1)) | w) & EACH_BYTE(0x80)) == 0;
+}
+
+/* The same of a block; a fixed count without an exit in between is what compilers
+ * turn into vector instructions. */
+static bool is_plain_block(const char *at)
+{
+    uint8_t bad = 0;
+
+    for (int i = 0; i < BLOCK; i++)
+        bad |= (uint8_t)((int8_t)at[i] < 1);
+    return bad == 0;
+}
+
+/* The length of a leading run of ASCII without NUL, or a part of it. */
+static size_t plain_run(const char *at, size_t size)
 {
     size_t i = 0;
 
-    for (; size - i >= 32; i += 32) {
-        uint64_t w[4];
-
-        memcpy(w, at + i, sizeof w);
-        if ((((w[0] - EACH_BYTE(1)) | w[0] | (w[1] - EACH_BYTE(1)) | w[1] | (w[2] - EACH_BYTE(1)) | w[2] |
-              (w[3] - EACH_BYTE(1)) | w[3]) &
-             EACH_BYTE(0x80)) != 0)
-            break;
-    }
-    for (; size - i >= 8; i += 8) {
-        uint64_t w;
-
-        memcpy(&w, at + i, sizeof w);
-        if ((((w - EACH_BYTE(1)) | w) & EACH_BYTE(0x80)) != 0)
-            break;
-    }
+    while (size - i >= BLOCK && is_plain_block(at + i))
+        i += BLOCK;
+    while (size - i >= WORD && is_plain_word(at + i))
+        i += WORD;
+    /* What is left is less than a word: one that ends at the end covers it. */
+    if (size - i < WORD && size >= WORD && is_plain_word(at + size - WORD))
+        i = size;
     return i;
 }
 
@@ -63,7 +76,7 @@ bool utf8_is_text(struct view v)
     size_t i = 0;
 
     while (i < v.size) {
-        size_t step = ascii_run(v.data + i, v.size - i);
+        size_t step = plain_run(v.data + i, v.size - i);
 
         if (step == 0)
             step = character((const uint8_t *)v.data + i, v.size - i);
