@@ -227,7 +227,7 @@ static void put_metadata(struct pb_writer *writer, const struct check_answer *an
 }
 
 /* A header that an answer may touch: a lower-case token, and neither a pseudo
- * header nor `host`, which route the request (rulings of docs/policy.md). */
+ * header nor `host`, which route the request. */
 static bool is_header_name(struct view name)
 {
     static const char marks[] = "!#$%&'*+-.^_`|~";

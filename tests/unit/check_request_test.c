@@ -272,6 +272,21 @@ static void check_request_refuses_nul_cr_lf_in_a_raw_value(void **state)
     assert_int_equal(with_header(VIEW("x-role"), VIEW("a\nx-admin: 1")), REASON_REQUEST_HEADER);
 }
 
+static void check_request_checks_every_place_of_a_long_value(void **state)
+{
+    char value[80];
+
+    (void)state;
+    for (size_t at = 0; at < sizeof value; at++) {
+        memset(value, 'v', sizeof value);
+        value[at] = '\t';
+        assert_int_equal(with_raw_header(VIEW("x"), (struct view){.data = value, .size = sizeof value}), REASON_NONE);
+        value[at] = "\0\r\n"[at % 3];
+        assert_int_equal(with_raw_header(VIEW("x"), (struct view){.data = value, .size = sizeof value}),
+                         REASON_REQUEST_HEADER);
+    }
+}
+
 static void check_request_refuses_a_header_name_that_is_no_lower_case_token(void **state)
 {
     static const char *const bad[] = {"X-Role", "x role", "x:role", "", "x-r\xc3\xb6le", "x\"y", "x\x7f", ":status"};
@@ -691,6 +706,7 @@ int main(void)
         cmocka_unit_test(check_request_refuses_a_missing_http_part),
         cmocka_unit_test(check_request_refuses_nul_and_what_is_not_utf8_in_every_string),
         cmocka_unit_test(check_request_refuses_nul_cr_lf_in_a_raw_value),
+        cmocka_unit_test(check_request_checks_every_place_of_a_long_value),
         cmocka_unit_test(check_request_refuses_a_header_name_that_is_no_lower_case_token),
         cmocka_unit_test(check_request_keeps_repeated_headers_one_entry_each),
         cmocka_unit_test(check_request_refuses_both_header_forms_filled),
