@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json.h"
 
+#include "digest.h"
+#include "utf8.h"
+
 /* What is left of the text. Reading stops at `end`; no byte behind it is touched. */
 struct reader {
     const char *next;
@@ -31,45 +34,13 @@ static bool is_digit(const struct reader *r)
 
 /* ---- strings ---- */
 
-/* The bytes of the UTF-8 sequence at `p`, or 0: Unicode 15 table 3-7, which leaves
- * out overlong forms, surrogates and what lies above U+10FFFF. */
-static size_t utf8_sequence(const char *p, const char *end)
-{
-    const uint8_t *b = (const uint8_t *)p;
-    size_t left = (size_t)(end - p);
-    size_t size = b[0] >= 0xc2 && b[0] <= 0xdf ? 2 : (b[0] & 0xf0) == 0xe0 ? 3 : b[0] >= 0xf0 && b[0] <= 0xf4 ? 4 : 0;
-    if (size == 0 || size > left)
-        return 0;
-    uint8_t low = b[0] == 0xe0 ? 0xa0 : b[0] == 0xf0 ? 0x90 : 0x80;
-    uint8_t high = b[0] == 0xed ? 0x9f : b[0] == 0xf4 ? 0x8f : 0xbf;
-    if (b[1] < low || b[1] > high)
-        return 0;
-    for (size_t i = 2; i < size; i++)
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-    return size;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool read_hex4(struct reader *r, uint32_t *out)
 {
-    if (r->end - r->next < 4)
+    uint8_t bytes[2];
+    if (r->end - r->next < 4 || !hex_decode((struct view){r->next, 4}, bytes, sizeof bytes))
         return false;
-    *out = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(*r->next++);
-        if (digit < 0)
-            return false;
-        *out = *out << 4 | (uint32_t)digit;
-    }
+    *out = (uint32_t)bytes[0] << 8 | bytes[1];
+    r->next += 4;
     return true;
 }
 
@@ -133,11 +104,9 @@ static bool read_escape(struct reader *r, char **out)
 static bool skip_plain(struct reader *r)
 {
     while (r->next < r->end && *r->next != '"' && *r->next != '\\') {
-        uint8_t c = (uint8_t)*r->next;
-        size_t size = c < 0x20 ? 0 : c < 0x80 ? 1 : utf8_sequence(r->next, r->end);
-        if (size == 0)
+        if ((uint8_t)*r->next < 0x20)
             return false;
-        r->next += size;
+        r->next++;
     }
     return r->next < r->end;
 }
@@ -356,6 +325,8 @@ static enum err read_value(struct reader *r, unsigned depth, struct json *out)
 static enum err read_text(struct reader *r, struct json *out)
 {
     struct json value;
+    if (!utf8_is_text((struct view){r->next, (size_t)(r->end - r->next)})) /* once for all strings */
+        return ERR_MALFORMED;
     TRY(read_value(r, 0, &value));
     skip_space(r);
     if (r->next != r->end)

@@ -23,7 +23,8 @@ struct json {
  * `arena`; strings without escapes borrow from `text`. */
 MUST_CHECK enum err json_parse(struct view text, struct arena *arena, struct json *out);
 
-/* The same; where it fails, *offset is the byte at which reading stopped. */
+/* The same; where it fails, *offset is the byte at which reading stopped, 0
+ * for a text that is not UTF-8. */
 MUST_CHECK enum err json_parse_located(struct view text, struct arena *arena, struct json *out, size_t *offset);
 
 /* The member `name` of an object, or NULL; `object` may be NULL or of another kind. */
