@@ -21,18 +21,20 @@ static const struct policy_issuer ISSUERS[] = {
     {.url = {ISSUER, sizeof ISSUER - 1}, .audiences = AUDIENCES, .audience_count = 1, .clock_skew = 30}};
 static const struct policy policy = {ISSUERS, 1};
 
-static char folder[] = "/tmp/jose-interop-XXXXXX";
+static char folder[256];
 
 static int make_folder(void **state)
 {
+    const char *parent = getenv("TMPDIR");
     (void)state;
+    (void)snprintf(folder, sizeof folder, "%s/jose-interop-XXXXXX", parent != NULL ? parent : P_tmpdir);
     return mkdtemp(folder) == NULL;
 }
 
 static int remove_folder(void **state)
 {
     static const char *const NAMES[] = {"key", "set", "claims", "token"};
-    char path[128];
+    char path[300];
     (void)state;
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", folder, NAMES[i]);
@@ -51,7 +53,7 @@ static void need_jose(void)
 
 static size_t read_file(const char *name, char *out, size_t capacity)
 {
-    char path[128];
+    char path[300];
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "re");
     assert_non_null(file);
@@ -60,10 +62,10 @@ static size_t read_file(const char *name, char *out, size_t capacity)
     return size;
 }
 
-/* Keys and a token of `jose`, and what we say of it with `skip` bytes cut off its end. */
+/* Keys and a token of `jose`, and what we say of it with `cut` bytes cut off its end. */
 static enum reason verify(const char *algorithm, const char *claims, size_t cut)
 {
-    char command[1024], keys_text[8192], text[8192];
+    char command[2048], keys_text[8192], text[8192];
     (void)snprintf(command, sizeof command,
                    "cd %s && rm -f key set token && printf '%%s' '%s' >claims && "
                    "jose jwk gen -i '{\"alg\":\"%s\",\"kid\":\"k\"}' -o key && jose jwk pub -s -i key -o set && "
