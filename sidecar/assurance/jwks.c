@@ -329,7 +329,8 @@ static enum err read_document(struct reading *r)
     enum err e = json_parse_located(text, &scratch, &root, &offset);
     if (e != ERR_NONE) {
         struct span span = span_at(r->source, text.data + offset);
-        diag_error(r->diags, "E0701", &span, "%s", e == ERR_MALFORMED ? "this is not strict JSON in UTF-8" : err_text(e));
+        diag_error(r->diags, "E0701", &span, "%s",
+                   e == ERR_MALFORMED ? "this is not strict JSON in UTF-8" : err_text(e));
         return ERR_INVALID;
     }
     return read_set(r, &root);
