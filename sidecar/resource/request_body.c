@@ -7,13 +7,16 @@
 
 enum { GRPC_PREFIX_BYTES = 5 }; /* compressed flag, length: "gRPC over HTTP2" */
 
-enum body_protocol { BODY_OTHER = 0, BODY_JSON, BODY_GRPC };
+enum body_protocol { BODY_OTHER = 0, BODY_JSON, BODY_GRPC, BODY_DISPUTED };
 
-/* The media type before its parameters, RFC 9110 section 8.3.1. */
+/* The media type before its parameters, RFC 9110 section 8.3.1. A comma is what
+ * joining two such headers leaves: readers take the first or the last of them. */
 static enum body_protocol protocol_of(struct view content_type)
 {
     struct view type = view_slice(content_type, 0, view_index_of(content_type, ';', 0));
 
+    if (view_index_of(content_type, ',', 0) < content_type.size)
+        return BODY_DISPUTED;
     while (type.size > 0 && (type.data[type.size - 1] == ' ' || type.data[type.size - 1] == '\t'))
         type.size--;
     while (type.size > 0 && (type.data[0] == ' ' || type.data[0] == '\t'))
@@ -175,7 +178,7 @@ void request_body_read(const struct request_body *body, struct arena *arena, str
         return;
     if (protocol == BODY_OTHER || (protocol == BODY_GRPC && !view_starts_with(body->path, service)))
         return;
-    if (is_whole(body)) {
+    if (is_whole(body) && protocol != BODY_DISPUTED) {
         struct view method = view_slice(body->path, service.size, view_index_of(body->path, '?', 0));
 
         is_read = protocol == BODY_JSON ? read_json(body, arena, out) : read_grpc(body, model_field(method), out);

@@ -8,7 +8,7 @@
 
 struct request_body {
     struct view bytes;
-    struct view content_type; /* header value; absent when none */
+    struct view content_type; /* header value, repeated ones joined by a comma; absent when none */
     struct view path;
     int64_t size;    /* Envoy's `size`; larger than the bytes means partial */
     bool is_partial; /* x-envoy-auth-partial-body: true */
@@ -25,7 +25,7 @@ struct request_body {
  * in a string body), compressed or malformed; a JSON value that is no object, which
  * a JSON-RPC batch is; a member of another type than its protocol says; a name
  * that a reader which ignores case would take for one of ours ("Model"); more than
- * one gRPC message, or a model named twice. */
+ * one gRPC message, or a model named twice; two content types. */
 void request_body_read(const struct request_body *body, struct arena *arena, struct body_facts *out);
 
 #endif

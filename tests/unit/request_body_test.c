@@ -153,6 +153,18 @@ static void body_knows_its_content_type_with_parameters_in_any_case(void **state
     }
 }
 
+static void body_refuses_two_content_types(void **state)
+{
+    struct request_body body = {.bytes = VIEW("{\"model\":\"a\"}"), .content_type = VIEW("text/plain")};
+
+    (void)state;
+    assert_int_equal(read_body(&body), BODY_ABSENT);
+    body.content_type = VIEW("text/plain,application/json");
+    assert_int_equal(read_body(&body), BODY_UNREADABLE);
+    body.content_type = VIEW("application/json; charset=utf-8,text/plain");
+    assert_int_equal(read_body(&body), BODY_UNREADABLE);
+}
+
 static void body_refuses_what_is_partial_or_lossy(void **state)
 {
     struct request_body body = {
@@ -236,6 +248,7 @@ int main(void)
         cmocka_unit_test(body_refuses_json_that_is_not_whole),
         cmocka_unit_test(body_is_absent_only_when_there_is_none_or_nobody_reads_it),
         cmocka_unit_test(body_knows_its_content_type_with_parameters_in_any_case),
+        cmocka_unit_test(body_refuses_two_content_types),
         cmocka_unit_test(body_refuses_what_is_partial_or_lossy),
         cmocka_unit_test(body_names_the_model_of_a_kserve_call),
         cmocka_unit_test(body_refuses_a_grpc_body_that_two_readers_could_read_differently),
