@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "revoke_session.h"
+
+#include "admin_client.h"
+#include "commands.h"
+#include "json_print.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+enum { LOCK_TRIES = 100, LOCK_WAIT_MS = 50 };
+
+#define LIST_NAME "revocations.yaml"
+
+void revoke_session_close(struct revoke_session *session)
+{
+    arena_free(&session->arena);
+}
+
+int revoke_report(const struct revoke_session *session, const char *what, enum err err)
+{
+    if (session->diags.errors > 0)
+        return print_findings(&session->diags, false, err);
+    fprintf(stderr, "bartizan: %s: %s\n", what, err == ERR_IO ? strerror(errno) : err_text(err));
+    return exit_code_of(err);
+}
+
+/* Finds the folder and the socket. */
+static int find_places(struct revoke_session *session, const struct revoke_places *places)
+{
+    if (places->dir != NULL) {
+        session->own_dir[0] = places->dir;
+        session->config.identity.revocations = session->own_dir;
+        session->config.identity.revocation_count = 1;
+    } else {
+        int code = load_config(places->config, &session->arena, &session->config);
+        if (code != EXIT_GOOD)
+            return code;
+    }
+    if (places->admin != NULL)
+        session->config.admin.socket = places->admin;
+    if (session->config.identity.revocation_count == 0) {
+        fprintf(stderr, "bartizan: %s names no folder under identity.revocations\n", session->config.file);
+        return EXIT_DATA;
+    }
+    session->file = arena_print(&session->arena, "%s/" LIST_NAME, session->config.identity.revocations[0]).data;
+    return session->file ? EXIT_GOOD : EXIT_IO;
+}
+
+/* Reads every list. A set that the decider would refuse is not written to. */
+static int read_lists(struct revoke_session *session)
+{
+    struct arena *arena = &session->arena;
+    session->files = arena_take(arena, sizeof *session->files);
+    if (session->files == NULL)
+        return EXIT_IO;
+    for (size_t i = 0; i < session->config.identity.revocation_count; i++) {
+        const char *dir = session->config.identity.revocations[i];
+        enum err err = file_set_read(dir, arena, &session->diags, session->files);
+        if (err != ERR_NONE)
+            return revoke_report(session, dir, err);
+    }
+    session->lists = arena_take_array(arena, session->files->count + 1, sizeof *session->lists);
+    if (session->lists == NULL)
+        return EXIT_IO;
+    for (size_t i = 0; i < session->files->count; i++) {
+        const struct file_text *file = &session->files->items[i];
+        enum err err = revocation_list_parse(file->file, file->text, arena, &session->diags, &session->lists[i]);
+        if (err != ERR_NONE)
+            return revoke_report(session, file->file.data, err);
+        if (session->lists[i].sequence > session->highest)
+            session->highest = session->lists[i].sequence;
+    }
+    return EXIT_GOOD;
+}
+
+int revoke_session_open(struct revoke_session *session, const struct revoke_places *places)
+{
+    arena_init(&session->arena, COMMAND_MEMORY);
+    diag_list_init(&session->diags, &session->arena);
+    session->now = now_seconds();
+    int code = find_places(session, places);
+    return code == EXIT_GOOD ? read_lists(session) : code;
+}
+
+struct view revoke_entry_text(const struct revocation_entry *entry, struct arena *arena)
+{
+    struct view value = text_print(entry->value, arena), issuer = text_print(entry->issuer, arena);
+    switch (entry->kind) {
+    case REVOCATION_SPIFFE: return value;
+    case REVOCATION_SPIFFE_PREFIX: return arena_print(arena, "%.*s/**", VIEW_ARG(value));
+    case REVOCATION_CERTIFICATE: return arena_print(arena, "certificate %.*s", VIEW_ARG(value));
+    case REVOCATION_SPKI: return arena_print(arena, "key %.*s", VIEW_ARG(value));
+    case REVOCATION_USER: return arena_print(arena, "%.*s#%.*s", VIEW_ARG(issuer), VIEW_ARG(value));
+    case REVOCATION_TOKEN: return arena_print(arena, "token %.*s#%.*s", VIEW_ARG(issuer), VIEW_ARG(value));
+    }
+    return value;
+}
+
+/* ---- writing ---- */
+
+/* Another writer holds the folder for milliseconds; waiting beats losing an entry. */
+enum err revoke_edit(struct revoke_session *session, const struct revocation_edit *edit, uint64_t *sequence)
+{
+    enum err err = ERR_CONFLICT;
+    for (int i = 0; i < LOCK_TRIES && err == ERR_CONFLICT; i++) {
+        if (i > 0)
+            nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT_MS * 1000000L}, NULL);
+        err = revocation_file_edit(session->file, edit, &session->diags, sequence);
+    }
+    return err;
+}
+
+const struct revocation_entry *revoke_find(const struct revoke_session *session, const struct revocation_entry *wanted,
+                                           bool only_own, size_t *list)
+{
+    for (size_t i = 0; i < session->files->count; i++) {
+        if (only_own && !view_equals(session->files->items[i].file, view_of(session->file)))
+            continue;
+        for (size_t k = 0; k < session->lists[i].count; k++) {
+            *list = i;
+            if (revocation_entry_matches(&session->lists[i].entries[k], wanted))
+                return &session->lists[i].entries[k];
+        }
+    }
+    return NULL;
+}
+
+/* ---- the decider ---- */
+
+int64_t revoke_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Says what the decider refused, in its own words. */
+static int print_refusal(const json_t *answer, int status, struct arena *arena)
+{
+    const json_t *error = json_object_get(answer, "error");
+    struct view text = {json_string_value(error), json_string_length(error)};
+    fprintf(stderr, "bartizan: the entry is written, but the decider refused to take it (HTTP %d): %.*s\n", status,
+            VIEW_ARG(text_print(text, arena)));
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(answer, "diags"), i, item)
+    {
+        const json_t *file = json_object_get(item, "file"), *message = json_object_get(item, "message");
+        fprintf(stderr, "  %.*s:%" JSON_INTEGER_FORMAT ": %.*s\n",
+                VIEW_ARG(text_print((struct view){json_string_value(file), json_string_length(file)}, arena)),
+                json_integer_value(json_object_get(item, "line")),
+                VIEW_ARG(text_print((struct view){json_string_value(message), json_string_length(message)}, arena)));
+    }
+    return EXIT_FAILED;
+}
+
+static int read_reload(struct revoke_session *session, const struct revoke_deed *deed,
+                       const struct admin_answer *answer)
+{
+    AUTO(json_drop)
+    json_t *json = json_loadb(answer->body.data, answer->body.size, JSON_REJECT_DUPLICATES, NULL);
+    if (answer->status != 200 || !json_is_object(json))
+        return print_refusal(json, answer->status, &session->arena);
+    int64_t in_force = json_integer_value(json_object_get(json, "revocation_sequence"));
+    if (in_force < 0 || (uint64_t)in_force < deed->sequence) {
+        fprintf(stderr,
+                "bartizan: the decider has deny list sequence %" PRId64 " in force, not %" PRIu64
+                ": it does not read %s\n",
+                in_force, deed->sequence, session->file);
+        return EXIT_FAILED;
+    }
+    printf("%s %.*s generation %" JSON_INTEGER_FORMAT " in force after %" PRId64 " ms\n", deed->verb,
+           VIEW_ARG(revoke_entry_text(deed->entry, &session->arena)),
+           json_integer_value(json_object_get(json, "generation")), revoke_clock_ms() - deed->started_ms);
+    return EXIT_GOOD;
+}
+
+/* Returns once the decider has the list of `deed` in force, or says why it has not. */
+int revoke_enforce(struct revoke_session *session, const struct revoke_deed *deed)
+{
+    const char *socket = session->config.admin.socket;
+    struct admin_answer answer;
+    enum err err =
+        socket ? admin_request(socket, "POST", "/reload", ADMIN_TIMEOUT_MS, &session->arena, &answer) : ERR_NOT_FOUND;
+    if (err == ERR_NONE)
+        return read_reload(session, deed, &answer);
+    if (err == ERR_NOT_FOUND) {
+        printf("%s %.*s in %s, sequence %" PRIu64 "\n", deed->verb,
+               VIEW_ARG(revoke_entry_text(deed->entry, &session->arena)), session->file, deed->sequence);
+        if (socket != NULL)
+            printf("note: no decider is running at %s; it holds from the next start\n", socket);
+        else
+            puts("note: no decider was asked to take it (--admin SOCKET or --config FILE)");
+        return EXIT_GOOD;
+    }
+    fprintf(stderr, "bartizan: the entry is written, but the decider at %s does not answer: %s\n", socket,
+            err == ERR_IO ? strerror(errno) : err_text(err));
+    return EXIT_FAILED;
+}
