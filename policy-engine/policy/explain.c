@@ -191,7 +191,8 @@ struct view explain_assurance(const struct inquiry *inquiry, const struct assura
     struct factors have = factors_of(inquiry->issuer, &inquiry->facts->user);
     if (missing & PART_FACTORS)
         text = inquiry->facts->user.has_amr || view_is_present(inquiry->facts->user.acr)
-                   ? arena_print(arena, "%u factors proved, the rule wants %u", have.count, wanted->factors)
+                   ? arena_print(arena, "%u factor%s proved, the rule wants %u", have.count, have.count == 1 ? "" : "s",
+                                 wanted->factors)
                    : arena_print(arena, "amr and acr are absent, the rule wants %u factors", wanted->factors);
     if (missing & PART_METHODS)
         text = sentence_join(arena, text, methods_words(inquiry, wanted));
