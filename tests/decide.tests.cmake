@@ -1,6 +1,7 @@
 unit_test(request_path_test USES base policy)
 unit_test(path_pattern_test USES base policy)
 unit_test(differential_test USES base policy SOURCES support/policy_generator.c)
+unit_test(decide_test USES base policy SOURCES support/policy_case.c)
 if(COMMAND fuzz_target)
   fuzz_target(request_path_fuzz USES base policy)
 endif()

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_case.h"
+
+#include "policy_internal.h"
+#include "test_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static struct policy *current;
+static char scratch_memory[2][65536];
+
+static struct policy *build(struct view text)
+{
+    struct arena arena;
+    struct diag_list diags;
+    struct policy *policy = NULL;
+    struct policy_source source = {.name = VIEW("case.yaml"), .text = text};
+    arena_init(&arena, 1 << 24);
+    diag_list_init(&diags, &arena);
+    if (policy_build(&source, 1, &diags, &policy) != ERR_NONE) {
+        diag_list_print(&diags, stderr);
+        fail_msg("the policy does not build:\n%.*s", VIEW_ARG(text));
+    }
+    arena_free(&arena);
+    return policy;
+}
+
+void policy_case_close(void)
+{
+    if (current)
+        policy_free(current);
+    current = NULL;
+}
+
+const struct policy *policy_case_policy(void)
+{
+    return current;
+}
+
+void policy_case(const char *spec, const char *given, struct decision *out)
+{
+    static char text[65536];
+    int size = snprintf(text, sizeof text,
+                        "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: case}\nspec:\n%s"
+                        "  tests:\n    - {name: one, given: %s, expect: deny}\n",
+                        spec, given);
+    assert_true(size > 0 && (size_t)size < sizeof text);
+    policy_case_close();
+    current = build((struct view){.data = text, .size = (size_t)size});
+    assert_int_equal(current->test_count, 1);
+    struct arena scratch;
+    struct decision other;
+    arena_init_fixed(&scratch, scratch_memory[0], sizeof scratch_memory[0]);
+    policy_decide(current, &current->tests[0].facts, &scratch, out);
+    arena_init_fixed(&scratch, scratch_memory[1], sizeof scratch_memory[1]);
+    policy_interpret(current, &current->tests[0].facts, &scratch, &other);
+    assert_int_equal(out->verdict, other.verdict);
+    assert_int_equal(out->reason, other.reason);
+    assert_true(view_equals(out->rule, other.rule));
+    assert_true(view_equals(out->missing, other.missing));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A policy and one described request, decided by both evaluators. */
+#ifndef BARTIZAN_POLICY_CASE_H
+#define BARTIZAN_POLICY_CASE_H
+
+#include "policy.h"
+
+/* Builds `spec` (the YAML under `spec:`, two spaces in) with the one test whose
+ * `given` is the flow map `given`, and decides it twice: the answers must agree.
+ * Fails the running test when the policy does not build. Views in *out live until
+ * the next call. */
+void policy_case(const char *spec, const char *given, struct decision *out);
+
+/* The policy of the last call. */
+const struct policy *policy_case_policy(void);
+
+/* Frees what the last call made. */
+void policy_case_close(void);
+
+#endif
