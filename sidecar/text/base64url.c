@@ -78,7 +78,7 @@ size_t base64url_encode(const uint8_t *bytes, size_t size, char *out)
         *out++ = ALPHABET[bytes[i + 2] & 63];
     }
     if (size - i > 0) {
-        unsigned first = bytes[i], second = size - i == 2 ? bytes[i + 1] : 0;
+        unsigned first = bytes[i], second = size - i == 2 ? bytes[i + 1] : 0U;
         *out++ = ALPHABET[first >> 2];
         *out++ = ALPHABET[(first << 4 | second >> 4) & 63];
         if (size - i == 2)
