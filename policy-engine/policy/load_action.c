@@ -399,7 +399,8 @@ void load_resources(struct load *load, const struct node *node)
         if (err == ERR_NO_MEMORY)
             load->is_exhausted = true;
         else if (err == ERR_CONFLICT && table_find(&seen, key, &first))
-            load_refuse(load, CODE_DUPLICATE, node->items[i], NULL, "the resource is on line %u already",
-                        node->items[first]->span.line);
+            load_refuse(load, CODE_DUPLICATE, node->items[i],
+                        arena_print(load->scratch, "the first is on line %u", node->items[first]->span.line).data,
+                        "the resource is listed twice");
     }
 }

@@ -454,7 +454,8 @@ static void settle_caller(struct load *load, const struct node *node, const stru
     facts->workload_failure = REASON_CERTIFICATE_UNTRUSTED;
 }
 
-static void read_given(struct load *load, const struct node *node, struct facts *facts)
+/* `node` is one case; findings about all of it stand at `whole`, the block it is of. */
+static void read_given(struct load *load, const struct node *node, const struct node *whole, struct facts *facts)
 {
     struct given given = {.facts = facts, .now = NOW_DEFAULT};
     *facts = (struct facts){.request_failure = REASON_NONE,
@@ -471,8 +472,8 @@ static void read_given(struct load *load, const struct node *node, struct facts 
         load_refuse(load, CODE_TIME, now, "write 2026-01-31T08:00:00Z", "now is not an instant");
     facts->now = given.now;
     if ((node_get(node, VIEW("path")) == NULL) == (node_get(node, VIEW("grpc")) == NULL))
-        load_refuse(load, CODE_TEST_GIVEN, node, NULL, "a test gives either `path` or `grpc`");
-    settle_caller(load, node, &given);
+        load_refuse(load, CODE_TEST_GIVEN, whole, NULL, "a test gives either `path` or `grpc`");
+    settle_caller(load, whole, &given);
     if (given.token == 2)
         facts->user.state = USER_UNKNOWN;
     else if (given.token == 1)
@@ -689,7 +690,7 @@ static void read_matrix(struct load *load, const struct node *given, const struc
         *test = *common;
         const struct node *one = pick(load, given, picks, &test->name);
         if (one != NULL)
-            read_given(load, one, &test->facts);
+            read_given(load, one, given, &test->facts);
     } while (load->diags->errors == errors && !load->is_exhausted && advance(given, picks));
 }
 

@@ -103,7 +103,7 @@ static void read_time(struct load *load, const struct node *node, void *out)
     condition->kind = CONDITION_TIME;
     if (!load_map(load, node, "time", fields, COUNT_OF(fields), time))
         return;
-    if (time->days == 0 && !time->has_between && !time->has_from && !time->has_until)
+    if (node->count == (node_get(node, VIEW("tz")) != NULL ? 1u : 0u))
         load_refuse(load, CODE_EMPTY, node, "say days, between, from or until", "a time that is always");
     if (time->has_from && time->has_until && time->from >= time->until)
         load_refuse(load, CODE_TIME, node, NULL, "`until` is not after `from`");

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The runner of embedded tests: it passes what holds, and fails what does not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "policy.h"
+
+#include <stdlib.h>
+
+struct seen {
+    size_t count, passed;
+    char last_name[256], last_got[512], last_expected[256];
+    bool is_verbose;
+};
+
+static void see(void *context, const struct policy_test_result *result)
+{
+    struct seen *seen = context;
+    seen->count++;
+    seen->passed += result->passed;
+    (void)snprintf(seen->last_name, sizeof(seen->last_name), "%.*s", VIEW_ARG(result->name));
+    (void)snprintf(seen->last_got, sizeof(seen->last_got), "%.*s", VIEW_ARG(result->got));
+    (void)snprintf(seen->last_expected, sizeof(seen->last_expected), "%.*s", VIEW_ARG(result->expected));
+    if (seen->is_verbose && !result->passed)
+        (void)fprintf(stderr, "line %u: %s\n  expected %s\n  got %s\n", result->span.line, seen->last_name,
+                      seen->last_expected, seen->last_got);
+}
+
+static const char HEAD[] =
+    "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: t}\nspec:\n"
+    "  issuers: {sso: {url: \"https://sso\", audiences: [api], maxLifetime: 10m, stepUp: {twoFactors: [mfa]}, "
+    "clients: {web: \"spiffe://a/web\"}}}\n"
+    "  assurance: {fresh: {factors: 2, maxAge: 5m}, bound: {bound: workload}, dpop: {bound: dpop}}\n"
+    "  roles: {u: {members: [{user: {issuer: sso}}]}, n: {members: [{user: {issuer: sso, claims: {n: {equals: \"42\"}, "
+    "b: {equals: \"true\"}, d.e: {anyOf: [x]}}}}]}}\n"
+    "  actions:\n"
+    "    open: {http: {paths: /open}}\n"
+    "    fresh: {http: {paths: /fresh}}\n"
+    "    bound: {http: {paths: /bound}}\n"
+    "    dpop: {http: {paths: /dpop}}\n"
+    "    typed: {http: {paths: /typed}}\n"
+    "    lan: {http: {paths: /lan}}\n"
+    "    seen: {http: {paths: /seen}}\n"
+    "  rules:\n"
+    "    - {allow: open, actions: [open], obligations: {requestHeaders: {set: {x-decision: $decision.id}}}}\n"
+    "    - {allow: fresh, actions: [fresh], subjects: {user: [u]}, assurance: fresh}\n"
+    "    - {allow: bound, actions: [bound], subjects: {user: [u]}, assurance: bound}\n"
+    "    - {allow: dpop, actions: [dpop], subjects: {user: [u]}, assurance: dpop}\n"
+    "    - {allow: typed, actions: [typed], subjects: {user: [n]}}\n"
+    "    - {allow: lan, actions: [lan], when: {all: [{sourceIP: {in: [10.0.0.0/8]}}, {port: 8443}]}}\n"
+    "    - {allow: seen, actions: [seen], when: {all: [{header: {name: x-a, equals: b}}, {context: {name: c, equals: "
+    "d}}, "
+    "{metadata: {filter: f, path: [g, h], equals: i}}]}}\n"
+    "  tests:\n";
+
+/* Runs one test of that policy; true when it passes. */
+static bool passes(struct seen *seen, const char *given, const char *expect)
+{
+    struct arena arena;
+    struct diag_list *diags = malloc(sizeof(*diags));
+    struct policy *policy = NULL;
+    assert_non_null(diags);
+    arena_init(&arena, 1 << 22);
+    diag_list_init(diags, &arena);
+    struct view text = arena_print(&arena, "%s    - {name: case, given: {%s}, expect: %s}\n", HEAD, given, expect);
+    struct policy_source source = {VIEW("policy.yaml"), text};
+    if (policy_build(&source, 1, diags, &policy) != ERR_NONE) {
+        diag_list_print(diags, stderr);
+        fail();
+    }
+    *seen = (struct seen){0};
+    size_t failures = policy_test(policy, see, seen);
+    assert_int_equal(failures, seen->count - seen->passed);
+    policy_free(policy);
+    arena_free(&arena);
+    free(diags);
+    return failures == 0;
+}
+
+static void a_test_fails_when_any_part_of_its_expectation_does(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, "path: /open", "allow"));
+    assert_true(passes(&seen, "path: /open", "{allow: open, reason: rule}"));
+    assert_true(passes(&seen, "path: /open", "{allow: open, obligations: {requestHeaders: {x-decision: test}}}"));
+    assert_false(passes(&seen, "path: /open", "deny"));
+    assert_string_equal(seen.last_expected, "deny");
+    assert_non_null(strstr(seen.last_got, "allow by `open`"));
+    assert_false(passes(&seen, "path: /open", "challenge"));
+    assert_false(passes(&seen, "path: /open", "{allow: lan}"));
+    assert_false(passes(&seen, "path: /open", "{allow: open, reason: default}"));
+    assert_false(passes(&seen, "path: /open", "{allow: open, obligations: {requestHeaders: {x-decision: other}}}"));
+    assert_false(passes(&seen, "path: /open", "{allow: open, obligations: {requestHeaders: {x-other: test}}}"));
+}
+
+#define FRESH "path: /fresh, jwt: {iss: \"https://sso\", sub: a, amr: [pwd, otp], auth_time: "
+#define STALE FRESH "\"-6m\"}"
+
+static void a_challenge_is_compared_with_what_it_asks(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, STALE, "{challenge: fresh, acr_values: mfa, max_age: 300}"));
+    assert_true(passes(&seen, STALE, "{challenge: fresh, acr_values: [mfa], max_age: 5m}"));
+    assert_false(passes(&seen, STALE, "{challenge: fresh, acr_values: mfa, max_age: 301}"));
+    assert_false(passes(&seen, STALE, "{challenge: fresh, acr_values: \"mfa phr\"}"));
+    assert_false(passes(&seen, STALE, "{challenge: fresh, acr_values: phr}"));
+    assert_true(passes(&seen, FRESH "\"-1m\"}", "{allow: fresh}"));
+}
+
+static void times_are_relative_to_now(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, "now: \"2026-06-01T00:00:00Z\", " FRESH "\"2026-05-31T23:58:00Z\"}", "{allow: fresh}"));
+    assert_true(passes(&seen, FRESH "1767268740}", "{allow: fresh}"));
+    assert_true(passes(&seen, FRESH "\"+2m\"}", "{deny: default, reason: token_claims}"));
+}
+
+#define TOKEN(more) "path: /open, jwt: {iss: \"https://sso\", sub: a, " more "}"
+
+static void a_token_is_judged_as_the_sidecar_would(void **state)
+{
+    static const char *const cases[][2] = {
+        {TOKEN("exp: \"-29s\""), "{allow: open}"}, /* within the skew */
+        {TOKEN("exp: \"-31s\", iat: \"-5m\""), "{deny: default, reason: token_expired}"},
+        {TOKEN("nbf: \"+31s\""), "{deny: default, reason: token_not_yet_valid}"},
+        {TOKEN("aud: [other, api]"), "{allow: open}"},
+        {TOKEN("aud: other"), "{deny: default, reason: token_audience}"},
+        {TOKEN("exp: \"+11m\""), "{deny: default, reason: token_lifetime}"},
+        {TOKEN("amr: pwd"), "{deny: default, reason: token_claims}"},
+        {TOKEN("cnf: other"), "{deny: default, reason: token_binding_mismatch}"},
+        {TOKEN("cnf: peer"), "{deny: default, reason: token_binding_mismatch}"}, /* there is no peer */
+        {TOKEN("act: {sub: b, act: {sub: c, act: {sub: d, act: {sub: e, act: {sub: f}}}}}"),
+         "{deny: default, reason: token_claims}"},
+        {TOKEN("act: {sub: b}"), "{deny: default, reason: delegation}"},
+        {"path: /open, jwt: {iss: \"https://sso\"}", "{deny: default, reason: token_claims}"},
+        {"path: /open, jwt: {iss: \"https://evil\", sub: a}", "{deny: default, reason: token_issuer}"},
+        {"path: /open, token: invalid", "{deny: default, reason: invalid_token}"},
+        {"path: /open, token: unjudgeable", "{allow: open}"},
+        {"path: /fresh, token: unjudgeable", "{deny: default, reason: keys-unavailable}"},
+        {"path: /fresh", "{deny: default, reason: no_user}"},
+    };
+    struct seen seen;
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (!passes(&seen, cases[i][0], cases[i][1]))
+            fail_msg("%s: %s", cases[i][0], seen.last_got);
+}
+
+#define CALLER "workload: \"spiffe://a/web\", "
+#define BOUND "path: /bound, jwt: {iss: \"https://sso\", sub: a"
+
+static void a_token_is_bound_to_a_workload_by_cnf_client_or_actor(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, CALLER BOUND ", cnf: peer}", "{allow: bound}"));
+    assert_true(passes(&seen, CALLER BOUND ", azp: web}", "{allow: bound}"));
+    assert_true(passes(&seen, CALLER BOUND ", client_id: web}", "{allow: bound}"));
+    assert_true(passes(&seen, CALLER BOUND ", azp: app}", "{deny: default, reason: token_not_bound}"));
+    assert_true(passes(&seen, "workload: \"spiffe://a/app\", " BOUND ", azp: web}",
+                       "{deny: default, reason: token_not_bound}"));
+    assert_true(passes(&seen, CALLER BOUND "}", "{deny: default, reason: token_not_bound}"));
+    assert_true(passes(&seen, "path: /dpop, dpop: valid, jwt: {iss: \"https://sso\", sub: a}", "{allow: dpop}"));
+    assert_true(
+        passes(&seen, "path: /dpop, jwt: {iss: \"https://sso\", sub: a}", "{deny: default, reason: token_not_bound}"));
+    assert_true(passes(&seen, "path: /dpop, dpop: invalid, jwt: {iss: \"https://sso\", sub: a}",
+                       "{deny: default, reason: token_binding_mismatch}"));
+}
+
+static void a_caller_is_its_certificate(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, "path: /open, certificate: none", "{allow: open}"));
+    assert_true(passes(&seen, "path: /open, certificate: invalid", "{deny: default, reason: certificate}"));
+    assert_true(passes(&seen, "path: /open, certificate: invalid, workload: \"spiffe://a/web\"",
+                       "{deny: default, reason: certificate}"));
+}
+
+static void claims_are_typed_as_json_would_be(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, "path: /typed, jwt: {iss: \"https://sso\", sub: a, n: 42, b: true, d: {e: [y, x]}}",
+                       "{allow: typed}"));
+    assert_true(passes(&seen, "path: /typed, jwt: {iss: \"https://sso\", sub: a, n: \"42\", b: \"true\", d: [{e: x}]}",
+                       "{allow: typed}"));
+    assert_false(passes(&seen, "path: /typed, jwt: {iss: \"https://sso\", sub: a, n: 43, b: true, d: {e: x}}",
+                        "{allow: typed}"));
+    assert_false(
+        passes(&seen, "path: /typed, jwt: {iss: \"https://sso\", sub: a, n: 42, b: true, d: null}", "{allow: typed}"));
+}
+
+static void facts_about_the_request_are_given(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, "path: /lan, sourceIP: 10.1.2.3, port: 8443", "{allow: lan}"));
+    assert_true(passes(&seen, "path: /lan, sourceIP: 11.1.2.3, port: 8443", "{deny: default}"));
+    assert_true(passes(&seen, "path: /lan, port: 8443", "{deny: default}"));
+    assert_true(
+        passes(&seen, "path: /seen, headers: {X-A: b}, context: {c: d}, metadata: {f: {g: {h: i}}}", "{allow: seen}"));
+    assert_true(
+        passes(&seen, "path: /seen, headers: {X-A: [b, b]}, context: {c: d}, metadata: {f: {g: {h: i}}}", "deny"));
+    assert_true(passes(&seen, "path: /seen, headers: {X-A: b}, context: {c: d}, metadata: {f: {g: {h: j}}}", "deny"));
+}
+
+static void a_list_makes_a_matrix(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(passes(&seen, "path: [/open, \"/open?a=b\"], method: [GET, PUT, POST]", "{allow: open}"));
+    assert_int_equal(seen.count, 6);
+    assert_string_equal(seen.last_name, "case [path=/open?a=b, method=POST]");
+    assert_false(passes(&seen, "path: [/open, /lan]", "{allow: open}"));
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.passed, 1);
+}
+
+static void the_gateway_policy_passes_its_own_tests(void **state)
+{
+    struct arena arena;
+    struct diag_list *diags = malloc(sizeof(*diags));
+    struct policy *policy = NULL;
+    struct seen seen = {.is_verbose = true};
+    (void)state;
+    assert_non_null(diags);
+    arena_init(&arena, 1 << 22);
+    diag_list_init(diags, &arena);
+    if (policy_read("policy/inference-gateway.yaml", diags, &policy) != ERR_NONE)
+        diag_list_print(diags, stderr);
+    assert_non_null(policy);
+    assert_int_equal(policy_test(policy, see, &seen), 0);
+    assert_true(seen.count >= 50);
+    policy_free(policy);
+    arena_free(&arena);
+    free(diags);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_test_fails_when_any_part_of_its_expectation_does),
+        cmocka_unit_test(a_challenge_is_compared_with_what_it_asks),
+        cmocka_unit_test(times_are_relative_to_now),
+        cmocka_unit_test(a_token_is_judged_as_the_sidecar_would),
+        cmocka_unit_test(a_token_is_bound_to_a_workload_by_cnf_client_or_actor),
+        cmocka_unit_test(a_caller_is_its_certificate),
+        cmocka_unit_test(claims_are_typed_as_json_would_be),
+        cmocka_unit_test(facts_about_the_request_are_given),
+        cmocka_unit_test(a_list_makes_a_matrix),
+        cmocka_unit_test(the_gateway_policy_passes_its_own_tests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
