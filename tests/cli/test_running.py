@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that ask a running sidecar."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from place import WEB
+
+
+@pytest.fixture
+def running(place):
+    """The place, with `bartizan serve` ready in it."""
+    with open(place.folder / "serve.log", "w") as log:
+        process = subprocess.Popen([str(place.program), "serve", "--config", str(place.config)], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 30
+        while place.run("healthcheck", "--config", place.config).returncode != 0:
+            assert process.poll() is None and time.monotonic() < deadline, (place.folder / "serve.log").read_text()
+            time.sleep(0.02)
+        yield place
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def status(place) -> dict:
+    result = place.run("status", "--config", place.config, "--format", "json")
+    return json.loads(result.stdout)
+
+
+def test_healthcheck_is_alive_and_ready(running):
+    assert running.run("healthcheck", "--config", running.config, "--live").stdout == "alive\n"
+    assert running.run("healthcheck", "--config", running.config, "--ready").stdout == "ready\n"
+
+
+def test_revoke_is_in_force_when_it_returns(running):
+    before = status(running)["snapshot"]
+    result = running.run("revoke", "add", "--spiffe", WEB, "--reason", "r", "--config", running.config)
+    after = status(running)["snapshot"]
+    assert result.returncode == 0, result.stderr
+    assert f"revoked {WEB} generation {after['generation']} in force after" in result.stdout
+    assert after["generation"] > before["generation"]
+    assert (after["revocations"]["sequence"], after["revocations"]["entries"]) == (1, 1)
+    assert after["policy"]["generation"] == before["policy"]["generation"]
+
+
+def test_revoke_of_a_folder_that_the_decider_does_not_read_fails(running):
+    other = running.folder / "other"
+    other.mkdir()
+    result = running.run(
+        "revoke", "add", "--spiffe", WEB, "--reason", "r", "--dir", other, "--admin", running.folder / "admin.sock"
+    )
+    assert result.returncode == 1 and "does not read" in result.stderr
+
+
+def test_revoke_tells_that_another_file_keeps_the_decider_from_reloading(running):
+    running.policy.write_text("kind: nonsense\n")
+    result = running.run("revoke", "add", "--spiffe", WEB, "--reason", "r", "--config", running.config)
+    assert result.returncode == 1 and "policy.yaml" in result.stderr
+    state = status(running)
+    assert state["ready"] and state["snapshot"]["revocations"]["sequence"] == 0
+    assert "policy.yaml" in state["last_reload_error"]["message"]
+
+
+def test_status_is_the_screen_of_docs_admin_api(running):
+    result = running.run("status", "--config", running.config)
+    assert result.returncode == 0 and result.stdout.startswith("ready\n")
+    members = set(status(running))
+    assert members >= {
+        "ready",
+        "not_ready_reasons",
+        "pid",
+        "version",
+        "time",
+        "uptime_seconds",
+        "instance",
+        "enforcement",
+        "config",
+        "snapshot",
+        "last_reload_error",
+        "decisions",
+        "refusals",
+        "recent_refusals",
+        "journal",
+        "caches",
+        "parked",
+        "listeners",
+    }
