@@ -104,8 +104,8 @@ enum err check_context_open(const struct check_context_config *config, struct ch
     memcpy(context->epoch, config->epoch, sizeof(context->epoch));
     hex_encode(context->epoch, sizeof(context->id_prefix) / 2, context->id_prefix);
     static const struct svid_cache_config caller_sizes = {
-        .entries = CHECK_CACHE_ENTRIES, .key_bytes = 16 * 1024, .memory = 8 * 1024 * 1024};
-    static const struct token_cache_config token_sizes = {.entries = CHECK_CACHE_ENTRIES, .memory = 8 * 1024 * 1024};
+        .entries = CHECK_CACHE_ENTRIES, .key_bytes = 16 * 1024, .memory = 4 * 1024 * 1024};
+    static const struct token_cache_config token_sizes = {.entries = CHECK_CACHE_ENTRIES, .memory = 4 * 1024 * 1024};
     enum err result = svid_cache_open(&caller_sizes, &config->hash_key, &context->callers);
     if (result == ERR_NONE)
         result = token_cache_open(&token_sizes, &config->hash_key, &context->tokens);
@@ -198,7 +198,8 @@ static void identify(struct passage *p)
         struct svid_key key = caller_proof_key(&p->caller_input);
         p->caller = svid_cache_find(context->callers, &key, context->snapshot->bundles, facts->now, &refusal);
         bool is_known = p->caller != NULL || refusal != REASON_NONE;
-        metrics_add(context->metrics, is_known ? METRIC_CERTIFICATE_HITS : METRIC_CERTIFICATE_MISSES, 1);
+        if (proof == NULL) /* not again when it comes back */
+            metrics_add(context->metrics, is_known ? METRIC_CERTIFICATE_HITS : METRIC_CERTIFICATE_MISSES, 1);
         if (!is_known && proof != NULL && proof->has_caller) { /* too large for the cache */
             refusal = proof->caller_refusal;
             p->caller = refusal == REASON_NONE ? &proof->caller : NULL;
@@ -247,7 +248,8 @@ static void prove(struct passage *p)
         uint64_t epoch = token_epoch(context->snapshot);
         p->token = token_cache_find(context->tokens, p->token_text, epoch, facts->now, &refusal);
         bool is_known = p->token != NULL || refusal != REASON_NONE;
-        metrics_add(context->metrics, is_known ? METRIC_TOKEN_HITS : METRIC_TOKEN_MISSES, 1);
+        if (proof == NULL)
+            metrics_add(context->metrics, is_known ? METRIC_TOKEN_HITS : METRIC_TOKEN_MISSES, 1);
         if (!is_known && proof != NULL && proof->has_token) {
             refusal = proof->token_refusal;
             p->token = refusal == REASON_NONE ? &proof->token : NULL;

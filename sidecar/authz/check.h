@@ -24,7 +24,7 @@
 
 struct check_context;
 
-enum { CHECK_CACHE_ENTRIES = 1024 }; /* of each cache */
+enum { CHECK_CACHE_ENTRIES = 512 }; /* of each cache */
 
 struct check_context_config {
     const struct config *config;

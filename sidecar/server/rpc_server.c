@@ -594,6 +594,7 @@ static void begin_calls(struct rpc_server *server)
 {
     server->shut.handle = on_shut;
     top_up(server);
+    rpc_health_set(server->health, atomic_load(&server->is_ready));
     rpc_health_start(server->health);
     for (size_t i = 0; i < STRAY_CALLS; i++) {
         struct stray *stray = &server->strays[i];
