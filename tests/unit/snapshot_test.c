@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot.h"
+
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct world world;
+    struct arena arena;
+    struct diag_list diags;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    world_make(&f->world);
+    arena_init(&f->arena, 4 * 1024 * 1024);
+    diag_list_init(&f->diags, &f->arena);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    world_remove(&f->world);
+    arena_free(&f->arena);
+    free(f);
+    return 0;
+}
+
+static enum err build(struct fixture *f, struct snapshot *previous, struct snapshot **out)
+{
+    return snapshot_build(&f->world.config, previous, WORLD_NOW, &f->diags, out);
+}
+
+static void write_revocations(const struct fixture *f, int sequence, const char *caller)
+{
+    char path[WORLD_PATH_MAX + 16], text[1024];
+    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
+    (void)snprintf(text, sizeof(text),
+                   "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: %d}\nentries:\n"
+                   "  - {spiffe: \"%s\", reason: test, author: test, created: \"2026-01-01T00:00:00Z\"}\n",
+                   sequence, caller);
+    world_write(path, text);
+}
+
+static void all_files_together_are_one_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *snapshot = NULL;
+    assert_int_equal(build(f, NULL, &snapshot), ERR_NONE);
+    assert_int_equal(snapshot->generation, 1);
+    assert_true(snapshot->is_ready);
+    assert_int_equal(policy_rule_count(snapshot->policy), 5);
+    assert_int_equal(trust_bundle_count(trust_bundles_find(snapshot->bundles, VIEW("prod.example"))), 1);
+    assert_true(jwks_is_available(jwks_sets_find(snapshot->keys, VIEW("https://sso.example"))));
+    assert_int_equal(revocations_count(snapshot->revocations), 0);
+    snapshot_drop(snapshot);
+}
+
+static void what_did_not_change_keeps_its_generation_and_is_shared(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    world_replace_authority(&f->world);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(second->generation, 2);
+    assert_int_equal(second->bundle_generation, 2);
+    assert_int_equal(second->policy_generation, 1);
+    assert_int_equal(second->key_generation, 1);
+    assert_int_equal(second->revocation_generation, 1);
+    assert_ptr_equal(second->policy, first->policy);
+    assert_ptr_not_equal(second->bundles, first->bundles);
+    assert_int_equal(trust_bundle_generation(trust_bundles_find(second->bundles, VIEW("prod.example"))), 2);
+    snapshot_drop(first); /* the shared policy stays with the second */
+    assert_int_equal(policy_rule_count(second->policy), 5);
+    snapshot_drop(second);
+}
+
+static void every_bad_file_is_named_and_none_is_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *snapshot = NULL;
+    world_write(f->world.policy, "kind: [\n");
+    world_write(f->world.bundle, "no certificate\n");
+    world_write(f->world.keys, "{");
+    assert_int_not_equal(build(f, NULL, &snapshot), ERR_NONE);
+    assert_null(snapshot);
+    assert_true(f->diags.errors >= 3);
+}
+
+static void a_missing_file_of_the_operator_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *snapshot = NULL;
+    assert_int_equal(unlink(f->world.bundle), 0);
+    assert_int_equal(build(f, NULL, &snapshot), ERR_NOT_FOUND);
+    assert_null(snapshot);
+    assert_int_equal(f->diags.errors, 1);
+}
+
+static void a_missing_file_of_feed_is_not_ready_until_it_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    char *keys = world_read(f->world.keys);
+    f->world.issuer_config.is_owned_by_feed = true;
+    assert_int_equal(unlink(f->world.keys), 0);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_false(first->is_ready);
+    assert_false(jwks_is_available(jwks_sets_find(first->keys, VIEW("https://sso.example"))));
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_false(second->is_ready); /* lent, and still missing */
+    assert_int_equal(second->key_generation, 1);
+    world_write(f->world.keys, keys);
+    assert_int_equal(build(f, second, &third), ERR_NONE);
+    assert_true(third->is_ready);
+    assert_int_equal(third->key_generation, 3);
+    free(keys);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
+}
+
+static void an_older_revocation_sequence_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    write_revocations(f, 7, WORLD_WEB);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_int_equal(revocations_sequence(first->revocations), 7);
+    write_revocations(f, 6, WORLD_CONSOLE);
+    assert_int_equal(build(f, first, &second), ERR_STALE);
+    assert_null(second);
+    write_revocations(f, 8, WORLD_CONSOLE);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(second->revocation_generation, 2);
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
+static void the_loss_of_the_revocation_file_is_not_an_amnesty(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    char path[WORLD_PATH_MAX + 16];
+    write_revocations(f, 7, WORLD_WEB);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(build(f, first, &second), ERR_STALE);
+    assert_int_equal(rmdir(f->world.revocations), 0);
+    assert_int_equal(build(f, first, &second), ERR_NOT_FOUND);
+    assert_null(second);
+    snapshot_drop(first);
+}
+
+static void an_empty_policy_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *snapshot = NULL;
+    world_write(f->world.policy, "");
+    assert_int_not_equal(build(f, NULL, &snapshot), ERR_NONE);
+    assert_null(snapshot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(all_files_together_are_one_snapshot, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_did_not_change_keeps_its_generation_and_is_shared, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_bad_file_is_named_and_none_is_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_file_of_the_operator_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_file_of_feed_is_not_ready_until_it_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_revocation_sequence_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_loss_of_the_revocation_file_is_not_an_amnesty, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_empty_policy_is_refused, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
