@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "caller_proof.h"
 
+_Static_assert(SVID_PROXIES_MAX == XFCC_ELEMENTS_MAX - 1, "every element but the caller's is a proxy's");
+
 static bool has_certificate(const struct caller_proof_input *in)
 {
     return !view_is_empty(in->source_certificate);
@@ -108,20 +110,26 @@ static enum reason verify_hop(const struct caller_proof_hop *hop, const struct t
     return REASON_NONE;
 }
 
-/* A proxy of the rule that stood in no hop so far; *seen has one bit for each. */
-static bool is_trusted_proxy(const struct caller_proof_rule *rule, struct view id, uint32_t *seen)
+/* The rule's ID that is `id` and stood in no hop so far, or NULL; *seen has one
+ * bit for each. */
+static const struct view *find_proxy(const struct caller_proof_rule *rule, struct view id, uint32_t *seen)
 {
     for (size_t i = 0; i < rule->by_count; i++) {
         if ((*seen >> i & 1) != 0 || !view_equals(rule->by[i], id))
             continue;
         *seen |= 1u << i;
-        return true;
+        return &rule->by[i];
     }
-    return false;
+    return NULL;
 }
 
-static void narrow(const struct x509_svid *hop, struct x509_svid *caller)
+/* The caller is one for as long as every hop is, and while none of them is revoked. */
+static void rest_on(const struct x509_svid *hop, const struct view *id, struct x509_svid *caller)
 {
+    struct x509_svid_proxy *proxy = &caller->proxies[caller->proxy_count++];
+    proxy->id = *id;
+    memcpy(proxy->sha256, hop->sha256, sizeof proxy->sha256);
+    memcpy(proxy->spki_sha256, hop->spki_sha256, sizeof proxy->spki_sha256);
     caller->not_before = hop->not_before > caller->not_before ? hop->not_before : caller->not_before;
     caller->not_after = hop->not_after < caller->not_after ? hop->not_after : caller->not_after;
 }
@@ -136,11 +144,10 @@ static enum reason verify_proxies(const struct caller_proof_input *in, const str
         enum reason reason = verify_hop(&proof->hops[i], bundles, now, last);
         if (reason != REASON_NONE)
             return reason;
-        if (!is_trusted_proxy(in->rule, last->id.text, &seen))
+        const struct view *id = find_proxy(in->rule, last->id.text, &seen);
+        if (!id || !view_equals(proof->hops[i - 1].by, last->id.text))
             return REASON_XFCC_MISMATCH;
-        if (!view_equals(proof->hops[i - 1].by, last->id.text))
-            return REASON_XFCC_MISMATCH;
-        narrow(last, caller);
+        rest_on(last, id, caller);
     }
     return REASON_NONE;
 }

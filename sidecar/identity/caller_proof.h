@@ -75,7 +75,8 @@ enum reason caller_proof_select(const struct caller_proof_input *in, struct call
 /* The whole judgement: every hop's certificate verified at `now`, each `Hash`,
  * `URI` and `By` found to fit, the hops' IDs exactly those of the rule, hop 0 the
  * same certificate as `source.certificate`. REASON_NONE and the caller in *out,
- * its validity and that of every hop intersected; else a refusal, with what could
+ * its validity and that of every hop intersected, the proxies among what a deny
+ * list is asked about (their IDs point into the rule's `by`); else a refusal, with what could
  * be read of the caller in *out as x509_svid_verify has it. Safe from any thread;
  * allocates and frees. */
 enum reason caller_proof_verify(const struct caller_proof_input *in, const struct trust_bundles *bundles, int64_t now,

@@ -87,20 +87,37 @@ static struct view bytes_view(const uint8_t *bytes)
     return (struct view){.data = (const char *)bytes, .size = SHA256_BYTES};
 }
 
-bool revocations_has_caller(const struct revocations *revocations, const struct x509_svid *svid, int64_t now)
+/* One certificate's owner, by its ID, its certificate and its key. */
+static bool is_refused_as(const struct revocations *revocations, const struct spiffe_id *id, const uint8_t *sha,
+                          const uint8_t *spki, int64_t now)
 {
-    if (revocations->count == 0)
-        return false;
     const struct question questions[] = {
-        {.kind = REVOCATION_SPIFFE, .value = svid->id.text, .now = now},
-        {.kind = REVOCATION_CERTIFICATE, .value = bytes_view(svid->sha256), .now = now},
-        {.kind = REVOCATION_SPKI, .value = bytes_view(svid->spki_sha256), .now = now},
+        {.kind = REVOCATION_SPIFFE, .value = id->text, .now = now},
+        {.kind = REVOCATION_CERTIFICATE, .value = bytes_view(sha), .now = now},
+        {.kind = REVOCATION_SPKI, .value = bytes_view(spki), .now = now},
     };
     for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
         if (is_refused(revocations, &questions[i]))
             return true;
     }
-    return is_refused_by_prefix(revocations, &svid->id, now);
+    return is_refused_by_prefix(revocations, id, now);
+}
+
+bool revocations_has_caller(const struct revocations *revocations, const struct x509_svid *svid, int64_t now)
+{
+    if (revocations->count == 0)
+        return false;
+    if (is_refused_as(revocations, &svid->id, svid->sha256, svid->spki_sha256, now))
+        return true;
+    for (size_t i = 0; i < svid->proxy_count; i++) {
+        const struct x509_svid_proxy *proxy = &svid->proxies[i];
+        struct spiffe_id id;
+        /* An ID that does not parse cannot have been verified: refused. */
+        if (spiffe_id_parse(proxy->id, &id) != ERR_NONE ||
+            is_refused_as(revocations, &id, proxy->sha256, proxy->spki_sha256, now))
+            return true;
+    }
+    return false;
 }
 
 bool revocations_has_token(const struct revocations *revocations, const struct revocation_token *token, int64_t now)

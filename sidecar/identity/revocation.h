@@ -33,6 +33,7 @@ MUST_CHECK enum err revocations_build(const struct revocation_source *sources, s
                                       struct diag_list *diags, struct revocations **out);
 void revocations_free(struct revocations *revocations);
 
+/* The caller, or a proxy that vouched for it, by ID, certificate or key. */
 bool revocations_has_caller(const struct revocations *revocations, const struct x509_svid *svid, int64_t now);
 
 struct revocation_token {

@@ -13,9 +13,18 @@ enum {
     SVID_CHAIN_BYTES_MAX = 64 * 1024, /* of URL-encoded text */
     SVID_CHAIN_MAX = 6,               /* certificates supplied beside the leaf */
     SVID_SERIAL_MAX = 20,             /* RFC 5280 section 4.1.2.2 */
+    SVID_PROXIES_MAX = 7,             /* trusted proxies that can stand between a caller and us */
 };
 
-/* Self-contained: no pointer out of itself but the views of `id`, which point into `id_text`. */
+/* A proxy that vouched for the caller: revoked with it, so is what it vouched for. */
+struct x509_svid_proxy {
+    struct view id; /* points into the configuration, which outlives every caller */
+    uint8_t sha256[SHA256_BYTES];
+    uint8_t spki_sha256[SHA256_BYTES];
+};
+
+/* Self-contained: no pointer out of itself but the views of `id`, which point into
+ * `id_text`, and the IDs of `proxies`. */
 struct x509_svid {
     char id_text[SPIFFE_ID_MAX];
     struct spiffe_id id;
@@ -24,9 +33,11 @@ struct x509_svid {
     uint8_t issuer_sha256[SHA256_BYTES]; /* of the issuer name's DER */
     uint8_t serial[SVID_SERIAL_MAX];
     size_t serial_size;
-    int64_t not_before;         /* latest over the chain, unix seconds */
-    int64_t not_after;          /* earliest over the chain */
-    uint64_t bundle_generation; /* of the bundle it was verified against */
+    int64_t not_before;                               /* latest over the chain, unix seconds */
+    int64_t not_after;                                /* earliest over the chain */
+    uint64_t bundle_generation;                       /* of the bundle it was verified against */
+    struct x509_svid_proxy proxies[SVID_PROXIES_MAX]; /* filled by caller_proof_verify, the caller's own first */
+    size_t proxy_count;
 };
 
 /* Copies `from`, pointing the copied id into the copy. */

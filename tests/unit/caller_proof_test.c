@@ -259,6 +259,12 @@ static void proof_proxies_are_exactly_those_of_the_rule(void **state)
         {.cert = &web, .by = FRONT}, {.cert = &front, .by = FRONT}, {.cert = &front, .by = BACK}};
     assert_int_equal(verify(&two_hops, NULL, xfcc_of(two, 3)), REASON_NONE);
     assert_caller(WEB);
+    assert_int_equal(caller.proxy_count, 2);
+    assert_true(view_equals(caller.proxies[0].id, VIEW(FRONT)));
+    assert_true(view_equals(caller.proxies[1].id, VIEW(MIDDLE)));
+    assert_true(caller.proxies[1].id.data == by_both[0].data);
+    assert_memory_not_equal(caller.proxies[0].sha256, caller.sha256, SHA256_BYTES);
+    assert_memory_not_equal(caller.proxies[0].spki_sha256, caller.proxies[1].spki_sha256, SHA256_BYTES);
     assert_int_equal(verify(&two_hops, NULL, xfcc_of(other_way, 3)), REASON_NONE);
     assert_int_equal(verify(&two_hops, NULL, xfcc_of(same_twice, 3)), REASON_XFCC_MISMATCH);
 }

@@ -17,14 +17,16 @@
 
 #define ALICE "spiffe://td/ns/a/sa/alice"
 
-static char folder[] = "/tmp/revocation_file_test.XXXXXX";
-static char path[128];
+static char folder[256];
+static char path[512];
 static struct arena arena;
 static struct diag_list diags;
 
 static int set_up(void **state)
 {
     (void)state;
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(folder, sizeof folder, "%s/revocation_file_test.XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(folder))
         return -1;
     (void)snprintf(path, sizeof path, "%s/list.yaml", folder);
@@ -184,7 +186,7 @@ static void file_in_a_folder_that_is_not_there_is_an_error(void **state)
     (void)state;
     uint64_t sequence;
     struct revocation_edit add = {.entry = alice};
-    char missing[160];
+    char missing[512];
     (void)snprintf(missing, sizeof missing, "%s/none/list.yaml", folder);
     assert_int_equal(revocation_file_edit(missing, &add, &diags, &sequence), ERR_IO);
 }

@@ -126,6 +126,31 @@ static void hashes_refuse_certificate_or_key(void **state)
         VIEW(HEAD "  - {spkiSha256: \"ab01000000000000000000000000000000000000000000000000000000000000\"}\n"), ALICE));
 }
 
+static void caller_behind_a_refused_proxy_is_refused(void **state)
+{
+    (void)state;
+    const struct view lists[] = {
+        VIEW(HEAD "  - {spiffe: \"spiffe://td/edge/front\"}\n"),
+        VIEW(HEAD "  - {spiffePrefix: \"spiffe://td/edge\"}\n"),
+        VIEW(HEAD "  - {certificateSha256: \"ee03000000000000000000000000000000000000000000000000000000000000\"}\n"),
+        VIEW(HEAD "  - {spkiSha256: \"ff04000000000000000000000000000000000000000000000000000000000000\"}\n"),
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct revocations *revocations;
+        struct x509_svid svid = svid_of(ALICE);
+        assert_int_equal(build(lists[i], &revocations), ERR_NONE);
+        assert_false(revocations_has_caller(revocations, &svid, NOW));
+        svid.proxies[0] = (struct x509_svid_proxy){.id = VIEW("spiffe://td/other")};
+        svid.proxies[1] = (struct x509_svid_proxy){
+            .id = VIEW("spiffe://td/edge/front"), .sha256 = {0xee, 3}, .spki_sha256 = {0xff, 4}};
+        svid.proxy_count = 1;
+        assert_false(revocations_has_caller(revocations, &svid, NOW));
+        svid.proxy_count = 2;
+        assert_true(revocations_has_caller(revocations, &svid, NOW));
+        revocations_free(revocations);
+    }
+}
+
 static void entry_ends_when_it_expires(void **state)
 {
     (void)state;
@@ -310,6 +335,7 @@ int main(void)
         cmocka_unit_test(exact_id_refuses_itself_alone),
         cmocka_unit_test(prefix_refuses_whole_segments),
         cmocka_unit_test(hashes_refuse_certificate_or_key),
+        cmocka_unit_test(caller_behind_a_refused_proxy_is_refused),
         cmocka_unit_test(entry_ends_when_it_expires),
         cmocka_unit_test(user_is_refused_by_issuer_and_subject),
         cmocka_unit_test(user_issued_before_spares_newer_tokens),
