@@ -62,6 +62,15 @@ void diag_error(struct diag_list *list, const char *code, const struct span *spa
     diag_add(list, &diag);
 }
 
+void diag_list_locate(struct diag_list *list, size_t first, struct view file, struct view text)
+{
+    for (size_t i = first; i < list->count; i++) {
+        struct span *span = &list->items[i].span;
+        if (!view_is_present(span->text) && view_equals(span->file, file))
+            span->text = arena_copy(list->arena, line_of(text, span->line));
+    }
+}
+
 /* ---- text from a file, made safe for a terminal ---------------------------- */
 
 /* The code point at `at` and its length in bytes; 0xFFFD and 1 for a bad byte. */

@@ -50,6 +50,10 @@ void diag_add(struct diag_list *list, const struct diag *diag);
 void diag_error(struct diag_list *list, const char *code, const struct span *span, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Gives the findings from `first` on that stand in `file` their line of its `text`:
+ * for those that were made of spans without text. */
+void diag_list_locate(struct diag_list *list, size_t first, struct view file, struct view text);
+
 /* Prints every finding with its caret line, in file order of discovery; control
  * bytes of the file's text are escaped. */
 void diag_list_print(const struct diag_list *list, FILE *out);

@@ -118,7 +118,10 @@ static void read_proof(struct load *load, const struct node *node, void *out)
 {
     static const struct view words[] = {WORD("certificate"), WORD("xfcc-text")};
     struct rule *rule = out;
-    rule->accepts_xfcc_text = load_word(load, node, "a proof", words, COUNT_OF(words), 0) == 1;
+    bool is_text = load_word(load, node, "a proof", words, COUNT_OF(words), 0) == 1;
+    if (rule->effect == RULE_DENY && !is_text)
+        load_refuse(load, CODE_EFFECT, node, "leave `proof` out", "a deny rule holds however the caller is known");
+    rule->accepts_xfcc_text = is_text || rule->effect == RULE_DENY;
 }
 
 static void read_subjects(struct load *load, const struct node *node, void *out)

@@ -89,7 +89,11 @@ static enum err fill(struct policy *policy, const struct policy_source *sources,
                        &policy->test_count));
     TRY(digest_documents(documents, count, policy->digest));
     TRY(make_issuers(policy));
-    return program_build(&policy->model, &policy->arena, diags, &policy->program);
+    size_t before = diags->count;
+    enum err err = program_build(&policy->model, &policy->arena, diags, &policy->program);
+    for (size_t i = 0; i < count; i++)
+        diag_list_locate(diags, before, sources[i].name, sources[i].text);
+    return err;
 }
 
 enum err policy_build(const struct policy_source *sources, size_t count, struct diag_list *diags, struct policy **out)
