@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "match.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static struct host_pattern suffix_of(struct view name)
+{
+    return (struct host_pattern){.name = name, .is_suffix = true};
+}
+
+static void host_suffix_takes_one_or_more_labels_and_never_itself(void **state)
+{
+    (void)state;
+    struct host_pattern pattern = suffix_of(VIEW("models.ex"));
+    assert_true(match_host(&pattern, VIEW("eu.models.ex"), 0));
+    assert_true(match_host(&pattern, VIEW("a.b.models.ex"), 80));
+    assert_false(match_host(&pattern, VIEW("models.ex"), 0));
+    assert_false(match_host(&pattern, VIEW("evilmodels.ex"), 0));
+    assert_false(match_host(&pattern, VIEW("models.ex.evil"), 0));
+    pattern.port = 80;
+    assert_true(match_host(&pattern, VIEW("eu.models.ex"), 80));
+    assert_false(match_host(&pattern, VIEW("eu.models.ex"), 0));
+}
+
+static bool spiffe(struct view domain, const struct view *segments, size_t count, bool has_rest, struct view id)
+{
+    struct spiffe_glob glob = {.trust_domain = domain, .segments = {segments, count}, .has_rest = has_rest};
+    return match_spiffe(&glob, id);
+}
+
+static void spiffe_star_stays_inside_its_segment(void **state)
+{
+    (void)state;
+    const struct view any[] = {VIEW("ns"), VIEW("a"), VIEW("sa"), VIEW("t-*")};
+    assert_true(spiffe(VIEW("d"), any, 4, false, VIEW("spiffe://d/ns/a/sa/t-1")));
+    assert_true(spiffe(VIEW("d"), any, 4, false, VIEW("spiffe://d/ns/a/sa/t-")));
+    assert_false(spiffe(VIEW("d"), any, 4, false, VIEW("spiffe://d/ns/a/sa/t-1/x")));
+    assert_false(spiffe(VIEW("d"), any, 4, false, VIEW("spiffe://d/ns/a/sa")));
+    assert_false(spiffe(VIEW("d"), any, 4, false, VIEW("spiffe://e/ns/a/sa/t-1")));
+    assert_false(spiffe(VIEW("d"), any, 4, false, VIEW("spiffe://dd/ns/a/sa/t-1")));
+    const struct view literal[] = {VIEW("ns"), VIEW("a.b")};
+    assert_true(spiffe(VIEW("td"), literal, 2, false, VIEW("spiffe://td/ns/a.b")));
+    assert_false(spiffe(VIEW("td"), literal, 2, false, VIEW("spiffe://td/ns/aXb")));
+    const struct view many[] = {VIEW("*a*b*c")};
+    assert_true(spiffe(VIEW("d"), many, 1, false, VIEW("spiffe://d/xxaaabbabc")));
+    assert_false(spiffe(VIEW("d"), many, 1, false, VIEW("spiffe://d/xxaaabbab")));
+}
+
+static void spiffe_rest_takes_zero_or_more_segments(void **state)
+{
+    (void)state;
+    const struct view prefix[] = {VIEW("ns"), VIEW("b")};
+    assert_true(spiffe(VIEW("d"), prefix, 2, true, VIEW("spiffe://d/ns/b")));
+    assert_true(spiffe(VIEW("d"), prefix, 2, true, VIEW("spiffe://d/ns/b/sa/x")));
+    assert_false(spiffe(VIEW("d"), prefix, 2, true, VIEW("spiffe://d/ns/bb/sa/x")));
+    assert_false(spiffe(VIEW("d"), prefix, 2, true, VIEW("spiffe://d/ns")));
+    assert_true(spiffe((struct view){0}, NULL, 0, true, VIEW("spiffe://other/x")));
+    assert_false(spiffe((struct view){0}, NULL, 0, true, VIEW("http://other/x")));
+}
+
+static void service_account_is_exactly_four_segments(void **state)
+{
+    (void)state;
+    struct service_account own;
+    assert_true(match_service_account(VIEW("spiffe://d/ns/a/sa/b"), &own));
+    assert_true(view_equals(own.namespace, VIEW("a")) && view_equals(own.account, VIEW("b")));
+    assert_false(match_service_account(VIEW("spiffe://d/ns/a/sa/b/c"), &own));
+    assert_false(match_service_account(VIEW("spiffe://d/ns/a/sb/b"), &own));
+    assert_false(match_service_account(VIEW("spiffe://d/x/ns/a/sa/b"), &own));
+    assert_false(match_service_account(VIEW("spiffe://d"), &own));
+}
+
+static void time_window_is_half_open_and_wraps_midnight(void **state)
+{
+    (void)state;
+    enum { MONDAY = 1704067200 /* 2024-01-01T00:00:00Z */, HOUR = 3600, DAY = 86400 };
+    struct time_window office = {.has_between = true, .start = 8 * 60, .end = 18 * 60};
+    assert_true(match_time(&office, MONDAY + 8 * HOUR));
+    assert_false(match_time(&office, MONDAY + 8 * HOUR - 1));
+    assert_true(match_time(&office, MONDAY + 18 * HOUR - 1));
+    assert_false(match_time(&office, MONDAY + 18 * HOUR));
+    struct time_window night = {.has_between = true, .start = 22 * 60, .end = 6 * 60};
+    assert_true(match_time(&night, MONDAY + 23 * HOUR));
+    assert_true(match_time(&night, MONDAY + 5 * HOUR));
+    assert_false(match_time(&night, MONDAY + 6 * HOUR));
+    assert_false(match_time(&night, MONDAY + 21 * HOUR));
+    struct time_window weekend = {.days = 1 << 4 | 1 << 5 | 1 << 6};
+    assert_false(match_time(&weekend, MONDAY + 4 * DAY - 1));
+    assert_true(match_time(&weekend, MONDAY + 4 * DAY));
+    assert_true(match_time(&weekend, MONDAY + 7 * DAY - 1));
+    assert_false(match_time(&weekend, MONDAY + 7 * DAY));
+    struct time_window span = {.has_from = true, .from = 10, .has_until = true, .until = 20};
+    assert_false(match_time(&span, 9));
+    assert_true(match_time(&span, 10));
+    assert_true(match_time(&span, 19));
+    assert_false(match_time(&span, 20));
+    struct time_window wednesday = {.days = 1 << 2};
+    assert_true(match_time(&wednesday, -1)); /* 1969-12-31 */
+}
+
+static void address_is_compared_bit_by_bit_and_unmapped(void **state)
+{
+    (void)state;
+    struct cidr range = {.family = 4, .bits = 25, .bytes = {192, 0, 2, 128}};
+    struct address_fact address = {.family = 4, .bytes = {192, 0, 2, 128}};
+    assert_int_equal(match_address(&range, 1, &address), TRI_TRUE);
+    address.bytes[3] = 127;
+    assert_int_equal(match_address(&range, 1, &address), TRI_FALSE);
+    struct address_fact mapped = {.family = 6, .bytes = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 255}};
+    assert_int_equal(match_address(&range, 1, &mapped), TRI_TRUE);
+    struct address_fact unknown = {.family = 0};
+    assert_int_equal(match_address(&range, 1, &unknown), TRI_UNKNOWN);
+    struct cidr all = {.family = 6, .bits = 0};
+    assert_int_equal(match_address(&all, 1, &mapped), TRI_FALSE);
+    mapped.bytes[0] = 1;
+    assert_int_equal(match_address(&all, 1, &mapped), TRI_TRUE);
+    struct cidr host = {.family = 6, .bits = 128, .bytes = {1}};
+    struct address_fact own = {.family = 6, .bytes = {1}};
+    assert_int_equal(match_address(&host, 1, &own), TRI_TRUE);
+    own.bytes[15] = 1;
+    assert_int_equal(match_address(&host, 1, &own), TRI_FALSE);
+}
+
+static enum tri text_test(enum value_test_kind kind, struct view value, struct view text)
+{
+    struct value_test test = {.kind = kind, .values = {&value, 1}};
+    return match_text(&test, text);
+}
+
+static void text_tests_compare_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(text_test(TEST_ANY_OF, VIEW("admin"), VIEW("admin")), TRI_TRUE);
+    assert_int_equal(text_test(TEST_ANY_OF, VIEW("admin"), VIEW("admin\0")), TRI_FALSE);
+    assert_int_equal(text_test(TEST_ANY_OF, VIEW("admin"), VIEW("admin,admin")), TRI_FALSE);
+    assert_int_equal(text_test(TEST_PREFIX, VIEW("CHG-"), VIEW("CHG-1")), TRI_TRUE);
+    assert_int_equal(text_test(TEST_PREFIX, VIEW("CHG-"), VIEW("CHG")), TRI_FALSE);
+    assert_int_equal(text_test(TEST_SUFFIX, VIEW(".ex"), VIEW("a.ex")), TRI_TRUE);
+    assert_int_equal(text_test(TEST_SUFFIX, VIEW(".ex"), VIEW("a.exx")), TRI_FALSE);
+    assert_int_equal(text_test(TEST_CONTAINS, VIEW("bc"), VIEW("abcd")), TRI_TRUE);
+    assert_int_equal(text_test(TEST_CONTAINS, VIEW("bd"), VIEW("abcd")), TRI_FALSE);
+}
+
+static void int_range_takes_canonical_integers_only(void **state)
+{
+    (void)state;
+    struct value_test test = {.kind = TEST_INT_RANGE, .low = -5, .high = 5};
+    assert_int_equal(match_text(&test, VIEW("-5")), TRI_TRUE);
+    assert_int_equal(match_text(&test, VIEW("5")), TRI_TRUE);
+    assert_int_equal(match_text(&test, VIEW("6")), TRI_FALSE);
+    assert_int_equal(match_text(&test, VIEW("")), TRI_UNKNOWN);
+    assert_int_equal(match_text(&test, VIEW("-")), TRI_UNKNOWN);
+    assert_int_equal(match_text(&test, VIEW("4.5")), TRI_UNKNOWN);
+    assert_int_equal(match_text(&test, VIEW(" 5")), TRI_UNKNOWN);
+    assert_int_equal(match_text(&test, VIEW("99999999999999999999")), TRI_UNKNOWN);
+}
+
+/* ---- claims -------------------------------------------------------------- */
+
+static const struct value elements[] = {{.kind = VALUE_STRING, .text = {"g1", 2}},
+                                        {.kind = VALUE_NUMBER, .text = {"42", 2}}};
+static const struct value mixed[] = {{.kind = VALUE_STRING, .text = {"g1", 2}}, {.kind = VALUE_MAP}};
+static const struct view type_name[] = {{"type", 4}};
+static const struct value pay[] = {{.kind = VALUE_STRING, .text = {"pay", 3}}};
+static const struct value details[] = {{.kind = VALUE_MAP, .items = NULL, .count = 0},
+                                       {.kind = VALUE_MAP, .items = pay, .names = type_name, .count = 1}};
+static const struct view names[] = {{"list", 4}, {"mixed", 5},   {"scope", 5}, {"word", 4},          {"null", 4},
+                                    {"flag", 4}, {"details", 7}, {"n", 1},     {"https://x/a.b", 13}};
+static const struct value members[] = {
+    {.kind = VALUE_LIST, .items = elements, .count = 2},
+    {.kind = VALUE_LIST, .items = mixed, .count = 2},
+    {.kind = VALUE_STRING, .text = {"a:r a:w", 7}},
+    {.kind = VALUE_STRING, .text = {"a:r a:w", 7}},
+    {.kind = VALUE_NULL},
+    {.kind = VALUE_BOOL, .text = {"true", 4}},
+    {.kind = VALUE_LIST, .items = details, .count = 2},
+    {.kind = VALUE_NUMBER, .text = {"7", 1}},
+    {.kind = VALUE_STRING, .text = {"dotted", 6}},
+};
+static const struct value claims = {
+    .kind = VALUE_MAP, .items = members, .names = names, .count = sizeof members / sizeof members[0]};
+
+static enum tri claim(const char *first, const char *second, enum value_test_kind kind, const char *wanted)
+{
+    struct view steps[2] = {view_of(first), view_of(second)}, value = view_of(wanted);
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s%s%s", first, second ? "." : "", second ? second : "");
+    struct claim_path path = {.text = view_of(text), .steps = {steps, second ? 2 : 1}};
+    struct value_test test = {.kind = kind, .values = {&value, 1}, .present = true, .low = 1, .high = 9};
+    return match_value(&path, &test, &claims, true, 2);
+}
+
+static void claim_of_a_list_matches_by_element(void **state)
+{
+    (void)state;
+    assert_int_equal(claim("list", NULL, TEST_ANY_OF, "g1"), TRI_TRUE);
+    assert_int_equal(claim("list", NULL, TEST_ANY_OF, "42"), TRI_TRUE);
+    assert_int_equal(claim("list", NULL, TEST_ANY_OF, "g2"), TRI_FALSE);
+    assert_int_equal(claim("mixed", NULL, TEST_ANY_OF, "g1"), TRI_TRUE);
+    assert_int_equal(claim("mixed", NULL, TEST_ANY_OF, "g2"), TRI_UNKNOWN);
+    assert_int_equal(claim("list", NULL, TEST_PREFIX, "g"), TRI_TRUE);
+}
+
+static void claim_that_is_absent_or_null_is_false_but_never_unknown(void **state)
+{
+    (void)state;
+    assert_int_equal(claim("none", NULL, TEST_ANY_OF, "x"), TRI_FALSE);
+    assert_int_equal(claim("null", NULL, TEST_ANY_OF, "null"), TRI_FALSE);
+    assert_int_equal(claim("null", NULL, TEST_PRESENT, NULL), TRI_FALSE);
+    assert_int_equal(claim("mixed", NULL, TEST_PRESENT, NULL), TRI_TRUE);
+    assert_int_equal(claim("n", "x", TEST_PRESENT, NULL), TRI_FALSE);
+}
+
+static void claim_of_another_type_is_unknown(void **state)
+{
+    (void)state;
+    assert_int_equal(claim("details", NULL, TEST_ANY_OF, "x"), TRI_UNKNOWN);
+    assert_int_equal(claim("word", NULL, TEST_INT_RANGE, NULL), TRI_UNKNOWN);
+    assert_int_equal(claim("n", NULL, TEST_INT_RANGE, NULL), TRI_TRUE);
+    assert_int_equal(claim("n", "x", TEST_ANY_OF, "x"), TRI_UNKNOWN);
+    assert_int_equal(claim("flag", NULL, TEST_ANY_OF, "true"), TRI_TRUE);
+}
+
+static void scope_is_words_and_other_strings_are_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(claim("scope", NULL, TEST_ANY_OF, "a:w"), TRI_TRUE);
+    assert_int_equal(claim("scope", NULL, TEST_CONTAINS_ALL, "a:r"), TRI_TRUE);
+    assert_int_equal(claim("scope", NULL, TEST_ANY_OF, "a:"), TRI_FALSE);
+    assert_int_equal(claim("scope", NULL, TEST_ANY_OF, "a:r a:w"), TRI_FALSE);
+    assert_int_equal(claim("word", NULL, TEST_ANY_OF, "a:w"), TRI_FALSE);
+    assert_int_equal(claim("word", NULL, TEST_ANY_OF, "a:r a:w"), TRI_TRUE);
+}
+
+static void claim_path_steps_into_every_element(void **state)
+{
+    (void)state;
+    assert_int_equal(claim("details", "type", TEST_ANY_OF, "pay"), TRI_TRUE);
+    assert_int_equal(claim("details", "type", TEST_ANY_OF, "see"), TRI_FALSE);
+}
+
+static void claim_whose_whole_name_has_dots_is_tried_first(void **state)
+{
+    (void)state;
+    struct view steps[2] = {VIEW("https://x/a"), VIEW("b")}, value = VIEW("dotted");
+    struct claim_path path = {.text = VIEW("https://x/a.b"), .steps = {steps, 2}};
+    struct value_test test = {.kind = TEST_ANY_OF, .values = {&value, 1}};
+    assert_int_equal(match_value(&path, &test, &claims, true, 2), TRI_TRUE);
+    assert_int_equal(match_value(&path, &test, &claims, false, 2), TRI_FALSE);
+}
+
+static void list_over_the_limit_is_unknown(void **state)
+{
+    (void)state;
+    struct view step = VIEW("list"), value = VIEW("g1");
+    struct claim_path path = {.text = step, .steps = {&step, 1}};
+    struct value_test test = {.kind = TEST_ANY_OF, .values = {&value, 1}};
+    assert_int_equal(match_value(&path, &test, &claims, true, 1), TRI_UNKNOWN);
+    assert_int_equal(match_value(&path, &test, &claims, true, 2), TRI_TRUE);
+}
+
+static void conditions_are_kleene(void **state)
+{
+    (void)state;
+    struct model model = {.max_groups = 8};
+    struct facts facts = {.port = 0, .now = 0};
+    struct condition unknown = {.kind = CONDITION_PORT, .port_low = 1, .port_high = 2};
+    struct condition yes = {.kind = CONDITION_TIME};
+    struct condition no = {.kind = CONDITION_TIME, .time = {.has_from = true, .from = 1}};
+    struct condition pairs[][2] = {{unknown, yes}, {unknown, no}, {yes, no}};
+    enum tri all[] = {TRI_UNKNOWN, TRI_FALSE, TRI_FALSE}, any[] = {TRI_TRUE, TRI_UNKNOWN, TRI_TRUE};
+    for (size_t i = 0; i < 3; i++) {
+        struct condition both = {.kind = CONDITION_ALL, .children = pairs[i], .child_count = 2};
+        assert_int_equal(match_condition(&both, &model, &facts, false), all[i]);
+        both.kind = CONDITION_ANY;
+        assert_int_equal(match_condition(&both, &model, &facts, false), any[i]);
+    }
+    struct condition not = {.kind = CONDITION_NOT, .children = &unknown, .child_count = 1};
+    assert_int_equal(match_condition(&not, &model, &facts, false), TRI_UNKNOWN);
+    not .children = &yes;
+    assert_int_equal(match_condition(&not, &model, &facts, false), TRI_FALSE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(host_suffix_takes_one_or_more_labels_and_never_itself),
+        cmocka_unit_test(spiffe_star_stays_inside_its_segment),
+        cmocka_unit_test(spiffe_rest_takes_zero_or_more_segments),
+        cmocka_unit_test(service_account_is_exactly_four_segments),
+        cmocka_unit_test(time_window_is_half_open_and_wraps_midnight),
+        cmocka_unit_test(address_is_compared_bit_by_bit_and_unmapped),
+        cmocka_unit_test(text_tests_compare_bytes),
+        cmocka_unit_test(int_range_takes_canonical_integers_only),
+        cmocka_unit_test(claim_of_a_list_matches_by_element),
+        cmocka_unit_test(claim_that_is_absent_or_null_is_false_but_never_unknown),
+        cmocka_unit_test(claim_of_another_type_is_unknown),
+        cmocka_unit_test(scope_is_words_and_other_strings_are_whole),
+        cmocka_unit_test(claim_path_steps_into_every_element),
+        cmocka_unit_test(claim_whose_whole_name_has_dots_is_tried_first),
+        cmocka_unit_test(list_over_the_limit_is_unknown),
+        cmocka_unit_test(conditions_are_kleene),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
