@@ -7,6 +7,7 @@
 #include "state_record.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -50,6 +51,12 @@ static enum err say(enum err error, const char *what, const char *name)
     return error;
 }
 
+/* A load needs several times what it leaves; between loads that is not ours. */
+static void give_back_memory(void)
+{
+    (void)malloc_trim(0);
+}
+
 /* ---- files --------------------------------------------------------------- */
 
 static enum err first_snapshot(const struct config *config, struct snapshot **out)
@@ -63,6 +70,7 @@ static enum err first_snapshot(const struct config *config, struct snapshot **ou
     enum err result = snapshot_build(config, NULL, (int64_t)time(NULL), diags, out);
     diag_list_print(diags, stderr);
     arena_free(&arena);
+    give_back_memory();
     return result;
 }
 
@@ -122,6 +130,7 @@ static void deliver(void *context, const struct reload_outcome *outcome)
     if (snapshot != NULL)
         rpc_server_set_ready(state->server, snapshot->is_ready);
     rpc_server_deliver(state->server, outcome); /* takes the snapshot over */
+    give_back_memory();
 }
 
 /* ---- start --------------------------------------------------------------- */
