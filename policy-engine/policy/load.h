@@ -11,6 +11,7 @@
 
 #include "codes.h"
 #include "document.h"
+#include "facts.h"
 #include "model.h"
 #include "table.h"
 
@@ -196,6 +197,10 @@ void load_types(struct load *load, const struct node *node);
 void load_resources(struct load *load, const struct node *node);
 void load_rules(struct load *load, const struct node *node);
 void load_tests(struct load *load, const struct node *node);
+
+/* The `given` of one case of a test into *facts, as the sidecar would fill it.
+ * Findings about all of it stand at `whole`, the block that it is a case of. */
+void load_given(struct load *load, const struct node *node, const struct node *whole, struct facts *facts);
 
 /* WORKLOAD of the language into a struct workload_selector. */
 void load_workload(struct load *load, const struct node *node, void *out);
