@@ -102,10 +102,14 @@ void journal_segment_drop(struct journal_segment *segment, size_t to)
     segment->dropped = to;
 }
 
-void journal_segment_end(struct journal_segment *segment, bool is_synced)
+void journal_segment_unmap(struct journal_segment *segment)
 {
     munmap(segment->base, segment->bytes);
     segment->base = NULL;
+}
+
+void journal_segment_end(struct journal_segment *segment, bool is_synced)
+{
     if (ftruncate(segment->fd, (off_t)segment->used) == 0)
         segment->bytes = segment->used;
     if (is_synced)

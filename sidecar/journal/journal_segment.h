@@ -32,8 +32,10 @@ void journal_segment_populate(struct journal_segment *segment, size_t to);
 /* Gives back the memory of the bytes before `to`; the file keeps them. */
 void journal_segment_drop(struct journal_segment *segment, size_t to);
 
-/* Unmaps, cuts the file to `used` and closes it; syncs it before when asked to.
- * The struct stays, for the list of closed segments. */
+void journal_segment_unmap(struct journal_segment *segment);
+
+/* Of an unmapped one: cuts the file to `used`, syncs it when asked to and closes
+ * it. The struct stays, for the list of closed segments. */
 void journal_segment_end(struct journal_segment *segment, bool is_synced);
 
 /* Removes the file and frees the struct. */

@@ -30,8 +30,13 @@ enum {
     FRAME_MAX = JOURNAL_FRAME_BYTES + JOURNAL_RECORD_MAX + JOURNAL_FRAME_BYTES,
 };
 
+/* Three threads. The polling thread writes. The helper keeps memory and the next
+ * segment ready ahead of it. The keeper does what may wait for the disk: closing,
+ * syncing, removing. None of them holds a lock over a system call that the polling
+ * thread could want, but for `making`, which it wants only when the helper is late. */
+
 /* The oldest segment on its way out: recorded by the polling thread between the
- * helper's announcement and its removal. */
+ * keeper's announcement and its removal. */
 enum doom { DOOM_NONE = 0, DOOM_ANNOUNCED, DOOM_RECORDED };
 
 struct journal_writer {
@@ -57,10 +62,10 @@ struct journal_writer {
     size_t torn_noted;   /* of before.torn */
     bool is_reserved;
 
-    /* Read by both. */
+    /* Read by all. */
     uint64_t lost;     /* atomic */
     size_t progress;   /* atomic: `at` for the helper */
-    uint64_t written;  /* atomic: `sequence` for the helper */
+    uint64_t written;  /* atomic: `sequence` for the keeper */
     int failure;       /* atomic: errno of the last attempt to make a segment; 0: none */
     enum doom doom;    /* atomic */
     bool is_stopping;  /* atomic */
@@ -68,22 +73,24 @@ struct journal_writer {
 
     pthread_mutex_t lock; /* of what follows; never held over a system call */
     struct journal_segment *spare;
-    struct journal_segment *shown; /* `current`, for the helper */
-    struct journal_segment *ended; /* to be closed by the helper */
+    struct journal_segment *shown; /* `current`, for the others */
+    struct journal_segment *ended; /* to be closed by the keeper */
     struct audit_loss doomed_loss; /* while DOOM_ANNOUNCED */
     char doomed_epoch[2 * JOURNAL_EPOCH_BYTES];
 
     pthread_mutex_t making; /* serialises the making of segments */
     uint64_t next_number;   /* of the next segment to make */
 
-    /* The helper's. */
+    pthread_mutex_t window; /* the helper is at a mapping: none goes away */
+
+    /* The keeper's. */
     struct journal_segment *closed; /* of this epoch, oldest first */
     size_t old_gone;                /* of before.segments, removed */
     uint64_t closed_bytes;          /* of all closed segments in the folder */
     uint64_t synced;
 
-    sem_t wake;
-    pthread_t helper;
+    sem_t help, keep; /* wake the two */
+    pthread_t helper, keeper;
 };
 
 /* --- making segments: either thread --- */
@@ -135,7 +142,7 @@ static bool roll(struct journal_writer *writer)
         if (__atomic_load_n(&writer->failure, __ATOMIC_RELAXED) != 0)
             return false;
         if (!make_spare(writer)) {
-            sem_post(&writer->wake);
+            sem_post(&writer->help);
             return false;
         }
     }
@@ -157,7 +164,8 @@ static bool roll(struct journal_writer *writer)
     writer->current = fresh;
     writer->at = JOURNAL_HEADER_BYTES;
     writer->wake_at = writer->chunk;
-    sem_post(&writer->wake);
+    sem_post(&writer->help);
+    sem_post(&writer->keep);
     return true;
 }
 
@@ -184,7 +192,7 @@ static void publish(struct journal_writer *writer, size_t size)
     __atomic_store_n(&writer->written, writer->sequence, __ATOMIC_RELAXED);
     if (next >= writer->wake_at) {
         writer->wake_at = next - next % writer->chunk + writer->chunk;
-        sem_post(&writer->wake);
+        sem_post(&writer->help);
     }
 }
 
@@ -223,7 +231,7 @@ static bool record_doomed(struct journal_writer *writer)
     if (!record_loss(writer, &loss))
         return false;
     __atomic_store_n(&writer->doom, DOOM_RECORDED, __ATOMIC_RELEASE);
-    sem_post(&writer->wake);
+    sem_post(&writer->keep);
     return true;
 }
 
@@ -301,7 +309,7 @@ uint64_t journal_writer_lost(const struct journal_writer *writer)
     return __atomic_load_n(&writer->lost, __ATOMIC_RELAXED);
 }
 
-/* --- the helper --- */
+/* --- the keeper --- */
 
 static void close_ended(struct journal_writer *writer)
 {
@@ -322,6 +330,9 @@ static void close_ended(struct journal_writer *writer)
         tail = &(*tail)->next;
     *tail = ordered;
     for (struct journal_segment *each = ordered; each != NULL; each = each->next) {
+        pthread_mutex_lock(&writer->window);
+        journal_segment_unmap(each);
+        pthread_mutex_unlock(&writer->window);
         journal_segment_end(each, writer->sync_ms > 0);
         writer->closed_bytes += each->bytes;
     }
@@ -384,28 +395,11 @@ static void make_way(struct journal_writer *writer)
         if (doom == DOOM_ANNOUNCED || (doom == DOOM_NONE && !is_over) || (!has_old && writer->closed == NULL))
             return;
         is_going = has_old ? retire_old(writer, doom) : retire_own(writer, doom);
-        if (is_going)
+        if (is_going) {
             __atomic_store_n(&writer->doom, DOOM_NONE, __ATOMIC_RELEASE);
+            sem_post(&writer->help);
+        }
     }
-}
-
-/* One window behind `progress` is given back, one ahead is made resident. */
-static void move_window(struct journal_writer *writer)
-{
-    pthread_mutex_lock(&writer->lock);
-    struct journal_segment *shown = writer->shown;
-    struct journal_segment *spare = writer->spare;
-    size_t progress = __atomic_load_n(&writer->progress, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&writer->lock);
-    size_t here = progress - progress % writer->chunk;
-    journal_segment_populate(shown, here + 2 * writer->chunk);
-    journal_segment_drop(shown, here);
-    bool is_late = here + 2 * writer->chunk >= shown->bytes;
-    if (is_late && spare != NULL)
-        journal_segment_populate(spare, writer->chunk);
-    else if (progress > shown->bytes / 2 && spare == NULL &&
-             __atomic_load_n(&writer->doom, __ATOMIC_ACQUIRE) == DOOM_NONE && make_spare(writer) && is_late)
-        sem_post(&writer->wake); /* populate it in the next round */
 }
 
 static void sync_to_disk(struct journal_writer *writer)
@@ -420,36 +414,68 @@ static void sync_to_disk(struct journal_writer *writer)
         writer->synced = written;
 }
 
-static void wait_for_work(struct journal_writer *writer)
+/* Waits to be woken, or for `ms` where that is not 0. */
+static void wait_for_work(sem_t *wake, uint32_t ms)
 {
-    uint32_t ms = writer->sync_ms;
-    if (__atomic_load_n(&writer->failure, __ATOMIC_RELAXED) != 0 && (ms == 0 || ms > RETRY_MS))
-        ms = RETRY_MS;
+    struct timespec until;
     if (ms == 0) {
-        sem_wait(&writer->wake);
+        sem_wait(wake);
         return;
     }
-    struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += (long)(ms % 1000) * 1000000;
     until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    sem_clockwait(&writer->wake, CLOCK_MONOTONIC, &until);
+    sem_clockwait(wake, CLOCK_MONOTONIC, &until);
+}
+
+static void *keep(void *context)
+{
+    struct journal_writer *writer = context;
+    while (!__atomic_load_n(&writer->is_stopping, __ATOMIC_ACQUIRE)) {
+        close_ended(writer);
+        make_way(writer);
+        sync_to_disk(writer);
+        wait_for_work(&writer->keep, writer->sync_ms);
+    }
+    close_ended(writer);
+    return NULL;
+}
+
+/* --- the helper --- */
+
+/* One window behind `progress` is given back, one ahead is made resident. */
+static void move_window(struct journal_writer *writer)
+{
+    pthread_mutex_lock(&writer->window);
+    pthread_mutex_lock(&writer->lock);
+    struct journal_segment *shown = writer->shown;
+    struct journal_segment *spare = writer->spare;
+    size_t progress = __atomic_load_n(&writer->progress, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&writer->lock);
+    size_t here = progress - progress % writer->chunk;
+    journal_segment_populate(shown, here + 2 * writer->chunk);
+    journal_segment_drop(shown, here);
+    bool is_late = here + 2 * writer->chunk >= shown->bytes;
+    if (is_late && spare != NULL)
+        journal_segment_populate(spare, writer->chunk);
+    bool is_spare_due = spare == NULL && progress > shown->bytes / 2;
+    pthread_mutex_unlock(&writer->window);
+    /* Room is made first where the cap asks for it. */
+    if (is_spare_due && __atomic_load_n(&writer->doom, __ATOMIC_ACQUIRE) == DOOM_NONE && make_spare(writer) && is_late)
+        sem_post(&writer->help); /* populate it in the next round */
 }
 
 static void *help(void *context)
 {
     struct journal_writer *writer = context;
     while (!__atomic_load_n(&writer->is_stopping, __ATOMIC_ACQUIRE)) {
-        close_ended(writer);
-        make_way(writer);
         move_window(writer);
         if (__atomic_load_n(&writer->failure, __ATOMIC_RELAXED) != 0)
             make_spare(writer);
-        sync_to_disk(writer);
-        wait_for_work(writer);
+        bool is_failing = __atomic_load_n(&writer->failure, __ATOMIC_RELAXED) != 0;
+        wait_for_work(&writer->help, is_failing ? RETRY_MS : 0);
     }
-    close_ended(writer);
     return NULL;
 }
 
@@ -461,13 +487,18 @@ static enum err lock_folder(struct journal_writer *writer, const char *path)
     return journal_folder_lock(writer->folder, &writer->lock_file);
 }
 
-static enum err start_helper(struct journal_writer *writer)
+static enum err start_threads(struct journal_writer *writer)
 {
     sigset_t all, before;
     sigfillset(&all);
-    /* Signals are the process's, not this thread's; SIGXFSZ becomes EFBIG. */
+    /* Signals are the process's, not these threads'; SIGXFSZ becomes EFBIG. */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&writer->helper, NULL, help, writer);
+    if (failed == 0 && (failed = pthread_create(&writer->keeper, NULL, keep, writer)) != 0) {
+        __atomic_store_n(&writer->is_stopping, true, __ATOMIC_RELEASE);
+        sem_post(&writer->help);
+        pthread_join(writer->helper, NULL);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = failed;
     return failed == 0 ? ERR_NONE : ERR_IO;
@@ -507,7 +538,7 @@ static enum err open_all(struct journal_writer *writer, const struct journal_con
     journal_segment_populate(writer->spare, writer->chunk);
     if (!roll(writer))
         return ERR_IO;
-    return start_helper(writer);
+    return start_threads(writer);
 }
 
 static void release(struct journal_writer *writer)
@@ -524,7 +555,9 @@ static void release(struct journal_writer *writer)
         close(writer->lock_file);
     if (writer->folder >= 0)
         close(writer->folder);
-    sem_destroy(&writer->wake);
+    sem_destroy(&writer->help);
+    sem_destroy(&writer->keep);
+    pthread_mutex_destroy(&writer->window);
     pthread_mutex_destroy(&writer->lock);
     pthread_mutex_destroy(&writer->making);
     free(writer);
@@ -538,7 +571,9 @@ enum err journal_writer_open(const struct journal_config *config, struct journal
     writer->folder = writer->lock_file = -1;
     pthread_mutex_init(&writer->lock, NULL);
     pthread_mutex_init(&writer->making, NULL);
-    sem_init(&writer->wake, 0, 0);
+    pthread_mutex_init(&writer->window, NULL);
+    sem_init(&writer->help, 0, 0);
+    sem_init(&writer->keep, 0, 0);
     configure(writer, config);
     enum err error = open_all(writer, config);
     if (error != ERR_NONE) {
@@ -558,9 +593,12 @@ void journal_writer_close(struct journal_writer *writer)
     if (writer == NULL)
         return;
     __atomic_store_n(&writer->is_stopping, true, __ATOMIC_RELEASE);
-    sem_post(&writer->wake);
+    sem_post(&writer->help);
+    sem_post(&writer->keep);
     pthread_join(writer->helper, NULL);
+    pthread_join(writer->keeper, NULL);
     writer->current->used = writer->at;
+    journal_segment_unmap(writer->current);
     journal_segment_end(writer->current, true);
     free(writer->current);
     release(writer);

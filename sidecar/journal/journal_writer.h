@@ -40,14 +40,14 @@ struct journal_config {
     uint32_t segment_bytes; /* default 8 MiB; at most a quarter of max_bytes, at least 64 KiB */
     uint8_t epoch[JOURNAL_EPOCH_BYTES];
     struct view instance; /* for the writer's own records; copied, at most 255 bytes */
-    uint32_t sync_ms;     /* the helper syncs to the disk at most this long after a record; 0: when the kernel likes */
+    uint32_t sync_ms;     /* synced to the disk at most this long after a record; 0: when the kernel likes */
 };
 
 /* ERR_IO: cannot create, preallocate or map (errno). Takes an exclusive lock on
- * the folder; ERR_CONFLICT when a live process has it. Starts one thread. */
+ * the folder; ERR_CONFLICT when a live process has it. Starts two threads. */
 MUST_CHECK enum err journal_writer_open(const struct journal_config *config, struct journal_writer **out);
 
-/* Ends the thread, cuts the last segment to its records and syncs it. */
+/* Ends the threads, cuts the last segment to its records and syncs it. */
 void journal_writer_close(struct journal_writer *writer);
 
 /* The last record of the epoch before this one, as the folder had it at open;
