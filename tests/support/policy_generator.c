@@ -145,14 +145,14 @@ static void put_condition(struct random *random, struct text *text, unsigned dep
 }
 
 /* True when the rule can be about a user: then an assurance makes sense. */
-static bool put_subjects(struct random *random, struct text *text)
+static bool put_subjects(struct random *random, struct text *text, bool is_deny)
 {
     static const char *const workloads[] = {"any", "{namespace: a}", "{spiffe: \"spiffe://prod.ex/ns/*/sa/x\"}"};
     static const char *const delegations[] = {"none", "any", "{actor: peer, maxDepth: 1}",
                                               "{actor: peer, maxDepth: 2}"};
     bool has_workload = chance(random, 60), has_user = chance(random, 55);
     bool is_userless = false;
-    if (!has_workload && !has_user && chance(random, 70))
+    if (!has_workload && !has_user && (is_deny || chance(random, 70)))
         return true;
     put(text, ", subjects: {");
     if (has_workload && chance(random, 70))
@@ -167,7 +167,9 @@ static bool put_subjects(struct random *random, struct text *text)
     }
     if (chance(random, 25))
         put(text, "delegation: %s, ", PICK(random, delegations));
-    put(text, "proof: %s}", chance(random, 85) ? "certificate" : "xfcc-text");
+    if (!is_deny)
+        put(text, "proof: %s", chance(random, 85) ? "certificate" : "xfcc-text");
+    put(text, "}");
     return !is_userless;
 }
 
@@ -221,7 +223,7 @@ void generate_rule(struct random *random, const char *name, bool is_deny, char *
     put(&text, "{%s: %s", is_deny ? "deny" : "allow", name);
     if (chance(random, 40))
         put(&text, ", priority: %u", random_below(random, 4));
-    bool takes_user = put_subjects(random, &text);
+    bool takes_user = put_subjects(random, &text, is_deny);
     if (chance(random, 85))
         put(&text, ", actions: [a%u, a%u]", random_below(random, 4), 4 + random_below(random, ACTIONS - 4));
     bool has_resources = put_resources(random, &text);
