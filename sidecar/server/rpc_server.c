@@ -455,10 +455,10 @@ static void take_outcome(struct rpc_server *server, const struct reload_outcome 
             state_record_refusal(server->records, before, outcome);
         return;
     }
-    if (outcome->snapshot == before)
-        return;
     if (server->records != NULL)
         state_record_change(server->records, before, outcome->snapshot);
+    if (outcome->snapshot == before)
+        return;
     if (check_context_replace(server->context, outcome->snapshot) != ERR_NONE)
         log_line(LOG_ERROR, log_say("no memory for the new snapshot; the one before stays"));
 }

@@ -60,6 +60,7 @@ void state_record_change(struct state_record *record, const struct snapshot *bef
     static const struct snapshot none;
     const struct snapshot *old = before != NULL ? before : &none;
     const struct view absent = {0};
+    record->refused[0] = '\0';
     if (old->policy_generation != after->policy_generation)
         change(record, CHANGE_POLICY, before != NULL ? policy_digest(old->policy) : absent,
                policy_digest(after->policy), after->policy_generation);
@@ -93,6 +94,9 @@ void state_record_refusal(struct state_record *record, const struct snapshot *in
                           const struct reload_outcome *outcome)
 {
     struct view file = view_of(outcome->file);
+    if (strcmp(record->refused, outcome->message) == 0)
+        return;
+    memcpy(record->refused, outcome->message, sizeof(record->refused));
     record->event = (struct audit_event){.kind = RECORD_CHANGE,
                                          .change = {.what = kind_of(record->config, file),
                                                     .is_refused = true,

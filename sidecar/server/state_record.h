@@ -12,17 +12,19 @@ struct state_record {
     const struct config *config;
     struct journal_writer *journal;
     uint8_t epoch[JOURNAL_EPOCH_BYTES];
-    struct audit_event event; /* scratch */
+    struct audit_event event;         /* scratch */
+    char refused[RELOAD_MESSAGE_MAX]; /* the refusal that stands; empty: none */
 };
 
 /* The first record of the epoch, which names the last one of the epoch before. */
 void state_record_start(struct state_record *record);
 void state_record_close(struct state_record *record);
 
-/* One record for each part that differs; `before` is NULL at the start. */
+/* One record for each part that differs, none when both are the same; `before` is
+ * NULL at the start. Ends a refusal that stood. */
 void state_record_change(struct state_record *record, const struct snapshot *before, const struct snapshot *after);
 
-/* Files that were not taken. */
+/* Files that were not taken; once, however often they are tried. */
 void state_record_refusal(struct state_record *record, const struct snapshot *in_force,
                           const struct reload_outcome *outcome);
 

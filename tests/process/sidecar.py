@@ -58,7 +58,7 @@ def generate_stubs():
 authz, health = generate_stubs()
 
 
-def wait_until(question, seconds=10.0, what="it"):
+def wait_until(question, seconds=10.0, what="it", every=0.02):
     deadline = time.monotonic() + seconds
     while True:
         answer = question()
@@ -66,7 +66,7 @@ def wait_until(question, seconds=10.0, what="it"):
             return answer
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -220,7 +220,7 @@ class Sidecar:
 
     def records(self):
         """Every record of the journal, oldest first, as `audit` prints them."""
-        out = self.cli("audit", "tail", "--journal", self.folder / "journal", "--format", "json", "--no-follow")
+        out = self.cli("audit", "tail", "--journal", self.folder / "journal", "--from-start", "--no-follow", "--format", "json")
         assert out.returncode == 0, out.stderr
         return [json.loads(line) for line in out.stdout.splitlines()]
 

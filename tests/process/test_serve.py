@@ -1,0 +1,540 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`bartizan serve` as a process: asked, broken, killed, reloaded and ended."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+from sidecar import BINARIES, CONFIG, POLICY, Client, Sidecar, health, request, wait_until
+
+FRAUD = "/v1/models/fraud-v3:predict"
+OPERATOR = {"roles": ["ml-operator"], "purpose": "incident", "amr": ["pwd", "hwk"], "acr": "mfa"}
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One sidecar for tests that leave it as it was."""
+    with Sidecar() as sidecar:
+        yield sidecar.start()
+
+
+@pytest.fixture
+def own():
+    with Sidecar() as sidecar:
+        yield sidecar
+
+
+@pytest.fixture
+def client(shared):
+    client = shared.client()
+    yield client
+
+
+def http_status(reply):
+    return 200 if reply.status.code == 0 else reply.denied_response.status.code
+
+
+def operator(sidecar, age=60):
+    return sidecar.issuer.token("alice", age, **OPERATOR, cnf={"x5t#S256": sidecar.console.x5t_s256, "spiffe_id": sidecar.console.spiffe_id})
+
+
+# ---- answers -----------------------------------------------------------------
+
+
+def test_a_workload_is_allowed_where_a_rule_names_it(shared, client):
+    reply = client.check(request(caller=shared.web))
+    assert http_status(reply) == 200
+    assert "x-caller" in reply.ok_response.headers_to_remove
+
+
+def test_a_workload_is_refused_where_none_names_it(shared, client):
+    assert http_status(client.check(request(path=FRAUD, caller=shared.web))) == 403
+
+
+def test_an_operator_is_allowed_and_a_stale_one_challenged(shared, client):
+    fresh = client.check(request(path=FRAUD, caller=shared.console, token=operator(shared)))
+    assert http_status(fresh) == 200
+    assert {h.header.key: h.header.value for h in fresh.ok_response.headers}["x-caller"] == "alice"
+    stale = client.check(request(path=FRAUD, caller=shared.console, token=operator(shared, age=1200)))
+    assert http_status(stale) == 401 and stale.status.code == 16
+    headers = {h.header.key: h.header.value for h in stale.denied_response.headers}
+    assert "insufficient_user_authentication" in headers["www-authenticate"]
+    assert "max_age=300" in headers["www-authenticate"].replace('"', "")
+
+
+@pytest.mark.parametrize("message", [b"", b"\xff\xff", b"\x0a\x7f", b"\x00" * 100, os.urandom(4096)])
+def test_bytes_that_are_no_request_are_denied_and_the_call_is_ok(client, message):
+    assert http_status(client.check(message)) == 400
+
+
+def test_a_request_over_our_limit_is_denied_and_the_call_is_ok(shared, client):
+    big = request(caller=shared.web)
+    big.attributes.request.http.raw_body = b"x" * (5 * 1024 * 1024)
+    assert http_status(client.check(big)) == 400
+
+
+def test_compressed_messages_are_denied_and_the_call_is_ok(shared):
+    channel = grpc.insecure_channel(f"unix:{shared.folder}/check.sock", compression=grpc.Compression.Gzip)
+    check = channel.unary_unary(
+        "/envoy.service.auth.v3.Authorization/Check",
+        request_serializer=lambda r: r.SerializeToString(),
+        response_deserializer=bytes,
+    )
+    from sidecar import authz
+
+    big = request(caller=shared.web, headers={"x-filler": "a" * 4096})
+    reply = authz.CheckResponse.FromString(check(big, timeout=10))
+    channel.close()
+    assert http_status(reply) in (200, 400)
+
+
+def test_a_method_that_is_not_ours_is_unimplemented(client):
+    with pytest.raises(grpc.RpcError) as error:
+        client.unknown("/some.other.Service/Method")
+    assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_many_at_once_are_all_answered(shared, client):
+    serialized = request(caller=shared.web)
+    calls = [client._check.future(serialized, timeout=20) for _ in range(500)]
+    assert all(call.result() for call in calls)
+
+
+def test_many_unknown_certificates_at_once_are_all_answered(shared, client):
+    callers = [shared.authority.issue("/ns/search/sa/web", f"many-{i}") for i in range(40)]
+    calls = [client._check.future(request(caller=c), timeout=20) for c in callers for _ in range(3)]
+    from sidecar import authz
+
+    assert {http_status(authz.CheckResponse.FromString(call.result())) for call in calls} == {200}
+
+
+def test_a_caller_that_goes_away_while_its_check_is_parked_harms_nobody(shared):
+    for i in range(5):
+        client = Client(f"unix:{shared.folder}/check.sock")
+        caller = shared.authority.issue("/ns/search/sa/web", f"gone-{i}")
+        calls = [client._check.future(request(caller=caller), timeout=20) for _ in range(20)]
+        for call in calls:
+            call.cancel()
+        client.close()
+    assert http_status(shared.client().check(request(caller=shared.web))) == 200
+
+
+# ---- connections -------------------------------------------------------------
+
+
+def test_a_peer_that_does_not_speak_http2_is_dropped_and_others_are_served(shared, client):
+    strangers = []
+    for text in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nXX", b"\0" * 64):
+        stranger = socket.socket(socket.AF_UNIX)
+        stranger.settimeout(10)
+        stranger.connect(f"{shared.folder}/check.sock")
+        stranger.sendall(text)
+        strangers.append(stranger)
+    for stranger in strangers:
+        try:
+            assert stranger.recv(1) == b""
+        except ConnectionResetError:
+            pass  # its bytes were never read
+        stranger.close()
+    assert http_status(client.check(request(caller=shared.web))) == 200
+
+
+def test_silent_connections_give_their_places_back(own):
+    own.config.write_text(own.config.read_text() + "limits: {connections: 4}\n")
+    own.start()
+    silent = []
+    for _ in range(8):
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(f"{own.folder}/check.sock")
+        silent.append(peer)
+    # All places are taken until the strangers' time is up.
+    assert http_status(own.client().check(request(caller=own.web), seconds=15)) == 200
+    for peer in silent:
+        peer.close()
+
+
+def test_descriptors_run_out_and_come_back(own):
+    own.config.write_text(own.config.read_text() + "limits: {connections: 500}\n")
+    own.start()
+    decider = own.children()["decide"]
+    subprocess.run(["prlimit", f"--pid={decider}", "--nofile=64:64"], check=True)
+    peers = []
+    for _ in range(120):
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(f"{own.folder}/check.sock")
+        peers.append(peer)
+    wait_until(lambda: own.children().get("decide") == decider, 5)
+    for peer in peers:
+        peer.close()
+    assert http_status(own.client().check(request(caller=own.web), seconds=15)) == 200
+    assert own.children()["decide"] == decider
+
+
+def test_a_uid_that_is_not_allowed_is_not_served(own):
+    own.config.write_text(own.config.read_text().replace('mode: "0660"}', 'mode: "0660", allow_uids: [4242]}'))
+    own.start()
+    with pytest.raises(grpc.RpcError):
+        own.client().raw(request(caller=own.web), seconds=2)
+
+
+# ---- health ------------------------------------------------------------------
+
+
+def test_health_is_serving_for_both_names_and_unknown_for_others(client):
+    assert client.health("") == 1
+    assert client.health("envoy.service.auth.v3.Authorization") == 1
+    with pytest.raises(grpc.RpcError) as error:
+        client.health("other")
+    assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_a_watch_hears_the_state_now_and_the_end_before_it_comes(own):
+    own.start()
+    client = own.client()
+    watch = client.watch()
+    heard = []
+
+    def listen():
+        try:
+            for answer in watch:
+                heard.append(answer.status)
+        except grpc.RpcError:
+            pass
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    wait_until(lambda: heard == [1], 10, "SERVING")
+    own.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: heard == [1, 2], 10, "NOT_SERVING")
+    listener.join(10)
+    assert own.process.wait(20) == 0
+
+
+def test_a_watch_of_an_unknown_service_says_so(client):
+    watch = client.watch("other")
+    assert next(watch).status == 3
+    watch.cancel()
+
+
+# ---- administration ----------------------------------------------------------
+
+
+def test_status_says_what_is_in_force(shared):
+    status = shared.status()
+    assert status["ready"] is True and status["not_ready_reasons"] == []
+    assert status["snapshot"]["policy"]["rules"] == 5
+    assert status["snapshot"]["bundles"]["domains"][0]["name"] == "prod.example"
+    assert status["listeners"][0]["address"] == f"unix://{shared.folder}/check.sock"
+
+
+def test_the_admin_socket_is_ours_alone(shared):
+    assert (shared.folder / "admin.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_other_paths_and_methods_are_refused(shared):
+    assert shared.admin("GET", "/nothing")[0] == 404
+    assert shared.admin("POST", "/status")[0] == 405
+    assert shared.admin("GET", "/reload")[0] == 405
+    assert shared.admin("GET", "/healthz") == (200, "ok\n")
+    assert shared.admin("GET", "/readyz") == (200, "ready\n")
+
+
+def test_metrics_count_decisions(shared, client):
+    client.check(request(caller=shared.web))
+    text = shared.admin("GET", "/metrics")[1]
+    assert "bartizan_ready 1" in text and "bartizan_enforcing 1" in text
+
+
+def test_the_tcp_address_shows_health_and_metrics_alone(own):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own.config.write_text(own.config.read_text().replace("admin: {", f'admin: {{address: "127.0.0.1:{port}", '))
+    own.start()
+    import urllib.error
+    import urllib.request
+
+    base = f"http://127.0.0.1:{port}"
+    assert urllib.request.urlopen(f"{base}/readyz", timeout=5).read() == b"ready\n"
+    assert b"bartizan_ready" in urllib.request.urlopen(f"{base}/metrics", timeout=5).read()
+    for path in ("/status", "/reload"):
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(base + path, timeout=5)
+        assert error.value.code == 404
+
+
+def test_a_revocation_holds_from_the_moment_reload_has_answered(own):
+    own.start()
+    client = own.client()
+    assert http_status(client.check(request(caller=own.web))) == 200
+    (own.folder / "revocations" / "list.yaml").write_text(
+        "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: 1}\nentries:\n"
+        f'  - {{spiffe: "{own.web.spiffe_id}", reason: test, author: test, created: "2026-01-01T00:00:00Z"}}\n'
+    )
+    code, body = own.admin("POST", "/reload")
+    assert code == 200, body
+    assert http_status(client.check(request(caller=own.web))) == 403
+
+
+# ---- reload ------------------------------------------------------------------
+
+
+def test_a_new_policy_is_taken_without_being_told(own):
+    own.start()
+    client = own.client()
+    assert http_status(client.check(request(caller=own.web))) == 200
+    own.policy.write_text(POLICY.read_text().replace("[checkout, search]", "[checkout]"))
+    wait_until(lambda: http_status(client.check(request(caller=own.web))) == 403, 12, "the new policy")
+
+
+def test_a_bad_policy_keeps_the_last_good_one_and_is_told(own):
+    own.start()
+    client = own.client()
+    own.policy.write_text("apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nspec: {rulez: []}\n")
+    code, body = own.admin("POST", "/reload")
+    assert code == 409 and "policy.yaml" in body
+    assert http_status(client.check(request(caller=own.web))) == 200
+    status = own.status()
+    assert status["ready"] is True
+    assert "policy.yaml" in status["last_reload_error"]["message"]
+    assert "bartizan_policy_reload_failures_total" in own.admin("GET", "/metrics")[1]
+    own.policy.write_text(POLICY.read_text())
+    assert own.admin("POST", "/reload")[0] == 200
+    assert own.status()["last_reload_error"] is None
+
+
+def test_hangup_reads_the_files_again_and_kills_nobody(own):
+    own.start()
+    children = own.children()
+    own.policy.unlink()
+    own.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: own.status()["last_reload_error"], 10, "the reload")
+    assert own.children() == children
+
+
+# ---- deaths ------------------------------------------------------------------
+
+
+def test_a_killed_decider_comes_back_behind_the_same_socket(own):
+    own.start()
+    client = own.client()
+    assert http_status(client.check(request(caller=own.web))) == 200
+    before = (own.folder / "check.sock").stat().st_ino
+    first = own.children()["decide"]
+    os.kill(first, signal.SIGKILL)
+    own.wait_ready(2)
+    assert http_status(own.client().check(request(caller=own.web))) == 200
+    assert own.children()["decide"] != first
+    assert (own.folder / "check.sock").stat().st_ino == before
+
+
+def test_the_decider_dies_with_its_supervisor(own):
+    own.start()
+    decider = own.children()["decide"]
+    own.process.kill()
+    own.process.wait()
+
+    def is_gone():
+        try:
+            return "decide" not in Path(f"/proc/{decider}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    wait_until(is_gone, 20, "the decider's end")
+
+
+def test_a_killed_ship_comes_back_and_decisions_go_on(own):
+    if not (BINARIES / "bartizan-ship").exists():
+        pytest.skip("bartizan-ship is not built")
+    own.config.write_text(own.config.read_text().replace("admin: {", f'  tap: {{bind: "ipc://{own.folder}/tap"}}\nadmin: {{'))
+    own.start()
+    client = own.client()
+    first = wait_until(lambda: own.children().get("publish"), 10, "ship")
+    os.kill(first, signal.SIGABRT)
+    assert http_status(client.check(request(caller=own.web))) == 200
+    wait_until(lambda: own.children().get("publish") not in (None, first), 10, "ship again")
+
+
+def test_sigterm_ends_it_in_order_and_removes_its_sockets(own):
+    own.start()
+    client = own.client()
+    client.check(request(caller=own.web))
+    assert own.stop() == 0
+    assert not (own.folder / "check.sock").exists()
+    assert not (own.folder / "admin.sock").exists()
+
+
+def test_sigterm_under_load_answers_what_it_took(own):
+    own.start()
+    client = own.client()
+    serialized = request(caller=own.web)
+    client.check(serialized)
+    answered, failed = [], []
+    stop = threading.Event()
+
+    def load():
+        while not stop.is_set():
+            try:
+                answered.append(client.raw(serialized, seconds=5))
+            except grpc.RpcError as error:
+                failed.append(error.code())
+                return
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(answered) > 200, 20, "load")
+    own.process.send_signal(signal.SIGTERM)
+    assert own.process.wait(20) == 0
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert all(answered)
+    assert set(failed) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
+
+
+# ---- the journal ---------------------------------------------------------------
+
+
+def test_the_journal_tells_the_life_of_an_epoch(own):
+    own.start()
+    own.client().check(request(caller=own.web))
+    own.policy.write_text(POLICY.read_text().replace("[checkout, search]", "[checkout]"))
+    assert own.admin("POST", "/reload")[0] == 200
+    own.policy.write_text("nonsense: [\n")
+    assert own.admin("POST", "/reload")[0] == 409
+    assert own.stop() == 0
+    records = own.records()
+    text = [str(record) for record in records]
+    assert [record["sequence"] for record in records] == list(range(len(records)))
+    assert "epoch_start" in text[0].lower() and "epoch_close" in text[-1].lower(), text
+    assert sum("decision_id" in each for each in text) == 1
+    assert len(records) == 1 + 4 + 1 + 2 + 1, text  # start, four parts, the decision, change and refusal, close
+
+
+def test_no_answered_decision_is_without_a_record_when_the_decider_is_killed(own):
+    own.start()
+    serialized = request(caller=own.web)
+    answered = []
+    for round_number in range(3):
+        client = own.client()
+        client.check(serialized)
+        calls = [client._check.future(serialized, timeout=20) for _ in range(400)]
+        wait_until(lambda: sum(call.done() for call in calls) > 50, 20, every=0.001)
+        os.kill(own.children()["decide"], signal.SIGKILL)
+        for call in calls:
+            if call.exception(timeout=25) is None:
+                answered.append(call.result())
+        client.close()
+        own.wait_ready(round_number + 2)
+    from sidecar import authz
+
+    ids = {authz.CheckResponse.FromString(each).dynamic_metadata.fields["decision_id"].string_value for each in answered}
+    assert len(ids) == len(answered) > 150
+    recorded = {record.get("decision", {}).get("decision_id") for record in own.records()}
+    assert ids <= recorded
+
+
+# ---- starts that are refused ---------------------------------------------------
+
+
+def refusal(sidecar, code):
+    process = sidecar.spawn()
+    assert process.wait(20) == code, sidecar.log()
+    return sidecar.log()
+
+
+def test_a_bad_configuration_is_refused_before_anything_is_opened(own):
+    own.config.write_text(own.config.read_text().replace("listeners:", "listenerz:"))
+    assert "listenerz" in refusal(own, 2)
+    assert not (own.folder / "check.sock").exists()
+
+
+def test_a_bad_policy_is_refused_with_line_and_column(own):
+    own.policy.write_text(POLICY.read_text().replace("subjects: any", "subjectz: any"))
+    assert "policy.yaml:" in refusal(own, 2)
+    assert not (own.folder / "check.sock").exists()
+
+
+def test_a_left_over_socket_is_replaced(own):
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(f"{own.folder}/check.sock")
+    left.close()
+    own.start()
+    assert http_status(own.client().check(request(caller=own.web))) == 200
+
+
+def test_a_live_socket_is_left_alone(own):
+    live = socket.socket(socket.AF_UNIX)
+    live.bind(f"{own.folder}/check.sock")
+    live.listen()
+    assert "another server is listening" in refusal(own, 4)
+    assert (own.folder / "check.sock").exists()
+    live.close()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(own):
+    (own.folder / "check.sock").write_text("precious")
+    assert "not a socket" in refusal(own, 4)
+    assert (own.folder / "check.sock").read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_written_is_named(own):
+    (own.folder / "plain").write_text("")
+    own.config.write_text(own.config.read_text().replace(f"unix://{own.folder}/check.sock", f"unix://{own.folder}/plain/check.sock"))
+    assert "plain/check.sock" in refusal(own, 4)
+
+
+def test_a_journal_that_cannot_be_written_is_named(own):
+    (own.folder / "journal").write_text("")
+    assert "journal" in refusal(own, 4)
+
+
+def test_a_journal_in_use_is_refused(own):
+    own.start()
+    other = Sidecar()
+    other.config.write_text(other.config.read_text().replace("journal: {path: journal", f"journal: {{path: {own.folder}/journal"))
+    process = other.spawn()
+    assert process.wait(20) != 0
+    assert http_status(own.client().check(request(caller=own.web))) == 200
+
+
+def test_the_socket_has_the_mode_it_was_given(own):
+    own.start()
+    assert (own.folder / "check.sock").stat().st_mode & 0o777 == 0o660
+
+
+# ---- budgets -----------------------------------------------------------------
+
+
+def test_it_is_ready_soon_and_idle_costs_nothing(own):
+    own.start()
+    first = own.log().split("ready in_ms=")[1].split()[0]
+    assert int(first) < 500  # 50 ms on an idle machine; the suite's machine is not
+    decider = own.children()["decide"]
+
+    def cpu():
+        fields = Path(f"/proc/{decider}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before, since = cpu(), time.monotonic()
+    wait_until(lambda: time.monotonic() - since > 2, 5, every=0.25)
+    assert cpu() - before < 0.05
+
+
+def test_memory_under_load_stays_small(shared, client):
+    serialized = request(caller=shared.web)
+    calls = [client._check.future(serialized, timeout=20) for _ in range(2000)]
+    for call in calls:
+        call.result()
+    decider = shared.children()["decide"]
+    rss = next(
+        int(line.split()[1]) for line in Path(f"/proc/{decider}/status").read_text().splitlines() if line.startswith("VmRSS")
+    )
+    assert rss < 32 * 1024
