@@ -122,6 +122,7 @@ def pod_documents(root, authority, server, issuer):
     for container in spec["containers"]:
         container["image"] = images[container["name"]]
         container["imagePullPolicy"] = "Never"
+        container.pop("ports", None)  # there is no network to map them on
         if container["name"] == "application":
             container["args"] = ["-c", "/app/envoy.yaml", "--concurrency", "1", "--use-dynamic-base-id"]
         if container["name"] == "envoy":

@@ -32,7 +32,8 @@ class World:
         body = {"azp": "ml-console", "roles": ["ml-operator"], "purpose": "incident", "amr": ["pwd", "hwk"], "acr": "mfa"}
         return self.issuer.token("alice", age, **(body | claims))
 
-    def request(self, path, caller=None, token=None, headers=(), method="POST", http2=True, host=HOST, data="{}"):
+    def request(self, path, caller=None, token=None, headers=(), method="POST", http2=False, data="{}"):
+        """Over HTTP/2 curl 7.88 takes an answer that comes before it has sent its body for an error: no body then."""
         port = self.stack.ports["BARTIZAN_PORT"]
         command = ["curl", "-sS", "--path-as-is", "--max-time", "10", "--cacert", self.ca.bundle_file,
                    "--resolve", f"{HOST}:{port}:127.0.0.1", "-X", method, "-D", "-", "--http2" if http2 else "--http1.1"]
@@ -42,9 +43,7 @@ class World:
             command += ["-H", f"authorization: Bearer {token}"]
         for header in headers:
             command += ["-H", header]
-        if host != HOST:
-            command += ["-H", f"host: {host}"]
-        if data is not None:
+        if data is not None and not http2:
             command += ["--data-binary", data]
         command.append(f"https://{HOST}:{port}{path}")
         done = subprocess.run([str(part) for part in command], capture_output=True)
@@ -62,7 +61,7 @@ class World:
     def journal(self) -> list:
         """Every record so far, read from the journal."""
         done = self.stack.run("audit", "tail", "--journal", self.stack.folder / "journal", "--from-start",
-                              "--format", "json", "--timeout", "0")
+                              "--no-follow", "--format", "json")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def decision(self, answer) -> dict:

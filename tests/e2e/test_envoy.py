@@ -62,16 +62,21 @@ def test_no_user_at_a_rule_for_users_asks_for_a_bearer(world):
     "path",
     [
         "/v1/models/embed-a/..%2ffraud-v3:predict", "/v1/models/embed-a/..%5cfraud-v3:predict",
-        "/v1/models/embed-a;x/fraud-v3:predict", "/v1/models/%72anker-v9:predict", "/v1/models/ranker-v9:predict%00",
+        "/v1/models/embed-a;x/fraud-v3:predict", "/v1/models/ranker-v9:predict%00",
         "/v1/models/embed-%252e%252e:predict", "/v1/models/a/%2e%2e;/ranker-v9:predict", "/v1/models/embed-%c0%ae:predict",
-        "/v1/models/embed-\xff:predict".encode("latin-1"), "/v1/models/embed-%u002f:predict", "/v1/models/embed-%zz:predict",
+        "/v1/models/embed-%ff:predict", "/v1/models/embed-%u002f:predict", "/v1/models/embed-%zz:predict",
     ],
 )
 def test_a_path_that_is_not_canonical_is_refused(world, path):
-    path = path.decode("latin-1") if isinstance(path, bytes) else path
-    answer = world.request(path, world.app)
-    assert 400 <= answer.status < 500, answer.problem
-    assert answer.status != 404
+    for http2 in (False, True):
+        answer = world.request(path, world.app, http2=http2)
+        assert 400 <= answer.status < 500 and answer.status != 404, answer.problem
+
+
+def test_what_envoy_normalises_is_decided_and_forwarded_alike(world):
+    answer = world.request("/v1/models/%72anker-v9:predict", world.app)
+    assert answer.status == 200
+    assert json.loads(answer.body)["path"] == LOW
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_headers_a_client_writes_never_open_anything(world, header):
 def test_two_tokens_are_refused(world):
     token = world.operator()
     answer = world.request(HIGH, world.console, token, headers=[f"authorization: Bearer {token}"])
-    assert answer.status == 400
+    assert answer.status in (400, 401)  # two lines, or one that Envoy has joined
 
 
 def test_a_refusal_never_tells_the_client_why(world):
