@@ -245,6 +245,7 @@ void generate_rule(struct random *random, const char *name, bool is_deny, char *
 
 static void put_roles(struct random *random, struct text *text)
 {
+    bool is_wide = chance(random, 25);
     put(text, "  roles:\n");
     for (unsigned i = 0; i < WORKLOAD_ROLES; i++) {
         put(text, "    w%u: {", i);
@@ -253,6 +254,9 @@ static void put_roles(struct random *random, struct text *text)
         put(text, "members: [{workload: %s}, {workload: %s}]}\n", PICK(random, workload_members),
             PICK(random, workload_members));
     }
+    /* More roles than two words of a bit set hold. */
+    for (unsigned i = 0; i < 130 && is_wide; i++)
+        put(text, "    f%u: {members: [{workload: {namespace: f%u}}]}\n", i, i);
     for (unsigned i = 0; i < USER_ROLES; i++) {
         put(text, "    u%u: {", i);
         if (i > 0 && chance(random, 30))
@@ -355,10 +359,12 @@ static struct value list_value(struct claims_builder *builder, const char *const
         return (struct value){.kind = VALUE_MAP};
     if (kind == 2)
         return text_value(pool[random_below(builder->random, pool_count)]);
-    size_t count = random_below(builder->random, kind == 3 ? 8 : 4);
+    size_t count = kind == 3 ? 4 + random_below(builder->random, 3) : random_below(builder->random, 4);
     struct value *items = take(builder->arena, count + 1, sizeof *items);
     for (size_t i = 0; i < count; i++)
         items[i] = text_value(pool[random_below(builder->random, pool_count)]);
+    for (size_t i = 0; i < count && kind == 3; i++)
+        items[i] = items[0]; /* over maxGroups without naming every group */
     if (kind == 4 && count > 0)
         items[0] = (struct value){.kind = VALUE_MAP};
     return (struct value){.kind = VALUE_LIST, .items = items, .count = count};
@@ -476,7 +482,8 @@ static void generate_request(struct random *random, struct facts *out)
                                         "/m/m1/d/d%2F1",
                                         "/pkg.Svc/Get/x",
                                         "/m/x%3f?q",
-                                        "/a/../b"};
+                                        "/a/../b",
+                                        "/m/m"};
     out->method = view_of(PICK(random, methods));
     out->host = view_of(PICK(random, hosts));
     out->path = view_of(PICK(random, paths));
