@@ -103,7 +103,7 @@ bool load_map(struct load *load, const struct node *node, const char *what, cons
             load_refuse(load, CODE_NOT_SUPPORTED, node->keys[i], NULL, "`%.*s` is not supported in this version",
                         VIEW_ARG(field->name));
         else if (field->read != NULL)
-            field->read(load, node->items[i], (char *)out + field->offset);
+            field->read(load, node->items[i], out != NULL ? (char *)out + field->offset : NULL);
     }
     for (size_t i = 0; i < count; i++)
         if (fields[i].use == FIELD_REQUIRED && node_get(node, fields[i].name) == NULL)
