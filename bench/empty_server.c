@@ -28,6 +28,7 @@ struct slot {
     grpc_metadata_array metadata;
     gpr_timespec deadline;
     grpc_byte_buffer *request;
+    grpc_byte_buffer *reply; /* C core takes the slices of what it sends */
     int cancelled;
 };
 
@@ -35,7 +36,7 @@ static struct slot slots[POSTED];
 static grpc_server *server;
 static grpc_completion_queue *queue;
 static void *method;
-static grpc_byte_buffer *reply;
+static grpc_slice allow;
 static struct check_request request;
 static uint8_t gathered[GATHER_MAX];
 
@@ -70,11 +71,12 @@ static void answer(struct slot *slot)
 {
     read_request(slot->request);
     slot->stage = STAGE_REPLY;
+    slot->reply = grpc_raw_byte_buffer_create(&allow, 1);
     grpc_op ops[4];
     memset(ops, 0, sizeof ops);
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
     ops[1].op = GRPC_OP_SEND_MESSAGE;
-    ops[1].data.send_message.send_message = reply;
+    ops[1].data.send_message.send_message = slot->reply;
     ops[2].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     ops[2].data.send_status_from_server.status = GRPC_STATUS_OK;
     ops[3].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
@@ -86,6 +88,7 @@ static void answer(struct slot *slot)
 static void finish(struct slot *slot)
 {
     grpc_byte_buffer_destroy(slot->request);
+    grpc_byte_buffer_destroy(slot->reply);
     grpc_metadata_array_destroy(&slot->metadata);
     grpc_call_unref(slot->call);
 }
@@ -122,8 +125,7 @@ int main(int argc, char **argv)
     if (grpc_server_add_http2_port(server, target, plaintext) == 0)
         return 4;
     grpc_server_start(server);
-    grpc_slice allow = grpc_slice_from_static_buffer(ALLOW, sizeof ALLOW);
-    reply = grpc_raw_byte_buffer_create(&allow, 1);
+    allow = grpc_slice_from_static_buffer(ALLOW, sizeof ALLOW);
     for (unsigned i = 0; i < POSTED; i++)
         post(&slots[i]);
     while (!is_stopping) {

@@ -20,6 +20,7 @@ enum { IN_FLIGHT_MAX = 256, REQUEST_MAX = 1 << 20, BUCKETS = 1 << 16 };
 struct call_slot {
     grpc_call *call;
     grpc_metadata_array initial, trailing;
+    grpc_byte_buffer *request; /* C core takes the slices of what it sends */
     grpc_byte_buffer *answer;
     grpc_status_code status;
     grpc_slice details;
@@ -46,6 +47,7 @@ static int64_t now_ns(void)
 static void send_one(struct load *load, struct call_slot *slot)
 {
     *slot = (struct call_slot){.sent_ns = now_ns()};
+    slot->request = grpc_byte_buffer_copy(load->request);
     grpc_metadata_array_init(&slot->initial);
     grpc_metadata_array_init(&slot->trailing);
     slot->call = grpc_channel_create_registered_call(load->channel, NULL, 0, load->queue, load->method,
@@ -54,7 +56,7 @@ static void send_one(struct load *load, struct call_slot *slot)
     memset(ops, 0, sizeof ops);
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
     ops[1].op = GRPC_OP_SEND_MESSAGE;
-    ops[1].data.send_message.send_message = load->request;
+    ops[1].data.send_message.send_message = slot->request;
     ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
     ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
     ops[3].data.recv_initial_metadata.recv_initial_metadata = &slot->initial;
@@ -95,6 +97,7 @@ static void finish_one(struct load *load, struct call_slot *slot)
     grpc_metadata_array_destroy(&slot->initial);
     grpc_metadata_array_destroy(&slot->trailing);
     grpc_byte_buffer_destroy(slot->answer);
+    grpc_byte_buffer_destroy(slot->request);
     grpc_slice_unref(slot->details);
     grpc_call_unref(slot->call);
 }
