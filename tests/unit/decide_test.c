@@ -427,6 +427,44 @@ static void a_scope_that_is_missing_is_told_apart_from_other_conditions(void **s
     allows(rules, READ JWT_START "scope: \"t:r t:w\"}, port: 443", "ok");
 }
 
+/* True when the actions build with a type whose id is `path.model`; otherwise the
+ * one finding must be E0417. */
+static bool builds(const char *actions)
+{
+    char text[2048];
+    struct arena arena;
+    struct diag_list diags;
+    struct policy *policy = NULL;
+    int size = snprintf(text, sizeof text,
+                        "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: p}\nspec:\n"
+                        "  actions:\n%s  resourceTypes: {model: {id: [path.model]}}\n  rules: [{allow: ok}]\n",
+                        actions);
+    struct policy_source source = {.name = VIEW("p.yaml"), .text = {text, (size_t)size}};
+    arena_init(&arena, 1 << 20);
+    diag_list_init(&diags, &arena);
+    bool is_good = policy_build(&source, 1, &diags, &policy) == ERR_NONE;
+    if (is_good)
+        policy_free(policy);
+    else
+        assert_true(diags.errors == 1 && view_equals(diags.items[0].code, VIEW("E0417")));
+    arena_free(&arena);
+    return is_good;
+}
+
+static void operations_that_read_two_ids_out_of_one_request_do_not_compile(void **state)
+{
+    (void)state;
+    assert_false(builds("    a: {http: [{paths: [\"/m/{model}\"]}]}\n    b: {http: [{paths: [\"/m/{model}:go\"]}]}\n"));
+    assert_false(
+        builds("    a: {http: [{paths: [\"/m/{model}/{**}\"]}]}\n    b: {http: [{paths: [\"/m/{x}/{model}\"]}]}\n"));
+    assert_true(builds("    a: {http: [{methods: [GET], paths: [\"/m/{model}\"]}]}\n"
+                       "    b: {http: [{methods: [POST], paths: [\"/m/{model}:go\"]}]}\n"));
+    assert_true(builds("    a: {http: [{hosts: [a.ex], paths: [\"/m/{model}\"]}]}\n"
+                       "    b: {http: [{hosts: [b.ex], paths: [\"/m/{model}:go\"]}]}\n"));
+    assert_true(builds("    a: {http: [{paths: [\"/m/{model}\"]}]}\n    b: {http: [{paths: [\"/m/{x}:go\"]}]}\n"));
+    assert_true(builds("    a: {http: [{paths: [\"/m/{model}\"]}]}\n    b: {http: [{paths: [\"/m/{model}\"]}]}\n"));
+}
+
 /* ---- work ---------------------------------------------------------------- */
 
 static uint32_t work_with(size_t unrelated, const char *kind, const char *rest)
@@ -495,6 +533,7 @@ int main(void)
         cmocka_unit_test(hosts_are_canonical_or_refused),
         cmocka_unit_test(delegation_is_taken_only_where_a_rule_says_so),
         cmocka_unit_test(a_scope_that_is_missing_is_told_apart_from_other_conditions),
+        cmocka_unit_test(operations_that_read_two_ids_out_of_one_request_do_not_compile),
         cmocka_unit_test(rules_about_other_things_cost_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, close_case);
