@@ -25,7 +25,7 @@ static void prepare(void)
     const char *base = getenv("TMPDIR");
     if (folder[0] != '\0')
         return;
-    snprintf(folder, sizeof(folder), "%s/journal-fuzz-XXXXXX", base != NULL ? base : "/tmp");
+    snprintf(folder, sizeof(folder), "%s/journal-fuzz-XXXXXX", base != NULL ? base : P_tmpdir);
     if (mkdtemp(folder) == NULL)
         abort();
     memset(epoch, 0x42, sizeof(epoch));

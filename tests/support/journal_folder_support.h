@@ -26,7 +26,7 @@ struct folder {
 static inline void folder_make(struct folder *folder)
 {
     const char *base = getenv("TMPDIR");
-    snprintf(folder->path, sizeof(folder->path), "%s/journal-XXXXXX", base != NULL ? base : "/tmp");
+    snprintf(folder->path, sizeof(folder->path), "%s/journal-XXXXXX", base != NULL ? base : P_tmpdir);
     assert_non_null(mkdtemp(folder->path));
 }
 
