@@ -93,10 +93,8 @@ int cmd_decide(int argc, char **argv)
     struct config config;
     arena_init(&arena, COMMAND_MEMORY);
     code = load_config(file, &arena, &config);
-    if (code != EXIT_GOOD)
-        return code;
-    if (listen == NULL || read_fds(listen, fds, LISTENERS_MAX) != config.listener_count)
-        return usage_error(&usage, "--listen-fds takes one socket for each listener");
+    if (code == EXIT_GOOD && (listen == NULL || read_fds(listen, fds, LISTENERS_MAX) != config.listener_count))
+        code = usage_error(&usage, "--listen-fds takes one socket for each listener");
     uint64_t since = 0;
     if (started == NULL || !view_to_u64(view_of(started), &since))
         since = (uint64_t)boottime_ns();
@@ -106,7 +104,10 @@ int cmd_decide(int argc, char **argv)
                                            .admin_socket_fd = read_fd(socket),
                                            .admin_address_fd = read_fd(address),
                                            .started_ns = (int64_t)since};
-    enum err result = decider_run(&decider);
+    if (code == EXIT_GOOD) {
+        enum err result = decider_run(&decider);
+        code = result == ERR_NONE ? EXIT_GOOD : exit_code_of(result);
+    }
     arena_free(&arena);
-    return result == ERR_NONE ? EXIT_GOOD : exit_code_of(result);
+    return code;
 }

@@ -42,7 +42,9 @@ static int load_files(const struct config *config)
     diag_list_init(diags, &arena);
     enum err result = snapshot_build(config, NULL, now_seconds(), diags, &snapshot);
     snapshot_drop(snapshot);
-    return result == ERR_NONE ? EXIT_GOOD : print_findings(diags, false, result);
+    int code = result == ERR_NONE ? EXIT_GOOD : print_findings(diags, false, result);
+    arena_free(&arena);
+    return code;
 }
 
 /* Tries the files in a process of its own, so that this one, which stays, stays small. */
@@ -156,6 +158,19 @@ static int run(struct service *service)
     return supervisor_run(children, has_ship ? 2 : 1);
 }
 
+/* The configuration is read, and in force until this returns. */
+static int serve(const struct config *config, const char *level)
+{
+    make_revocations(config);
+    int code = try_files(config);
+    if (code != EXIT_GOOD)
+        return code;
+    struct service service = {.config = config, .level = level};
+    code = open_sockets(&service) ? run(&service) : EXIT_IO;
+    close_sockets(&service);
+    return code;
+}
+
 int cmd_serve(int argc, char **argv)
 {
     const char *file = NULL, *level = NULL;
@@ -181,17 +196,10 @@ int cmd_serve(int argc, char **argv)
     struct config config;
     arena_init(&arena, COMMAND_MEMORY);
     code = load_config(file, &arena, &config);
-    if (code != EXIT_GOOD)
-        return code;
-    if (config.listener_count > LISTENERS_MAX)
-        return usage_error(&usage, "at most %d listeners", (int)LISTENERS_MAX);
-    make_revocations(&config);
-    code = try_files(&config);
-    if (code != EXIT_GOOD)
-        return code;
-    struct service service = {.config = &config, .level = level != NULL ? level : "info"};
-    code = open_sockets(&service) ? run(&service) : EXIT_IO;
-    close_sockets(&service);
+    if (code == EXIT_GOOD && config.listener_count > LISTENERS_MAX)
+        code = usage_error(&usage, "at most %d listeners", (int)LISTENERS_MAX);
+    if (code == EXIT_GOOD)
+        code = serve(&config, level != NULL ? level : "info");
     arena_free(&arena);
     return code;
 }

@@ -199,9 +199,14 @@ static void take_first(struct decider_state *state, struct snapshot *snapshot)
     free(outcome);
 }
 
+static void drop_snapshot(struct snapshot **snapshot)
+{
+    snapshot_drop(*snapshot);
+}
+
 static enum err start(struct decider *d)
 {
-    struct snapshot *snapshot = NULL;
+    AUTO(drop_snapshot) struct snapshot *snapshot = NULL;
     TRY(draw_random(d->state->epoch, sizeof(d->state->epoch)));
     TRY(draw_random(&d->hash_key, sizeof(d->hash_key)));
     TRY(first_snapshot(d->config->config, &snapshot));
@@ -219,7 +224,6 @@ static enum err start(struct decider *d)
     log_line(LOG_INFO, log_say(snapshot->is_ready ? "ready" : "serving, not ready: files are missing"),
              log_number("in_ms", (uint64_t)(boottime_ns() - d->config->started_ns) / 1000000),
              log_number("generation", snapshot->generation), log_number("rules", policy_rule_count(snapshot->policy)));
-    snapshot_drop(snapshot);
     return ERR_NONE;
 }
 
@@ -238,6 +242,19 @@ static void wait_for_end(struct decider *d)
             reload_request(d->state->reload);
 }
 
+/* Takes down what was built up, as far as it was. */
+static void release(struct decider *d)
+{
+    struct decider_state *state = d->state;
+    rpc_server_close(state->server);
+    check_context_close(state->context);
+    if (state->journal != NULL)
+        journal_writer_close(state->journal);
+    snapshot_drop(state->snapshot);
+    free(d->records);
+    free(state);
+}
+
 static void stop(struct decider *d)
 {
     struct decider_state *state = d->state;
@@ -248,13 +265,6 @@ static void stop(struct decider *d)
     reload_close(state->reload);
     if (d->records != NULL)
         state_record_close(d->records);
-    rpc_server_close(state->server);
-    check_context_close(state->context);
-    if (state->journal != NULL)
-        journal_writer_close(state->journal);
-    snapshot_drop(state->snapshot);
-    free(d->records);
-    free(state);
 }
 
 enum err decider_run(const struct decider_config *config)
@@ -263,8 +273,11 @@ enum err decider_run(const struct decider_config *config)
     if (decider.state == NULL)
         return ERR_NO_MEMORY;
     decider_state_init(decider.state, config->config, config->version);
-    TRY(start(&decider)); /* on an error the process ends, which releases everything */
-    wait_for_end(&decider);
-    stop(&decider);
-    return ERR_NONE;
+    enum err result = start(&decider);
+    if (result == ERR_NONE)
+        wait_for_end(&decider);
+    if (decider.state->server != NULL)
+        stop(&decider);
+    release(&decider);
+    return result;
 }

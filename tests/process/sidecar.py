@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running `bartizan serve` with its own folder, and the client that Envoy would be."""
 
+import atexit
 import http.client
 import importlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,6 +50,7 @@ def generate_stubs():
     from grpc_tools import protoc
 
     out = tempfile.mkdtemp(prefix="stubs-")
+    atexit.register(shutil.rmtree, out, ignore_errors=True)
     protos = [str(ROOT / "proto" / name) for name in ("ext_authz.proto", "health.proto", "audit.proto")]
     if protoc.main(["protoc", f"-I{ROOT / 'proto'}", f"--python_out={out}", *protos]) != 0:
         raise RuntimeError("protoc failed")
@@ -243,3 +246,7 @@ class Sidecar:
 
     def __exit__(self, *_):
         self.stop()
+        log = self.log()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for report in ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:"):
+            assert report not in log, log
