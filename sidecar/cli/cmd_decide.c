@@ -106,7 +106,7 @@ int cmd_decide(int argc, char **argv)
                                            .started_ns = (int64_t)since};
     if (code == EXIT_GOOD) {
         enum err result = decider_run(&decider);
-        code = result == ERR_NONE ? EXIT_GOOD : exit_code_of(result);
+        code = result == ERR_CONFLICT ? EXIT_IO : exit_code_of(result); /* another process has the journal */
     }
     arena_free(&arena);
     return code;

@@ -43,6 +43,7 @@ struct slot {
     int is_cancelled;
     bool is_sending;
     bool is_awaiting_close; /* `closed` is to come on its own */
+    atomic_bool is_worked;  /* what the pool thread wrote is seen by whoever sees this */
     struct check check;
     char *copy;         /* the request's bytes, when they outlive the gathering buffer */
     grpc_slice request; /* the one slice that the bytes stand in; empty otherwise */
@@ -310,13 +311,18 @@ static void park(struct slot *slot)
     submit(slot);
 }
 
-/* On a pool thread: an empty batch puts its tag into the queue at once. */
+/* On a pool thread: an empty batch puts its tag into the queue at once. From then on
+ * the slot is the polling thread's again; the call is held until gRPC has let go of it. */
 static void work(void *job)
 {
     struct slot *slot = job;
+    grpc_call *call = slot->call;
     check_work(&slot->check);
-    if (grpc_call_start_batch(slot->call, NULL, 0, &slot->worked, NULL) != GRPC_CALL_OK)
+    grpc_call_ref(call);
+    atomic_store_explicit(&slot->is_worked, true, memory_order_release);
+    if (grpc_call_start_batch(call, NULL, 0, &slot->worked, NULL) != GRPC_CALL_OK)
         abort(); /* the call is ours and the queue outlives the pool */
+    grpc_call_unref(call);
 }
 
 static void on_worked(struct queue_event *event, bool is_good)
@@ -325,6 +331,7 @@ static void on_worked(struct queue_event *event, bool is_good)
     struct rpc_server *server = slot->server;
     struct check_clock now = clock_now();
     (void)is_good;
+    (void)atomic_exchange_explicit(&slot->is_worked, false, memory_order_acquire);
     metrics_add(server->metrics, METRIC_PARKED, (uint64_t)-1);
     slot->check.is_late = !slot->is_awaiting_close && slot->is_cancelled != 0;
     if (check_resume(server->context, &slot->check, &now, &server->reply) == CHECK_PARKED)

@@ -501,7 +501,7 @@ def test_a_journal_in_use_is_refused(own):
     with Sidecar() as other:
         text = other.config.read_text()
         other.config.write_text(text.replace("journal: {path: journal", f"journal: {{path: {own.folder}/journal"))
-        assert "journal" in refusal(other, 1)
+        assert "journal" in refusal(other, 4)
     assert http_status(own.client().check(request(caller=own.web))) == 200
 
 
