@@ -5,7 +5,6 @@
 #include "decision_record.h"
 #include "token_cache.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
@@ -337,10 +336,19 @@ static void learn(struct check_context *context, struct check *check, int64_t no
 /* ---- decide and record --------------------------------------------------- */
 
 /* The id that a client can quote: it finds the record, and tells nothing else. */
-static struct view decision_id(const struct check_context *context, char mark, uint64_t number, char *buffer)
+static struct view decision_id(const struct check_context *context, char mark, uint64_t number, char buffer[ID_BYTES])
 {
-    int size = snprintf(buffer, ID_BYTES, "%.8s-%.*s%" PRIx64, context->id_prefix, mark != '\0', &mark, number);
-    return (struct view){.data = buffer, .size = (size_t)size};
+    size_t size = sizeof(context->id_prefix);
+    int shift = 60;
+    memcpy(buffer, context->id_prefix, size);
+    buffer[size++] = '-';
+    if (mark != '\0')
+        buffer[size++] = mark;
+    while (shift > 0 && number >> shift == 0)
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        buffer[size++] = "0123456789abcdef"[number >> shift & 15];
+    return (struct view){.data = buffer, .size = size};
 }
 
 /* How long a stream that this answer allows may last; 0: as long as it likes. */
