@@ -66,6 +66,9 @@ bool policy_reads_body(const struct policy *policy);
  * type reads, and that some rule sets or removes. A name may come more than once. */
 void policy_headers(const struct policy *policy, void (*each)(void *context, struct view name), void *context);
 
+/* Likewise for those that some rule sets. */
+void policy_settable_headers(const struct policy *policy, void (*each)(void *context, struct view name), void *context);
+
 /* The `tests:` of a policy. */
 struct policy_test_result {
     struct view name;

@@ -44,3 +44,11 @@ void policy_headers(const struct policy *policy, void (*each)(void *context, str
             if (model->types[i].ids[j].kind == ID_HEADER)
                 each(context, model->types[i].ids[j].name);
 }
+
+void policy_settable_headers(const struct policy *policy, void (*each)(void *context, struct view name), void *context)
+{
+    const struct model *model = &policy->model;
+    for (size_t i = 0; i < model->rule_count; i++)
+        for (size_t k = 0; k < model->rules[i].obligations.request_header_count; k++)
+            each(context, model->rules[i].obligations.request_headers[k].name);
+}

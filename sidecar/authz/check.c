@@ -17,7 +17,8 @@ enum {
 struct check_context {
     const struct config *config;
     struct snapshot *snapshot;
-    struct header_names names; /* of its policy */
+    struct header_names names;    /* that its policy relies on */
+    struct header_names settable; /* that some rule of it can set */
     struct caller_proof_rule rule;
     struct check_limits limits;
     struct svid_cache *callers;
@@ -87,6 +88,15 @@ static void fill_rule(const struct config *config, struct caller_proof_rule *rul
     }
 }
 
+static enum err read_names(const struct policy *policy, struct header_names *names, struct header_names *settable)
+{
+    TRY(header_names_build(policy, names));
+    enum err result = header_names_build_settable(policy, settable);
+    if (result != ERR_NONE)
+        header_names_free(names);
+    return result;
+}
+
 enum err check_context_open(const struct check_context_config *config, struct check_context **out)
 {
     struct check_context *context = calloc(1, sizeof(*context));
@@ -111,7 +121,7 @@ enum err check_context_open(const struct check_context_config *config, struct ch
     if (result == ERR_NONE)
         result = subject_hashes_open(config->subject_key, &config->hash_key, &context->subjects);
     if (result == ERR_NONE)
-        result = header_names_build(config->snapshot->policy, &context->names);
+        result = read_names(config->snapshot->policy, &context->names, &context->settable);
     if (result != ERR_NONE) {
         check_context_close(context);
         return result;
@@ -131,16 +141,19 @@ void check_context_close(struct check_context *context)
         token_cache_close(context->tokens);
     subject_hashes_close(context->subjects);
     header_names_free(&context->names);
+    header_names_free(&context->settable);
     snapshot_drop(context->snapshot);
     free(context);
 }
 
 enum err check_context_replace(struct check_context *context, struct snapshot *snapshot)
 {
-    struct header_names names;
-    TRY(header_names_build(snapshot->policy, &names));
+    struct header_names names, settable;
+    TRY(read_names(snapshot->policy, &names, &settable));
     header_names_free(&context->names);
+    header_names_free(&context->settable);
     context->names = names;
+    context->settable = settable;
     snapshot_drop(context->snapshot);
     context->snapshot = snapshot_hold(snapshot);
     return ERR_NONE;
@@ -243,6 +256,9 @@ static void prove(struct passage *p)
     enum reason refusal = authorization_parse(p->credentials.authorization, &p->token_text, &p->is_dpop);
     if (refusal == REASON_NONE && !view_is_present(p->token_text))
         return; /* another scheme: nothing to us */
+    if (refusal == REASON_NONE &&
+        p->is_dpop) /* RFC 9449 section 7.1: never without the proof, and none is verified here */
+        refusal = REASON_TOKEN_BINDING;
     if (refusal == REASON_NONE) {
         uint64_t epoch = token_epoch(context->snapshot);
         p->token = token_cache_find(context->tokens, p->token_text, epoch, facts->now, &refusal);
@@ -434,6 +450,8 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
         .resource_metadata = context->config->tokens.resource_metadata,
         .stream_seconds = stream_seconds(p, &decision),
         .is_report_only = context->config->policy.enforcement == REPORT,
+        .settable = context->settable.items,
+        .settable_count = context->settable.count,
     };
     reply->size = check_response_write(&answer, reply->bytes, sizeof(reply->bytes));
     uint64_t duration = elapsed(p, clock);

@@ -53,15 +53,28 @@ static void collect(void *context, struct view name)
     names->count++;
 }
 
-enum err header_names_build(const struct policy *policy, struct header_names *out)
+static enum err build(const struct policy *policy,
+                      void (*each_header)(const struct policy *policy, void (*each)(void *context, struct view name),
+                                          void *context),
+                      struct header_names *out)
 {
     *out = (struct header_names){0};
     struct collection collection = {.names = out};
-    policy_headers(policy, collect, &collection);
+    each_header(policy, collect, &collection);
     if (!collection.is_full)
         return ERR_NONE;
     header_names_free(out);
     return ERR_NO_MEMORY;
+}
+
+enum err header_names_build(const struct policy *policy, struct header_names *out)
+{
+    return build(policy, policy_headers, out);
+}
+
+enum err header_names_build_settable(const struct policy *policy, struct header_names *out)
+{
+    return build(policy, policy_settable_headers, out);
 }
 
 void header_names_free(struct header_names *names)

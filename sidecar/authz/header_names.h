@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The request headers that a policy relies on, as a set. */
+/* Request headers that a policy speaks of, as a set. */
 #ifndef BARTIZAN_HEADER_NAMES_H
 #define BARTIZAN_HEADER_NAMES_H
 
@@ -10,8 +10,11 @@ struct header_names {
     size_t count;
 };
 
-/* The policy outlives the set. ERR_NO_MEMORY. */
+/* Those that the policy relies on: reads, sets or removes. The policy outlives the
+ * set. ERR_NO_MEMORY. */
 MUST_CHECK enum err header_names_build(const struct policy *policy, struct header_names *out);
+/* Those that some rule can set: an upstream takes them for ours. */
+MUST_CHECK enum err header_names_build_settable(const struct policy *policy, struct header_names *out);
 void header_names_free(struct header_names *names);
 
 bool header_names_has(const struct header_names *names, struct view name);

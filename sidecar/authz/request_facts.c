@@ -50,15 +50,40 @@ static bool is_relied_on(const struct request_facts_input *in, struct view name)
            header_names_has(in->names, name);
 }
 
-/* CGI and its heirs read `x_role` and `x-role` as one name. */
-static bool is_underscore_twin(const struct request_facts_input *in, struct view name)
+static bool is_alphanumeric(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* CGI and its heirs read `x_role` and `x-role` as one name; RFC 3875 section 4.1.18
+ * leaves to them what becomes of other marks, as in `x.role`. */
+static bool is_twin(const struct request_facts_input *in, struct view name)
 {
     char dashed[NAME_MAX_COMPARED];
-    if (memchr(name.data, '_', name.size) == NULL || name.size > sizeof(dashed))
+    bool is_changed = false;
+    if (name.size > sizeof(dashed))
         return false;
-    for (size_t i = 0; i < name.size; i++)
-        dashed[i] = name.data[i] == '_' ? '-' : name.data[i];
-    return is_relied_on(in, (struct view){.data = dashed, .size = name.size});
+    for (size_t i = 0; i < name.size; i++) {
+        dashed[i] = is_alphanumeric(name.data[i]) ? name.data[i] : '-';
+        is_changed = is_changed || dashed[i] != name.data[i];
+    }
+    return is_changed && is_relied_on(in, (struct view){.data = dashed, .size = name.size});
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Without the white space around it, which is no part of a field value (RFC 9110
+ * section 5.5): HTTP/2 carries it, and an HTTP/1 upstream takes it off. */
+static struct view trimmed(struct view value)
+{
+    while (value.size > 0 && is_space(value.data[0]))
+        value = view_slice(value, 1, value.size);
+    while (value.size > 0 && is_space(value.data[value.size - 1]))
+        value.size--;
+    return value;
 }
 
 /* RFC 9110 section 7.6.1: what `connection` names is taken off on the way. */
@@ -67,11 +92,7 @@ static bool connection_names_relied_on(const struct request_facts_input *in, str
     char lower[NAME_MAX_COMPARED];
     for (size_t from = 0; from <= value.size;) {
         size_t to = view_index_of(value, ',', from);
-        struct view name = view_slice(value, from, to);
-        while (name.size > 0 && (name.data[0] == ' ' || name.data[0] == '\t'))
-            name = view_slice(name, 1, name.size);
-        while (name.size > 0 && (name.data[name.size - 1] == ' ' || name.data[name.size - 1] == '\t'))
-            name.size--;
+        struct view name = trimmed(view_slice(value, from, to));
         from = to + 1;
         if (name.size == 0 || name.size > sizeof(lower))
             continue;
@@ -118,9 +139,15 @@ static enum reason note_header(const struct request_facts_input *in, const struc
         credentials->request_id = header->value;
     else if (view_equals(name, VIEW("traceparent")) && is_trace_id(header->value))
         credentials->trace_id = view_slice(header->value, 3, 35);
-    bool is_bad = !is_first || is_underscore_twin(in, name) ||
+    bool is_bad = !is_first || is_twin(in, name) ||
                   (view_equals(name, VIEW("connection")) && connection_names_relied_on(in, header->value));
     return is_bad ? REASON_REQUEST_HEADER : REASON_NONE;
+}
+
+/* The map `headers` has one entry for all lines of a name, joined by commas. */
+static bool may_be_joined(const struct check_request *request, struct view value)
+{
+    return !request->is_header_map && value.size > 0 && memchr(value.data, ',', value.size) != NULL;
 }
 
 static bool is_repeated(const struct check_header *headers, size_t count, size_t at)
@@ -146,8 +173,9 @@ static enum reason fill_headers(const struct request_facts_input *in, struct are
             failure = REASON_REQUEST_HEADER;
         if (!is_hearsay(header->name))
             pairs[count++] = (struct pair){.name = header->name,
-                                           .value = header->value,
-                                           .is_repeated = is_repeated(request->headers, request->header_count, i)};
+                                           .value = trimmed(header->value),
+                                           .is_repeated = is_repeated(request->headers, request->header_count, i) ||
+                                                          may_be_joined(request, header->value)};
     }
     facts->headers = pairs;
     facts->header_count = count;
@@ -168,12 +196,27 @@ static enum reason fill_context(const struct check_request *request, struct aren
     return REASON_NONE;
 }
 
-static struct view header_value(const struct check_request *request, struct view name)
+/* A comma, which stands for joined lines, when there is more than one. */
+static struct view content_type(const struct check_request *request)
+{
+    struct view found = {0};
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (!view_equals(request->headers[i].name, VIEW("content-type")))
+            continue;
+        if (view_is_present(found))
+            return VIEW(",");
+        found = request->headers[i].value;
+    }
+    return found;
+}
+
+static bool is_partial_body(const struct check_request *request)
 {
     for (size_t i = 0; i < request->header_count; i++)
-        if (view_equals(request->headers[i].name, name))
-            return request->headers[i].value;
-    return (struct view){0};
+        if (view_equals(request->headers[i].name, VIEW("x-envoy-auth-partial-body")) &&
+            !view_equals(request->headers[i].value, VIEW("false")))
+            return true;
+    return false;
 }
 
 static void fill_body(const struct check_request *request, struct arena *arena, struct facts *facts)
@@ -181,10 +224,10 @@ static void fill_body(const struct check_request *request, struct arena *arena, 
     bool is_raw = !view_is_empty(request->raw_body);
     struct request_body body = {
         .bytes = is_raw ? request->raw_body : request->body,
-        .content_type = header_value(request, VIEW("content-type")),
+        .content_type = content_type(request),
         .path = request->path,
         .size = request->size,
-        .is_partial = view_equals(header_value(request, VIEW("x-envoy-auth-partial-body")), VIEW("true")),
+        .is_partial = is_partial_body(request),
         .is_lossy = !is_raw && !view_is_empty(request->body),
     };
     request_body_read(&body, arena, &facts->body);

@@ -7,7 +7,7 @@
 
 enum { GRPC_PREFIX_BYTES = 5 }; /* compressed flag, length: "gRPC over HTTP2" */
 
-enum body_protocol { BODY_OTHER = 0, BODY_JSON, BODY_GRPC, BODY_DISPUTED };
+enum body_protocol { BODY_OTHER = 0, BODY_JSON, BODY_GRPC };
 
 /* The media type before its parameters, RFC 9110 section 8.3.1. A comma is what
  * joining two such headers leaves: readers take the first or the last of them. */
@@ -16,7 +16,7 @@ static enum body_protocol protocol_of(struct view content_type)
     struct view type = view_slice(content_type, 0, view_index_of(content_type, ';', 0));
 
     if (view_index_of(content_type, ',', 0) < content_type.size)
-        return BODY_DISPUTED;
+        return BODY_OTHER;
     while (type.size > 0 && (type.data[type.size - 1] == ' ' || type.data[type.size - 1] == '\t'))
         type.size--;
     while (type.size > 0 && (type.data[0] == ' ' || type.data[0] == '\t'))
@@ -176,9 +176,9 @@ void request_body_read(const struct request_body *body, struct arena *arena, str
     *out = (struct body_facts){.state = BODY_ABSENT};
     if (view_is_empty(body->bytes) && body->size <= 0 && !body->is_partial)
         return;
-    if (protocol == BODY_OTHER || (protocol == BODY_GRPC && !view_starts_with(body->path, service)))
-        return;
-    if (is_whole(body) && protocol != BODY_DISPUTED) {
+    /* Whoever names a body otherwise may still be read: many servers parse JSON whatever its type says. */
+    bool is_ours = protocol == BODY_JSON || (protocol == BODY_GRPC && view_starts_with(body->path, service));
+    if (is_ours && is_whole(body)) {
         struct view method = view_slice(body->path, service.size, view_index_of(body->path, '?', 0));
 
         is_read = protocol == BODY_JSON ? read_json(body, arena, out) : read_grpc(body, model_field(method), out);

@@ -18,10 +18,11 @@ struct request_body {
 /* application/json: the top-level strings `model` (OpenAI) and, for JSON-RPC, `method`
  * and `params.name` (MCP tools/call). application/grpc on inference.GRPCInferenceService:
  * the model that the one message of the body names (KServe v2: field 1, in
- * RepositoryModelLoad and -Unload field 2). Anything else, and no body at all:
- * BODY_ABSENT. Views borrow from the bytes or `arena`.
+ * RepositoryModelLoad and -Unload field 2). No body at all: BODY_ABSENT. Views borrow
+ * from the bytes or `arena`.
  *
- * BODY_UNREADABLE wherever two readers could see two things: partial, lossy (a `!`
+ * BODY_UNREADABLE wherever two readers could see two things: any other content type,
+ * or none, since a server may parse the bytes all the same; partial, lossy (a `!`
  * in a string body), compressed or malformed; a JSON value that is no object, which
  * a JSON-RPC batch is; a member of another type than its protocol says; a name
  * that a reader which ignores case would take for one of ours ("Model"); more than

@@ -272,13 +272,18 @@ static bool sets_header(const struct obligations *obligations, struct view name)
     return false;
 }
 
+static bool is_allow(const struct check_answer *answer)
+{
+    return answer->decision->verdict == VERDICT_ALLOW && answer->decision->reason == REASON_RULE;
+}
+
 static void put_ok(struct pb_writer *writer, const struct check_answer *answer, const struct obligations *obligations)
 {
     size_t ok = pb_writer_open(writer, RESPONSE_OK);
 
     for (size_t i = 0; i < obligations->request_header_count; i++)
         put_header(writer, OK_HEADERS, &obligations->request_headers[i]);
-    if (answer->stream_seconds > 0 && !answer->is_report_only) {
+    if (answer->stream_seconds > 0 && is_allow(answer)) {
         char number[32];
         int size = snprintf(number, sizeof number, "%llu", (unsigned long long)answer->stream_seconds * 1000);
 
@@ -297,8 +302,9 @@ static void put_ok(struct pb_writer *writer, const struct check_answer *answer, 
 
 static bool put_allow(struct pb_writer *writer, const struct check_answer *answer)
 {
-    static const struct obligations none;
-    const struct obligations *obligations = answer->is_report_only ? &none : &answer->decision->obligations;
+    const struct obligations removals = {.remove_headers = answer->settable,
+                                         .remove_header_count = answer->settable_count};
+    const struct obligations *obligations = is_allow(answer) ? &answer->decision->obligations : &removals;
 
     if (!are_obligations_good(obligations))
         return false;
@@ -355,11 +361,9 @@ size_t check_response_write(const struct check_answer *answer, char *buffer, siz
     bool is_good = answer->decision != NULL && view_is_present(answer->decision_id) && is_value(answer->decision_id);
 
     pb_writer_init(&writer, buffer, size);
-    if (is_good) {
-        bool is_allow = answer->decision->verdict == VERDICT_ALLOW && answer->decision->reason == REASON_RULE;
-
-        is_good = is_allow || answer->is_report_only ? put_allow(&writer, answer) : put_refusal(&writer, answer);
-    }
+    if (is_good)
+        is_good =
+            is_allow(answer) || answer->is_report_only ? put_allow(&writer, answer) : put_refusal(&writer, answer);
     if (!is_good || pb_writer_is_full(&writer))
         return put_static_denial(buffer, size);
     return writer.size;

@@ -20,6 +20,8 @@ struct check_answer {
     struct view resource_metadata; /* RFC 9728 URL; absent when not configured */
     uint32_t stream_seconds;       /* x-envoy-upstream-stream-duration-ms; 0: none */
     bool is_report_only;           /* enforcement: report. The answer is an allow whatever the verdict */
+    const struct view *settable;   /* with is_report_only: the request headers that some rule can set */
+    size_t settable_count;
 };
 
 /* Writes into `buffer` of `size` bytes. The bytes written, never 0: what does not
@@ -30,8 +32,9 @@ struct check_answer {
  *
  * An allow: every header of the obligations in both forms that Envoys read
  * (`append` and append_action), no removal of a header that is also set (Envoy
- * removes last), dynamic metadata with `decision_id`. A report-only answer carries
- * the decision id and no obligation. A gRPC caller of the upstream gets Envoy's
+ * removes last), dynamic metadata with `decision_id`. What only `report`
+ * allows carries no obligation but the removal of every settable header: an
+ * upstream would take a client's own for ours. A gRPC caller of the upstream gets Envoy's
  * mapping of the HTTP status (401 to 16, 403 to 7, 503 to 14, 400 to 13, 414 to 2). */
 size_t check_response_write(const struct check_answer *answer, char *buffer, size_t size);
 

@@ -222,25 +222,45 @@ static void response_sets_no_stream_duration_without_a_limit(void **state)
     assert_null(find(response->ok_response->headers, 3, "x-envoy-upstream-stream-duration-ms"));
 }
 
-static void response_reports_only_without_obligations(void **state)
+static void response_reports_a_refusal_as_an_allow_without_what_rules_can_set(void **state)
 {
-    const struct view remove_headers[] = {VIEW("x-admin")};
-    struct decision decisions[] = {usual_allow(remove_headers, 1), {0}, {.reason = REASON_ASSURANCE}};
+    const struct view settable[] = {VIEW("x-caller"), VIEW("x-role")};
+    struct decision decisions[] = {{0}, {.reason = REASON_ASSURANCE}, {.verdict = VERDICT_ALLOW}};
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct check_answer answer = answer_of(&decisions[i]);
 
         answer.is_report_only = true;
+        answer.settable = settable;
+        answer.settable_count = 2;
         answer.stream_seconds = 5;
         write_answer(&answer);
         assert_int_equal(response->status->code, 0);
         assert_int_equal(response->ok_response->n_headers, 0);
-        assert_int_equal(response->ok_response->n_headers_to_remove, 0);
+        assert_int_equal(response->ok_response->n_headers_to_remove, 2);
+        assert_string_equal(response->ok_response->headers_to_remove[0], "x-caller");
         assert_int_equal(response->ok_response->n_response_headers_to_add, 1);
         assert_string_equal(response->ok_response->response_headers_to_add[0]->header->value, "01890a5d-ac96");
         assert_int_equal(response->dynamic_metadata->n_fields, 1);
     }
+}
+
+static void response_reports_a_true_allow_with_its_obligations(void **state)
+{
+    const struct view remove_headers[] = {VIEW("x-admin")};
+    const struct view settable[] = {VIEW("x-caller"), VIEW("x-role")};
+    struct decision decision = usual_allow(remove_headers, 1);
+    struct check_answer answer = answer_of(&decision);
+
+    (void)state;
+    char enforced[sizeof buffer];
+    size_t size = check_response_write(&answer, enforced, sizeof enforced);
+    answer.is_report_only = true;
+    answer.settable = settable;
+    answer.settable_count = 2;
+    assert_int_equal(check_response_write(&answer, buffer, sizeof buffer), size);
+    assert_memory_equal(buffer, enforced, size);
 }
 
 static void assert_obligation_denies(struct obligations obligations)
@@ -433,7 +453,8 @@ int main(void)
         cmocka_unit_test_teardown(response_denies_where_verdict_and_reason_contradict, forget),
         cmocka_unit_test_teardown(response_carries_the_obligations_of_an_allow, forget),
         cmocka_unit_test_teardown(response_sets_no_stream_duration_without_a_limit, forget),
-        cmocka_unit_test_teardown(response_reports_only_without_obligations, forget),
+        cmocka_unit_test_teardown(response_reports_a_refusal_as_an_allow_without_what_rules_can_set, forget),
+        cmocka_unit_test_teardown(response_reports_a_true_allow_with_its_obligations, forget),
         cmocka_unit_test_teardown(response_never_lets_a_control_byte_or_a_routing_header_out, forget),
         cmocka_unit_test_teardown(response_denies_without_a_printable_decision_id, forget),
         cmocka_unit_test_teardown(challenge_asks_for_what_the_rule_wants, forget),
