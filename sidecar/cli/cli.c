@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <time.h>
 
 int exit_code_of(enum err err)
@@ -34,6 +35,19 @@ int load_config(const char *path, struct arena *arena, struct config *out)
         return EXIT_IO;
     diag_list_init(diags, arena);
     return print_findings(diags, false, config_read(path ? path : DEFAULT_CONFIG, arena, diags, out));
+}
+
+int make_revocations(const struct config *config)
+{
+    enum { FOLDER_MODE = 0750 };
+    struct stat info;
+    const char *folder = config->identity.revocation_count > 0 ? config->identity.revocations[0] : NULL;
+    if (folder == NULL || stat(folder, &info) == 0 || errno != ENOENT)
+        return EXIT_GOOD; /* what else is wrong with it, reading it will say */
+    if (mkdir(folder, FOLDER_MODE) == 0 || errno == EEXIST)
+        return EXIT_GOOD;
+    fprintf(stderr, "bartizan: %s: cannot be made: %s\n", folder, strerror(errno));
+    return EXIT_IO;
 }
 
 static void close_file(FILE **file)

@@ -18,6 +18,10 @@ int exit_code_of(enum err err);
 /* The configuration at `path` (NULL: DEFAULT_CONFIG): EXIT_GOOD, or its findings were printed. */
 int load_config(const char *path, struct arena *arena, struct config *out);
 
+/* Makes the first folder of identity.revocations where it is missing, as in a fresh volume: an empty one revokes
+ * nobody. No other file or folder of the operator's is made up. EXIT_GOOD, or why not was printed. */
+int make_revocations(const struct config *config);
+
 /* The whole of a file, `-` for standard input, of at most `most` bytes. ERR_IO, ERR_LIMIT. */
 MUST_CHECK enum err read_whole(const char *path, size_t most, struct arena *arena, struct view *out);
 

@@ -10,11 +10,13 @@
 #include "reply_print.h"
 #include "request_read.h"
 #include "rfc3339.h"
+#include "subject_key.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { REQUEST_MAX = 16 * 1024 * 1024, JOURNAL_BYTES = 1024 * 1024, JOURNAL_SEGMENT = 64 * 1024 };
@@ -102,14 +104,30 @@ static void run_close(struct run *run)
     arena_free(&run->arena);
 }
 
+/* `serve` makes the first folder of deny lists. Here nothing is made, and it is passed over instead. */
+static void pass_over_missing_revocations(struct config *config)
+{
+    struct stat info;
+    if (config->identity.revocation_count == 0 || stat(config->identity.revocations[0], &info) == 0 || errno != ENOENT)
+        return;
+    fprintf(stderr, "note: %s is not there yet: it revokes nobody, and `bartizan serve` makes it\n",
+            config->identity.revocations[0]);
+    config->identity.revocations++;
+    config->identity.revocation_count--;
+}
+
 static int run_open(struct run *run, const char *config)
 {
+    struct view subject_key;
     arena_init(&run->arena, COMMAND_MEMORY);
     diag_list_init(&run->diags, &run->arena);
     int code = load_config(config, &run->arena, &run->config);
     if (code != EXIT_GOOD)
         return code;
+    pass_over_missing_revocations(&run->config);
     enum err err = snapshot_build(&run->config, NULL, run->now, &run->diags, &run->snapshot);
+    if (err == ERR_NONE)
+        err = subject_key_read(&run->config, &run->arena, &run->diags, &subject_key);
     if (run->is_json && err == ERR_NONE)
         diag_list_print(&run->diags, stderr);
     else

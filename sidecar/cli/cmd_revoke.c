@@ -157,7 +157,7 @@ static int check_places(const struct usage *usage, const struct request *request
 
 static int add(int argc, char **argv)
 {
-    struct request request = {0};
+    struct request request = {.places = {.makes_folder = true}};
     size_t count = 0;
     const struct option_spec options[] = {
         SELECTOR_OPTIONS(request),

@@ -6,18 +6,18 @@
 #include "log.h"
 #include "options.h"
 #include "snapshot.h"
+#include "subject_key.h"
 #include "supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LISTENERS_MAX = 8, SOCKETS_MAX = LISTENERS_MAX + 2, NUMBER_MAX = 16, REVOCATIONS_MODE = 0750 };
+enum { LISTENERS_MAX = 8, SOCKETS_MAX = LISTENERS_MAX + 2, NUMBER_MAX = 16 };
 
 struct service {
     const struct config *config;
@@ -40,8 +40,11 @@ static int load_files(const struct config *config)
     if (diags == NULL)
         return EXIT_IO;
     diag_list_init(diags, &arena);
+    struct view subject_key;
     enum err result = snapshot_build(config, NULL, now_seconds(), diags, &snapshot);
     snapshot_drop(snapshot);
+    if (result == ERR_NONE)
+        result = subject_key_read(config, &arena, diags, &subject_key);
     int code = result == ERR_NONE ? EXIT_GOOD : print_findings(diags, false, result);
     arena_free(&arena);
     return code;
@@ -60,13 +63,6 @@ static int try_files(const struct config *config)
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_IO;
-}
-
-/* The folder that `revoke` writes to may not be there yet; an empty one revokes nobody. */
-static void make_revocations(const struct config *config)
-{
-    if (config->identity.revocation_count > 0)
-        (void)mkdir(config->identity.revocations[0], REVOCATIONS_MODE);
 }
 
 static bool open_socket(struct service *service, const struct listener_config *config)
@@ -161,8 +157,8 @@ static int run(struct service *service)
 /* The configuration is read, and in force until this returns. */
 static int serve(const struct config *config, const char *level)
 {
-    make_revocations(config);
-    int code = try_files(config);
+    int code = make_revocations(config);
+    code = code == EXIT_GOOD ? try_files(config) : code;
     if (code != EXIT_GOOD)
         return code;
     struct service service = {.config = config, .level = level};

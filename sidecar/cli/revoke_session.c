@@ -81,6 +81,8 @@ int revoke_session_open(struct revoke_session *session, const struct revoke_plac
     diag_list_init(&session->diags, &session->arena);
     session->now = now_seconds();
     int code = find_places(session, places);
+    if (code == EXIT_GOOD && places->makes_folder && places->dir == NULL)
+        code = make_revocations(&session->config);
     return code == EXIT_GOOD ? read_lists(session) : code;
 }
 

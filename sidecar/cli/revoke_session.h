@@ -11,6 +11,7 @@
 /* Where, as written; NULL where not given. */
 struct revoke_places {
     const char *config, *dir, *admin;
+    bool makes_folder; /* of the configuration, where it is missing; never --dir, which may be a slip of the pen */
 };
 
 struct revoke_session {

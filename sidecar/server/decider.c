@@ -2,9 +2,9 @@
 #include "decider.h"
 
 #include "admin_http.h"
-#include "file_set.h"
 #include "log.h"
 #include "state_record.h"
+#include "subject_key.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 
 enum { GRACE_MILLISECONDS = 5000, POLL_MILLISECONDS = 10000, JOURNAL_SYNC_MILLISECONDS = 1000 };
-enum { DIAG_MEMORY = 8 * 1024 * 1024, KEY_FILE_MAX = 4096 };
+enum { DIAG_MEMORY = 8 * 1024 * 1024 };
 
 struct decider {
     const struct decider_config *config;
@@ -74,18 +74,15 @@ static enum err first_snapshot(const struct config *config, struct snapshot **ou
     return result;
 }
 
-/* The key's bytes without the line end that an editor leaves. */
 static enum err read_subject_key(const struct config *config, struct arena *arena, struct view *out)
 {
-    *out = (struct view){0};
-    if (config->audit.subject_key == NULL)
-        return ERR_NONE;
-    enum err error = file_read(config->audit.subject_key, arena, out);
-    while (error == ERR_NONE && out->size > 0 && (out->data[out->size - 1] == '\n' || out->data[out->size - 1] == '\r'))
-        out->size--;
-    if (error == ERR_NONE && (out->size < 16 || out->size > KEY_FILE_MAX))
-        error = ERR_LIMIT;
-    return error == ERR_NONE ? error : say(error, "the key for subjects cannot be used", config->audit.subject_key);
+    struct diag_list *diags = arena_take(arena, sizeof(*diags));
+    if (diags == NULL)
+        return ERR_NO_MEMORY;
+    diag_list_init(diags, arena);
+    enum err result = subject_key_read(config, arena, diags, out);
+    diag_list_print(diags, stderr);
+    return result;
 }
 
 static enum err open_journal(struct decider *d)
@@ -118,10 +115,10 @@ static void deliver(void *context, const struct reload_outcome *outcome)
     struct decider_state *state = context;
     const struct snapshot *snapshot = outcome->snapshot;
     struct snapshot *before = decider_state_snapshot(state);
-    if (snapshot == NULL)
-        log_line(LOG_WARN, log_say("files refused, the snapshot in force stays"),
+    if (outcome->error != ERR_NONE)
+        log_line(LOG_WARN, log_say("files refused, what they should replace stays in force"),
                  log_text("why", view_of(outcome->message)));
-    else if (snapshot != before)
+    if (snapshot != NULL && snapshot != before)
         log_line(LOG_INFO, log_say("snapshot in force"), log_number("generation", snapshot->generation),
                  log_text("policy", policy_digest(snapshot->policy)),
                  log_number("revocations", revocations_sequence(snapshot->revocations)));
@@ -139,7 +136,7 @@ static enum err open_context(struct decider *d, struct snapshot *snapshot)
 {
     struct decider_state *state = d->state;
     struct arena arena;
-    arena_init(&arena, 64 * 1024);
+    arena_init(&arena, DIAG_MEMORY);
     struct view subject_key;
     enum err result = read_subject_key(d->config->config, &arena, &subject_key);
     struct check_context_config context = {.config = d->config->config,

@@ -129,10 +129,34 @@ def test_a_missing_configuration_is_input_output(place):
         assert result.returncode == 4 and "cannot be read" in result.stderr
 
 
-def test_a_missing_bundle_is_found_before_it_matters(place):
-    (place.folder / "bundle.pem").unlink()
+@pytest.mark.parametrize("name", ["bundle.pem", "jwks.json", "policy.yaml"])
+def test_a_missing_file_is_found_before_it_matters(place, name):
+    (place.folder / name).unlink()
+    for command in ("check", "serve"):
+        result = place.run(command, "--config", place.config)
+        assert result.returncode == 4 and f"cannot be read: not found\n  --> {place.folder}/{name}" in result.stderr
+
+
+def test_check_passes_over_the_deny_lists_that_serve_would_make(place):
+    place.config.write_text(CONFIG.replace("[revocations]", "[none, revocations]"))
     result = place.run("check", "--config", place.config)
-    assert result.returncode in (2, 4) and "bundle.pem" in result.stderr
+    assert result.returncode == 0 and "none is not there yet" in result.stderr
+    assert not (place.folder / "none").exists()
+    place.config.write_text(CONFIG.replace("[revocations]", "[revocations, none]"))
+    assert place.run("check", "--config", place.config).returncode == 4
+
+
+@pytest.mark.parametrize("key, status, words", [(None, 4, "not found"), ("short\n", 2, "16 to 4096 bytes"), ("k" * 16, 0, "")])
+def test_the_key_for_users_is_looked_at_with_the_other_files(place, key, status, words):
+    place.config.write_text(CONFIG.replace("audit: {", "audit: {subject_key: subject.key, "))
+    if key is not None:
+        (place.folder / "subject.key").write_text(key)
+    result = place.run("check", "--config", place.config)
+    assert result.returncode == status and words in result.stderr
+    if status != 0:
+        assert "subject.key" in result.stderr
+        assert place.run("serve", "--config", place.config).returncode == status
+        assert not (place.folder / "check.sock").exists()
 
 
 # ---- policy ----
@@ -301,6 +325,33 @@ def test_revoke_does_not_write_beside_a_list_that_is_broken(place):
 def test_revoke_in_a_missing_folder_is_input_output(place):
     result = place.run("revoke", "add", "--spiffe", WEB, "--reason", "r", "--dir", place.folder / "none")
     assert result.returncode == 4
+    assert not (place.folder / "none").exists()
+
+
+def test_revoke_add_makes_the_folder_that_the_configuration_names_first(place):
+    folder = place.folder / "revocations"
+    folder.rmdir()
+    result = revoke(place, "add", "--spiffe", WEB, "--reason", "r")
+    assert result.returncode == 0, result.stderr
+    assert folder.stat().st_mode & 0o7777 == 0o750
+    assert json.loads(revoke(place, "list", "--format", "json").stdout)["sequence"] == 1
+
+
+def test_revoke_makes_no_other_folder(place):
+    place.config.write_text(CONFIG.replace("[revocations]", "[revocations, more]"))
+    assert revoke(place, "add", "--spiffe", WEB, "--reason", "r").returncode == 4
+    (place.folder / "more").mkdir()
+    (place.folder / "revocations").rmdir()
+    for words in (("list",), ("remove", "--spiffe", WEB)):
+        assert revoke(place, *words).returncode == 4
+        assert not (place.folder / "revocations").exists()
+
+
+def test_revoke_says_why_the_folder_cannot_be_made(place):
+    place.config.write_text(CONFIG.replace("[revocations]", "[none/revocations]"))
+    result = revoke(place, "add", "--spiffe", WEB, "--reason", "r")
+    assert result.returncode == 4
+    assert "none/revocations: cannot be made: No such file or directory" in result.stderr
 
 
 def test_revoke_lists_nothing_raw(place):

@@ -13,7 +13,8 @@ from place import WEB
 
 @pytest.fixture
 def running(place):
-    """The place, with `bartizan serve` ready in it."""
+    """The place, with `bartizan serve` ready in it: a fresh one, where nobody was revoked yet."""
+    (place.folder / "revocations").rmdir()
     with open(place.folder / "serve.log", "w") as log:
         process = subprocess.Popen([str(place.program), "serve", "--config", str(place.config)], stdout=log, stderr=log)
     try:
@@ -37,6 +38,11 @@ def status(place) -> dict:
 def test_healthcheck_is_alive_and_ready(running):
     assert running.run("healthcheck", "--config", running.config, "--live").stdout == "alive\n"
     assert running.run("healthcheck", "--config", running.config, "--ready").stdout == "ready\n"
+
+
+def test_serve_makes_the_folder_of_deny_lists(running):
+    folder = running.folder / "revocations"
+    assert folder.stat().st_mode & 0o7777 == 0o750 and list(folder.iterdir()) == []
 
 
 def test_revoke_is_in_force_when_it_returns(running):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`bartizan serve` as a process: asked, broken, killed, reloaded and ended."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -416,6 +418,16 @@ def test_the_journal_tells_the_life_of_an_epoch(own):
     assert "epoch_start" in text[0].lower() and "epoch_close" in text[-1].lower(), text
     assert sum("decision_id" in each for each in text) == 1
     assert len(records) == 1 + 4 + 1 + 2 + 1, text  # start, four parts, the decision, change and refusal, close
+
+
+def test_with_a_subject_key_users_are_hashed_in_records(own):
+    own.config.write_text(own.config.read_text().replace("audit:\n", "audit:\n  subject_key: subject.key\n"))
+    (own.folder / "subject.key").write_text("sixteen bytes at least\n")
+    own.start()
+    assert http_status(own.client().check(request(path=FRAUD, caller=own.console, token=operator(own)))) == 200
+    (decision,) = (record["decision"] for record in own.records() if record["kind"] == "decision")
+    assert decision["is_subject_hashed"] and "alice" not in json.dumps(decision)
+    assert re.fullmatch("[0-9a-f]{16,64}", decision["user_subject"])
 
 
 def test_no_answered_decision_is_without_a_record_when_the_decider_is_killed(own):
