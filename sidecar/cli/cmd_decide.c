@@ -12,8 +12,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { LISTENERS_MAX = 8 };
-
 /* Descriptors as "3,4,5": their number, or SIZE_MAX. */
 static size_t read_fds(const char *text, int *fds, size_t most)
 {

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LISTENERS_MAX = 8, SOCKETS_MAX = LISTENERS_MAX + 2, NUMBER_MAX = 16 };
+enum { SOCKETS_MAX = LISTENERS_MAX + 2, NUMBER_MAX = 16 };
 
 struct service {
     const struct config *config;
@@ -192,8 +192,6 @@ int cmd_serve(int argc, char **argv)
     struct config config;
     arena_init(&arena, COMMAND_MEMORY);
     code = load_config(file, &arena, &config);
-    if (code == EXIT_GOOD && config.listener_count > LISTENERS_MAX)
-        code = usage_error(&usage, "at most %d listeners", (int)LISTENERS_MAX);
     if (code == EXIT_GOOD)
         code = serve(&config, level != NULL ? level : "info");
     arena_free(&arena);

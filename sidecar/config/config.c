@@ -17,11 +17,11 @@ static read_value read_section;
  * REFUSED keys belong to the design, and this version must not pass over them as if they were in force. */
 /* clang-format off */
 #define CONFIG_FIELDS(VALUE, SECTION, REFUSED) \
-    VALUE("apiVersion", read_constant, 0, 0, 0, "bartizan.dev/v1alpha1", "", "`bartizan.dev/v1alpha1`") \
-    VALUE("kind", read_constant, 0, 0, 0, "SidecarConfig", "", "`SidecarConfig`") \
+    VALUE("apiVersion", read_constant, 0, 0, 0, "bartizan.dev/v1alpha1", "", "`bartizan.dev/v1alpha1`; required") \
+    VALUE("kind", read_constant, 0, 0, 0, "SidecarConfig", "", "`SidecarConfig`; required") \
     VALUE("instance", read_text, OF(config, instance), 0, 0, "", "", "name of this sidecar in records; the host name unless given") \
-    VALUE("listeners", read_listeners, 0, 1, 16, "", "", "where Envoy asks; unix:///run/bartizan/check.sock unless given") \
-    VALUE("listeners[].address", read_listener_address, 0, 0, 0, "", "", "unix:///PATH, ADDRESS:PORT or [ADDRESS]:PORT") \
+    VALUE("listeners", read_listeners, 0, 1, LISTENERS_MAX, "", "", "where Envoy asks; unix:///run/bartizan/check.sock unless given") \
+    VALUE("listeners[].address", read_listener_address, 0, 0, 0, "", "", "unix:///PATH, ADDRESS:PORT or [ADDRESS]:PORT; required") \
     VALUE("listeners[].mode", read_mode, OF(listener_config, mode), 0, 0, "", "0660", "permissions of the socket file") \
     VALUE("listeners[].group", read_name, OF(listener_config, group), 0, 0, "", "", "group of the socket file; unchanged unless given") \
     VALUE("listeners[].allow_uids", read_uids, 0, 0, UINT32_MAX, "", "", "user ids that may ask on a unix socket; every one that the mode admits unless given") \
@@ -32,34 +32,34 @@ static read_value read_section;
     VALUE("identity.sources[].xfcc.hops", read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
     VALUE("identity.sources[].xfcc.by", read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
     VALUE("identity.trust_domains", read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
-    VALUE("identity.trust_domains.{}.bundle", read_bundle, OF(trust_domain_config, bundle), 0, 0, "", "", "its authorities: a file of PEM certificates or a SPIFFE bundle document") \
+    VALUE("identity.trust_domains.{}.bundle", read_bundle, OF(trust_domain_config, bundle), 0, 0, "", "", "its authorities: a file of PEM certificates or a SPIFFE bundle document; required") \
     REFUSED("identity.trust_domains.{}.crl") \
     REFUSED("identity.trust_domains.{}.strict") \
-    VALUE("identity.revocations", read_revocations, 0, 1, 16, "", "", "folders with deny lists; `bartizan revoke` writes to the first") \
+    VALUE("identity.revocations", read_revocations, 0, 1, 16, "", "", "folders with deny lists; `bartizan revoke` writes to the first, which is made when it is missing") \
     SECTION("tokens") \
     VALUE("tokens.from", read_token_sources, 0, 0, 0, "", "", "headers that carry the user's token; [authorization] is the only one") \
     VALUE("tokens.issuers", read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \
-    VALUE("tokens.issuers.{}.keys", read_keys, 0, 0, 0, "", "", "where the issuer's keys are") \
-    VALUE("tokens.issuers.{}.keys.file", read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file") \
+    VALUE("tokens.issuers.{}.keys", read_keys, 0, 0, 0, "", "", "where the issuer's keys are; required") \
+    VALUE("tokens.issuers.{}.keys.file", read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; required") \
     REFUSED("tokens.issuers.{}.keys.url") \
     REFUSED("tokens.issuers.{}.keys.discovery") \
     REFUSED("tokens.issuers.{}.keys.workload-api") \
     VALUE("tokens.resource_metadata", read_url, OF(config, tokens.resource_metadata), 0, 0, "", "", "RFC 9728 URL, sent in WWW-Authenticate; not sent unless given") \
     SECTION("policy") \
-    VALUE("policy.path", read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml") \
+    VALUE("policy.path", read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml; required") \
     VALUE("policy.enforcement", read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
     REFUSED("policy.platform_owners") \
     REFUSED("policy.shadow") \
     REFUSED("policy.public_keys") \
     SECTION("audit") \
     SECTION("audit.journal") \
-    VALUE("audit.journal.path", read_path, OF(config, audit.journal.path), 0, 0, "", "/var/lib/bartizan/journal", "folder of the audit journal") \
-    VALUE("audit.journal.mode", read_word, OF(config, audit.journal.mode), 0, 0, "batch|tap|(strict", "batch", "`batch` refuses what cannot be recorded; `tap` answers and counts the loss") \
+    VALUE("audit.journal.path", read_path, OF(config, audit.journal.path), 0, 0, "", "/var/lib/bartizan/journal", "folder of the audit journal; made when it is missing") \
+    VALUE("audit.journal.mode", read_word, OF(config, audit.journal.mode), 0, 0, "batch|(strict|(tap", "batch", "`batch` syncs to the disk within a second; what a full disk cannot take is counted, and a later record tells it") \
     VALUE("audit.journal.max_bytes", read_long_size, OF(config, audit.journal.max_bytes), SIZE_MIB, SIZE_MIB << 20, "", "256MiB", "of all segments; the oldest go first") \
     SECTION("audit.tap") \
     VALUE("audit.tap.bind", read_endpoint, OF(config, audit.tap.bind), 0, 0, "", "", "ZeroMQ endpoint of the live stream of records; none unless given") \
     REFUSED("audit.collectors") \
-    VALUE("audit.subject_key", read_path, OF(config, audit.subject_key), 0, 0, "", "", "file with the key under which users are hashed in records; plain unless given") \
+    VALUE("audit.subject_key", read_path, OF(config, audit.subject_key), 0, 0, "", "", "file with a key of 16 to 4096 bytes, under which users are hashed in records; plain unless given") \
     SECTION("admin") \
     VALUE("admin.address", read_admin, 0, 0, 0, "", "", "ADDRESS:PORT or :PORT for health, readiness and metrics; none unless given") \
     VALUE("admin.socket", read_socket, OF(config, admin.socket), 0, 0, "", "/run/bartizan/admin.sock", "unix socket for `status`, `revoke` and reload") \

@@ -5,6 +5,8 @@
 
 #include "diag.h"
 
+enum { LISTENERS_MAX = 8 };
+
 enum listener_kind { LISTENER_UNIX = 0, LISTENER_TCP };
 
 struct listener_config {
@@ -42,7 +44,7 @@ struct issuer_config {
 };
 
 enum enforcement { ENFORCE = 0, REPORT };
-enum journal_mode { JOURNAL_BATCH = 0, JOURNAL_TAP };
+enum journal_mode { JOURNAL_BATCH = 0 };
 
 struct config {
     const char *file;                        /* the configuration's own path */

@@ -2,6 +2,7 @@
 """The command line as a person or a pipeline meets it: exit status, words, help."""
 
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -97,6 +98,31 @@ def test_help_config_lists_the_keys_with_their_defaults(place):
     assert result.returncode == 0
     assert "audit.journal.path\n" in result.stdout and "(default: /var/lib/bartizan/journal)" in result.stdout
     assert "audit.collectors" not in result.stdout
+
+
+def configuration_table(listing: str) -> str:
+    """The table of docs/configuration.md, from what `bartizan help config` prints."""
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for key, meaning in re.findall(r"^(\S+)\n    (.*)$", listing, re.MULTILINE):
+        meaning, default = re.fullmatch(r"(.*?)(?: \(default: (.*)\))?", meaning).groups()
+        rows.append(f"| `{key}` | {f'`{default}`' if default else ''} | {meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_docs_configuration_has_the_table_of_help_config(place, root):
+    table = configuration_table(place.run("help", "config").stdout)
+    assert table.count("\n") > 30
+    documented = (root / "docs" / "configuration.md").read_text()
+    assert table in documented, f"docs/configuration.md ends with another table than this:\n{table}"
+    assert documented.endswith(table)
+
+
+def test_the_configurations_of_docs_configuration_are_taken(place, root):
+    least, keys = re.findall(r"```yaml\n(.*?)```", (root / "docs" / "configuration.md").read_text(), re.DOTALL)
+    text = (least + keys).replace("/etc/bartizan/policy", "policy.yaml").replace("/etc/bartizan/", "")
+    place.config.write_text(text)
+    result = place.run("check", "--config", place.config)
+    assert result.returncode == 0, result.stderr
 
 
 def test_output_that_cannot_be_written_is_a_failure(place):

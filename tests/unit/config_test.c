@@ -88,7 +88,7 @@ static void config_reads_every_key(void **state)
              "  from: [authorization]\n"
              "  issuers: {\"https://sso.example\": {keys: {file: sso.jwks}}}\n"
              "  resource_metadata: https://api.example/meta\n"
-             "audit: {journal: {path: j, mode: tap, max_bytes: 1GiB}, tap: {bind: \"ipc://tap\"}, subject_key: k}\n"
+             "audit: {journal: {path: j, mode: batch, max_bytes: 1GiB}, tap: {bind: \"ipc://tap\"}, subject_key: k}\n"
              "admin: {address: \":8282\", socket: admin.sock}\n"
              "limits: {headers: 1, header_bytes: 1KiB, request_bytes: 4096, connections: 2, streams: 3, queue: 4}\n",
         &config);
@@ -117,7 +117,7 @@ static void config_reads_every_key(void **state)
     assert_string_equal(config.tokens.issuers[0].keys_file, "/etc/bartizan/sso.jwks");
     assert_true(view_equals(config.tokens.resource_metadata, VIEW("https://api.example/meta")));
     assert_string_equal(config.audit.journal.path, "/etc/bartizan/j");
-    assert_int_equal(config.audit.journal.mode, JOURNAL_TAP);
+    assert_int_equal(config.audit.journal.mode, JOURNAL_BATCH);
     assert_int_equal(config.audit.journal.max_bytes, 1ULL << 30);
     assert_string_equal(config.audit.tap.bind, "ipc:///etc/bartizan/tap");
     assert_string_equal(config.audit.subject_key, "/etc/bartizan/k");
@@ -168,6 +168,7 @@ static const struct bad_file {
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {workload-api: u}}}}\n", 4, 41, "C0102", NULL, NULL},
     {GOOD "tokens: {from: [authorization, cookie]}\n", 4, 16, "C0102", "tokens.from", NULL},
     {GOOD "audit: {journal: {mode: strict}}\n", 4, 25, "C0102", "audit.journal.mode", NULL},
+    {GOOD "audit: {journal: {mode: tap}}\n", 4, 25, "C0102", "audit.journal.mode", NULL},
     {GOOD "identity: {trust_domains: {a: {}}}\n", 4, 31, "C0103", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {}}}\n", 4, 33, "C0103", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {}}}}\n", 4, 40, "C0103", NULL, NULL},
@@ -179,6 +180,7 @@ static const struct bad_file {
     /* shapes */
     {GOOD "listeners: here\n", 4, 12, "C0104", "listeners", NULL},
     {GOOD "listeners: []\n", 4, 12, "C0202", "listeners", NULL},
+    {GOOD "listeners: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n", 4, 12, "C0202", "listeners", NULL},
     {GOOD "listeners: [here]\n", 4, 13, "C0104", "listeners[0]", NULL},
     {GOOD "admin: here\n", 4, 8, "C0104", "admin", NULL},
     {GOOD "admin: {socket: [a]}\n", 4, 17, "C0104", "admin.socket", NULL},
