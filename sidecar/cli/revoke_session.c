@@ -139,12 +139,11 @@ int64_t revoke_clock_ms(void)
 }
 
 /* Says what the decider refused, in its own words. */
-static int print_refusal(const json_t *answer, int status, struct arena *arena)
+static int print_refusal(const json_t *answer, const char *what, struct arena *arena)
 {
     const json_t *error = json_object_get(answer, "error");
     struct view text = {json_string_value(error), json_string_length(error)};
-    fprintf(stderr, "bartizan: the entry is written, but the decider refused to take it (HTTP %d): %.*s\n", status,
-            VIEW_ARG(text_print(text, arena)));
+    fprintf(stderr, "bartizan: %s: %.*s\n", what, VIEW_ARG(text_print(text, arena)));
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(answer, "diags"), i, item)
@@ -163,10 +162,15 @@ static int read_reload(struct revoke_session *session, const struct revoke_deed 
 {
     AUTO(json_drop)
     json_t *json = json_loadb(answer->body.data, answer->body.size, JSON_REJECT_DUPLICATES, NULL);
-    if (answer->status != 200 || !json_is_object(json))
-        return print_refusal(json, answer->status, &session->arena);
-    int64_t in_force = json_integer_value(json_object_get(json, "revocation_sequence"));
-    if (in_force < 0 || (uint64_t)in_force < deed->sequence) {
+    /* 409: some file was refused; what is in force then includes the lists that could be taken. */
+    const json_t *taken = answer->status == 200 ? json : json_object_get(json, "in_force");
+    int64_t in_force = json_integer_value(json_object_get(taken, "revocation_sequence"));
+    bool is_taken = json_is_object(taken) && in_force >= 0 && (uint64_t)in_force >= deed->sequence;
+    if (answer->status != 200 && !is_taken)
+        return print_refusal(json, "the entry is written, but the decider refused to take it", &session->arena);
+    if (answer->status != 200)
+        (void)print_refusal(json, "warning: the decider refused another file", &session->arena);
+    if (!is_taken) {
         fprintf(stderr,
                 "bartizan: the decider has deny list sequence %" PRId64 " in force, not %" PRIu64
                 ": it does not read %s\n",
@@ -175,7 +179,7 @@ static int read_reload(struct revoke_session *session, const struct revoke_deed 
     }
     printf("%s %.*s generation %" JSON_INTEGER_FORMAT " in force after %" PRId64 " ms\n", deed->verb,
            VIEW_ARG(revoke_entry_text(deed->entry, &session->arena)),
-           json_integer_value(json_object_get(json, "generation")), revoke_clock_ms() - deed->started_ms);
+           json_integer_value(json_object_get(taken, "generation")), revoke_clock_ms() - deed->started_ms);
     return EXIT_GOOD;
 }
 

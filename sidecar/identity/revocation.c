@@ -14,6 +14,11 @@ struct kept {
     int64_t expires;       /* INT64_MAX: never */
 };
 
+struct kept_source {
+    struct view file;
+    uint64_t sequence;
+};
+
 struct revocations {
     struct arena arena;
     struct kept *entries; /* in the order of the sources */
@@ -22,6 +27,8 @@ struct revocations {
     size_t capacity; /* of slots: a power of two */
     size_t counts[REVOCATION_TOKEN + 1];
     uint64_t sequence;
+    struct kept_source *sources;
+    size_t source_count;
     char digest[2 * SHA256_BYTES];
 };
 
@@ -196,6 +203,23 @@ static enum err keep_all(struct revocations *revocations, const struct revocatio
     return ERR_NONE;
 }
 
+static enum err keep_sources(struct revocations *revocations, const struct revocation_source *sources,
+                             const struct revocation_list *lists, size_t count)
+{
+    revocations->sources = arena_take_array(&revocations->arena, count + 1, sizeof *revocations->sources);
+    if (!revocations->sources)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        struct kept_source *kept = &revocations->sources[i];
+        *kept = (struct kept_source){.file = arena_copy(&revocations->arena, sources[i].file),
+                                     .sequence = lists[i].sequence};
+        if (!view_is_present(kept->file))
+            return ERR_NO_MEMORY;
+    }
+    revocations->source_count = count;
+    return ERR_NONE;
+}
+
 /* SHA-256 over the SHA-256 of each source, so that no two sets read alike. */
 static enum err digest_all(struct revocations *revocations, const struct revocation_source *sources, size_t count)
 {
@@ -234,6 +258,7 @@ static enum err build(const struct revocation_source *sources, size_t count, int
         return ERR_NO_MEMORY;
     TRY(parse_all(sources, count, &scratch, diags, lists));
     TRY(keep_all(revocations, lists, count, now));
+    TRY(keep_sources(revocations, sources, lists, count));
     return digest_all(revocations, sources, count);
 }
 
@@ -274,4 +299,25 @@ uint64_t revocations_sequence(const struct revocations *revocations)
 struct view revocations_digest(const struct revocations *revocations)
 {
     return (struct view){.data = revocations->digest, .size = sizeof revocations->digest};
+}
+
+size_t revocations_source_count(const struct revocations *revocations)
+{
+    return revocations->source_count;
+}
+
+struct view revocations_source(const struct revocations *revocations, size_t i, uint64_t *sequence)
+{
+    *sequence = revocations->sources[i].sequence;
+    return revocations->sources[i].file;
+}
+
+bool revocations_find_source(const struct revocations *revocations, struct view file, uint64_t *sequence)
+{
+    for (size_t i = 0; i < revocations->source_count; i++)
+        if (view_equals(revocations->sources[i].file, file)) {
+            *sequence = revocations->sources[i].sequence;
+            return true;
+        }
+    return false;
 }

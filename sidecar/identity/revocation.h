@@ -45,6 +45,11 @@ bool revocations_has_token(const struct revocations *revocations, const struct r
 size_t revocations_count(const struct revocations *revocations);
 /* The highest metadata.sequence over the sources; 0 when there are none. */
 uint64_t revocations_sequence(const struct revocations *revocations);
+/* The sequence of each source, which borrow from the revocations. */
+size_t revocations_source_count(const struct revocations *revocations);
+struct view revocations_source(const struct revocations *revocations, size_t i, uint64_t *sequence);
+/* True and *sequence when `file` is a source. */
+bool revocations_find_source(const struct revocations *revocations, struct view file, uint64_t *sequence);
 struct view revocations_digest(const struct revocations *revocations); /* hex SHA-256 of the sources, owned */
 
 #endif

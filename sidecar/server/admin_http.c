@@ -71,7 +71,8 @@ static void write_stopping(struct decider_state *state, FILE *out)
 
 /* ---- POST /reload -------------------------------------------------------- */
 
-static void compose_refusal(struct answer *answer, const struct reload_result *result)
+/* What was refused, and what is in force all the same. */
+static void compose_refusal(struct answer *answer, struct decider_state *state, const struct reload_result *result)
 {
     FILE *out = open_memstream(&answer->bytes, &answer->size);
     answer->status = MHD_HTTP_CONFLICT;
@@ -79,7 +80,9 @@ static void compose_refusal(struct answer *answer, const struct reload_result *r
         return;
     (void)fputs("{\"error\": ", out);
     decider_state_write_text(view_of(result->message), out);
-    (void)fprintf(out, ", \"diags\": %s}\n", result->diags);
+    (void)fprintf(out, ", \"diags\": %s, \"in_force\": ", result->diags);
+    decider_state_write_generations(state, out);
+    (void)fputs("}\n", out);
     (void)fclose(out);
 }
 
@@ -91,7 +94,7 @@ static void reload(struct answer *answer, struct decider_state *state)
         answer->status = MHD_HTTP_SERVICE_UNAVAILABLE;
         compose(answer, state, write_stopping);
     } else if (result->error != ERR_NONE) {
-        compose_refusal(answer, result);
+        compose_refusal(answer, state, result);
     } else {
         compose(answer, state, decider_state_write_generations);
     }

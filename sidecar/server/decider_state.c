@@ -35,19 +35,18 @@ static void set_gauges(struct decider_state *state, const struct snapshot *snaps
 void decider_state_note(struct decider_state *state, const struct reload_outcome *outcome)
 {
     pthread_mutex_lock(&state->lock);
-    if (outcome->snapshot == NULL) {
+    state->error_at = 0;
+    if (outcome->error != ERR_NONE) {
         state->error_at = outcome->at;
         memcpy(state->error, outcome->message, sizeof(state->error));
         metrics_add(&state->metrics, METRIC_RELOAD_FAILURES, 1);
-    } else {
-        if (outcome->snapshot != state->snapshot) {
-            if (state->snapshot != NULL)
-                metrics_add(&state->metrics, METRIC_RELOADS, 1);
-            snapshot_drop(state->snapshot);
-            state->snapshot = snapshot_hold(outcome->snapshot);
-            set_gauges(state, outcome->snapshot);
-        }
-        state->error_at = 0;
+    }
+    if (outcome->snapshot != NULL && outcome->snapshot != state->snapshot) {
+        if (state->snapshot != NULL)
+            metrics_add(&state->metrics, METRIC_RELOADS, 1);
+        snapshot_drop(state->snapshot);
+        state->snapshot = snapshot_hold(outcome->snapshot);
+        set_gauges(state, outcome->snapshot);
     }
     pthread_mutex_unlock(&state->lock);
 }

@@ -454,20 +454,25 @@ static void on_stray_matched(struct queue_event *event, bool is_good)
 
 /* ---- the polling thread -------------------------------------------------- */
 
+/* A snapshot that was said to be in force and is not would let in whom it revokes:
+ * the next process reads it. */
+static void cannot_take(void)
+{
+    log_line(LOG_ERROR, log_say("no memory for the new snapshot"));
+    abort();
+}
+
 static void take_outcome(struct rpc_server *server, const struct reload_outcome *outcome)
 {
     const struct snapshot *before = check_context_snapshot(server->context);
-    if (outcome->snapshot == NULL) {
-        if (server->records != NULL)
-            state_record_refusal(server->records, before, outcome);
-        return;
-    }
-    if (server->records != NULL)
+    if (server->records != NULL && outcome->snapshot != NULL)
         state_record_change(server->records, before, outcome->snapshot);
-    if (outcome->snapshot == before)
+    if (server->records != NULL && outcome->error != ERR_NONE)
+        state_record_refusal(server->records, outcome->snapshot != NULL ? outcome->snapshot : before, outcome);
+    if (outcome->snapshot == NULL || outcome->snapshot == before)
         return;
     if (check_context_replace(server->context, outcome->snapshot) != ERR_NONE)
-        log_line(LOG_ERROR, log_say("no memory for the new snapshot; the one before stays"));
+        cannot_take();
 }
 
 static void take_mail(struct rpc_server *server)
@@ -662,10 +667,8 @@ enum err rpc_server_open(const struct rpc_server_config *config, struct rpc_serv
 void rpc_server_deliver(struct rpc_server *server, const struct reload_outcome *outcome)
 {
     struct mail *mail = malloc(sizeof(*mail));
-    if (mail == NULL) {
-        snapshot_drop(outcome->snapshot);
-        return;
-    }
+    if (mail == NULL)
+        cannot_take();
     *mail = (struct mail){.outcome = *outcome};
     pthread_mutex_lock(&server->lock);
     *server->mail_end = mail;

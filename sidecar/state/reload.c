@@ -96,18 +96,18 @@ static void attempt(struct reload *reload, struct reload_result *result)
         write_message(diags, outcome->error, outcome);
         memcpy(result->message, outcome->message, sizeof(result->message));
         write_diags(diags, result->diags);
-        reload->config.deliver(reload->config.context, outcome);
-    } else if (!is_changed(reload->current, next)) {
-        snapshot_drop(next);
-        outcome->snapshot = snapshot_hold(reload->current); /* mends an earlier refusal */
-        reload->config.deliver(reload->config.context, outcome);
-    } else {
+    }
+    if (next != NULL && is_changed(reload->current, next)) {
         snapshot_drop(reload->current);
         reload->current = next;
         outcome->snapshot = snapshot_hold(next);
         result->generation = next->generation;
-        reload->config.deliver(reload->config.context, outcome);
+    } else {
+        snapshot_drop(next);
+        if (outcome->error == ERR_NONE)
+            outcome->snapshot = snapshot_hold(reload->current); /* mends an earlier refusal */
     }
+    reload->config.deliver(reload->config.context, outcome);
     arena_free(&arena);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Builds the next snapshot when a file changed, on a thread of its own.
  *
- * The snapshot in force is not touched until the next one stands whole; a set of
- * files that is refused changes nothing. This is the one part below floor 5 that
+ * The snapshot in force is not touched until the next one stands whole. A file that is
+ * refused leaves its part of the snapshot as it was and is told of; the others are
+ * taken. This is the one part below floor 5 that
  * reads the clock: files change when they change. */
 #ifndef BARTIZAN_RELOAD_H
 #define BARTIZAN_RELOAD_H
@@ -15,8 +16,8 @@ enum { RELOAD_MESSAGE_MAX = 1024, RELOAD_FILE_MAX = 512, RELOAD_DIAGS_MAX = 64 *
 
 /* How one attempt ended. */
 struct reload_outcome {
-    struct snapshot *snapshot;        /* the new one, owned by the receiver; NULL when the files were refused */
-    enum err error;                   /* ERR_NONE with a snapshot */
+    struct snapshot *snapshot;        /* in force from now on, owned by the receiver; NULL: nothing could be taken */
+    enum err error;                   /* ERR_NONE: every file was taken; else some part stays as it was */
     int64_t at;                       /* unix seconds */
     char file[RELOAD_FILE_MAX];       /* of a refusal: where the first finding is; may be empty */
     char message[RELOAD_MESSAGE_MAX]; /* of a refusal: the first finding, "file:line:column: text" */

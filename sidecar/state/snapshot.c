@@ -33,6 +33,7 @@ struct snapshot_owner {
     struct part *parts[PART_COUNT];
     struct source_state *domains; /* in the configuration's order */
     struct source_state *issuers;
+    uint64_t *sequences; /* of each domain: the highest that was ever in force */
 };
 
 /* What one build works with. */
@@ -127,7 +128,6 @@ static enum err read_source(struct builder *b, const char *path, bool is_owned_b
     *text = (struct view){0};
     enum err error = file_read(path, b->arena, text);
     if (error == ERR_NOT_FOUND && is_owned_by_feed) {
-        b->next->snapshot.is_ready = false;
         bool was_missing = before != NULL && !before->is_there;
         state->generation = was_missing ? before->generation : b->next->snapshot.generation;
         return ERR_NONE;
@@ -151,12 +151,32 @@ static enum err fingerprint_sources(const struct source_state *states, size_t co
     return sha256((struct view){.data = (const char *)states, .size = count * sizeof(*states)}, out);
 }
 
+/* An older bundle would trust an authority again that a newer one has dropped. */
+static enum err check_sequences(struct builder *b, const struct trust_bundles *bundles)
+{
+    enum err result = ERR_NONE;
+    for (size_t i = 0; i < b->config->identity.domain_count; i++) {
+        const struct trust_domain_config *domain = &b->config->identity.domains[i];
+        const struct trust_bundle *bundle = trust_bundles_find(bundles, domain->name);
+        uint64_t sequence = trust_bundle_sequence(bundle), *highest = &b->next->sequences[i];
+        if (!trust_bundle_is_loaded(bundle))
+            continue;
+        if (sequence < *highest) {
+            struct span span = {.file = view_of(domain->bundle)};
+            diag_error(b->diags, "E0905", &span, "spiffe_sequence %llu is older than %llu, which was in force",
+                       (unsigned long long)sequence, (unsigned long long)*highest);
+            result = ERR_STALE;
+        }
+        *highest = sequence > *highest ? sequence : *highest;
+    }
+    return result;
+}
+
 static enum err build_bundles(struct builder *b)
 {
     size_t count = b->config->identity.domain_count;
     struct trust_bundle_source *sources = arena_take_array(b->arena, count + 1, sizeof(*sources));
-    b->next->domains = calloc(count + 1, sizeof(struct source_state));
-    if (sources == NULL || b->next->domains == NULL)
+    if (sources == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
         const struct trust_domain_config *domain = &b->config->identity.domains[i];
@@ -176,15 +196,14 @@ static enum err build_bundles(struct builder *b)
     struct trust_bundles *bundles = NULL;
     TRY(trust_bundles_build(sources, count, b->diags, &bundles));
     part->thing = bundles;
-    return ERR_NONE;
+    return check_sequences(b, bundles);
 }
 
 static enum err build_keys(struct builder *b)
 {
     size_t count = b->config->tokens.issuer_count;
     struct jwks_source *sources = arena_take_array(b->arena, count + 1, sizeof(*sources));
-    b->next->issuers = calloc(count + 1, sizeof(struct source_state));
-    if (sources == NULL || b->next->issuers == NULL)
+    if (sources == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
         const struct issuer_config *issuer = &b->config->tokens.issuers[i];
@@ -207,6 +226,28 @@ static enum err build_keys(struct builder *b)
     return ERR_NONE;
 }
 
+/* An older list would let back in whom a newer one refuses. A file may only go away
+ * together with a higher sequence in another. */
+static enum err check_age(struct builder *b, const struct revocations *before, const struct revocations *now)
+{
+    bool is_newer = revocations_sequence(now) > revocations_sequence(before);
+    for (size_t i = 0; i < revocations_source_count(before); i++) {
+        uint64_t sequence = 0, old = 0;
+        struct view file = revocations_source(before, i, &old);
+        bool is_there = revocations_find_source(now, file, &sequence);
+        if (is_there ? sequence >= old : is_newer)
+            continue;
+        struct span span = {.file = file};
+        if (is_there)
+            diag_error(b->diags, "E0903", &span, "sequence %llu is older than %llu, which is in force",
+                       (unsigned long long)sequence, (unsigned long long)old);
+        else
+            diag_error(b->diags, "E0903", &span, "this list is in force, and its file is gone");
+        return ERR_STALE;
+    }
+    return ERR_NONE;
+}
+
 static enum err build_revocations(struct builder *b)
 {
     uint8_t fingerprint[SHA256_BYTES];
@@ -225,24 +266,37 @@ static enum err build_revocations(struct builder *b)
     struct revocations *revocations = NULL;
     TRY(revocations_build(sources, b->files->count, b->now, b->diags, &revocations));
     part->thing = revocations;
-    const struct snapshot *before = b->previous != NULL ? &b->previous->snapshot : NULL;
-    if (before == NULL || revocations_sequence(revocations) >= revocations_sequence(before->revocations))
-        return ERR_NONE;
-    /* An older list would let back in whom a newer one refuses. */
-    struct span span = {.file = view_of(b->config->identity.revocations[0])};
-    diag_error(b->diags, "E0903", &span, "sequence %llu is older than %llu, which is in force",
-               (unsigned long long)revocations_sequence(revocations),
-               (unsigned long long)revocations_sequence(before->revocations));
-    return ERR_STALE;
+    return b->previous != NULL ? check_age(b, b->previous->snapshot.revocations, revocations) : ERR_NONE;
 }
 
+/* The part of the previous snapshot in place of one that was refused. */
+static void keep_previous(struct builder *b, enum part_kind kind)
+{
+    part_drop(b->next->parts[kind]);
+    b->next->parts[kind] = b->previous->parts[kind];
+    atomic_fetch_add(&b->previous->parts[kind]->references, 1);
+    if (kind == PART_BUNDLES) {
+        memcpy(b->next->domains, b->previous->domains, b->config->identity.domain_count * sizeof(struct source_state));
+        memcpy(b->next->sequences, b->previous->sequences, b->config->identity.domain_count * sizeof(uint64_t));
+    }
+    if (kind == PART_KEYS)
+        memcpy(b->next->issuers, b->previous->issuers, b->config->tokens.issuer_count * sizeof(struct source_state));
+}
+
+/* All four are tried, so that one load names everything that is wrong, and that a
+ * mistake in one file keeps no revocation in another from being enforced. */
 static enum err build_parts(struct builder *b)
 {
-    /* All four are tried, so that one load names everything that is wrong. */
-    enum err results[PART_COUNT] = {build_policy(b), build_bundles(b), build_keys(b), build_revocations(b)};
-    for (size_t i = 0; i < PART_COUNT; i++)
-        TRY(results[i]);
-    return ERR_NONE;
+    static enum err (*const builds[PART_COUNT])(struct builder * b) = {build_policy, build_bundles, build_keys,
+                                                                       build_revocations};
+    enum err first = ERR_NONE;
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        enum err result = builds[i](b);
+        if (result != ERR_NONE && b->previous != NULL)
+            keep_previous(b, (enum part_kind)i);
+        first = first == ERR_NONE ? result : first;
+    }
+    return first;
 }
 
 static uint64_t part_generation(const struct builder *b, enum part_kind kind, uint64_t before)
@@ -265,6 +319,11 @@ static void fill(struct builder *b)
     s->key_generation = part_generation(b, PART_KEYS, old->key_generation);
     s->revocation_generation = part_generation(b, PART_REVOCATIONS, old->revocation_generation);
     s->built_at = b->now;
+    s->is_ready = true;
+    for (size_t i = 0; i < b->config->identity.domain_count; i++)
+        s->is_ready = s->is_ready && b->next->domains[i].is_there;
+    for (size_t i = 0; i < b->config->tokens.issuer_count; i++)
+        s->is_ready = s->is_ready && b->next->issuers[i].is_there;
 }
 
 static void free_arena(struct arena *arena)
@@ -283,6 +342,19 @@ static void free_files(struct file_set **files)
     free(*files);
 }
 
+static enum err make_room(struct builder *b)
+{
+    size_t domains = b->config->identity.domain_count, issuers = b->config->tokens.issuer_count;
+    b->next->domains = calloc(domains + 1, sizeof(struct source_state));
+    b->next->issuers = calloc(issuers + 1, sizeof(struct source_state));
+    b->next->sequences = calloc(domains + 1, sizeof(uint64_t));
+    if (b->next->domains == NULL || b->next->issuers == NULL || b->next->sequences == NULL)
+        return ERR_NO_MEMORY;
+    if (b->previous != NULL && domains > 0)
+        memcpy(b->next->sequences, b->previous->sequences, domains * sizeof(uint64_t));
+    return ERR_NONE;
+}
+
 enum err snapshot_build(const struct config *config, struct snapshot *previous, int64_t now, struct diag_list *diags,
                         struct snapshot **out)
 {
@@ -294,7 +366,6 @@ enum err snapshot_build(const struct config *config, struct snapshot *previous, 
         return ERR_NO_MEMORY;
     atomic_init(&next->references, 1);
     next->snapshot.generation = previous != NULL ? previous->generation + 1 : 1;
-    next->snapshot.is_ready = true;
     struct builder builder = {.config = config,
                               .previous = (const struct snapshot_owner *)previous,
                               .next = next,
@@ -302,11 +373,14 @@ enum err snapshot_build(const struct config *config, struct snapshot *previous, 
                               .diags = diags,
                               .files = files,
                               .now = now};
-    TRY(build_parts(&builder));
+    TRY(make_room(&builder));
+    enum err result = build_parts(&builder);
+    if (result != ERR_NONE && previous == NULL)
+        return result;
     fill(&builder);
     *out = &next->snapshot;
     next = NULL;
-    return ERR_NONE;
+    return result;
 }
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot)
@@ -325,5 +399,6 @@ void snapshot_drop(struct snapshot *snapshot)
         part_drop(owner->parts[i]);
     free(owner->domains);
     free(owner->issuers);
+    free(owner->sequences);
     free(owner);
 }

@@ -22,8 +22,14 @@ struct snapshot {
 };
 
 /* Reads every file the configuration names. `previous` (or NULL) lends what did
- * not change, and refuses an older revocation sequence (ERR_STALE). Errors leave
- * *out untouched: ERR_INVALID or ERR_IO with diags. */
+ * not change, and refuses an older revocation list, one that went away, and a bundle
+ * of a lower spiffe_sequence (ERR_STALE).
+ *
+ * Each of the four parts is taken or refused whole. Without `previous` an error
+ * (ERR_INVALID, ERR_IO and so on, with diags) leaves *out untouched. With it a
+ * refused part stays as it is in `previous`, the others are taken: *out is set beside
+ * the error too, so that no mistake in a policy delays a revocation. Only
+ * ERR_NO_MEMORY may leave it untouched then. */
 MUST_CHECK enum err snapshot_build(const struct config *config, struct snapshot *previous, int64_t now,
                                    struct diag_list *diags, struct snapshot **out);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);

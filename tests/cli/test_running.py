@@ -65,13 +65,25 @@ def test_revoke_of_a_folder_that_the_decider_does_not_read_fails(running):
     assert result.returncode == 1 and "does not read" in result.stderr
 
 
-def test_revoke_tells_that_another_file_keeps_the_decider_from_reloading(running):
+def test_revoke_is_in_force_beside_a_policy_that_is_refused(running):
     running.policy.write_text("kind: nonsense\n")
     result = running.run("revoke", "add", "--spiffe", WEB, "--reason", "r", "--config", running.config)
-    assert result.returncode == 1 and "policy.yaml" in result.stderr
+    assert result.returncode == 0, result.stderr
+    assert f"revoked {WEB} generation " in result.stdout and " in force after " in result.stdout
+    assert "warning: the decider refused another file" in result.stderr and "policy.yaml" in result.stderr
     state = status(running)
-    assert state["ready"] and state["snapshot"]["revocations"]["sequence"] == 0
+    assert state["ready"] and state["snapshot"]["revocations"]["sequence"] == 1
+    assert state["snapshot"]["policy"]["generation"] == 1
     assert "policy.yaml" in state["last_reload_error"]["message"]
+    again = running.run("revoke", "remove", "--spiffe", WEB, "--config", running.config)
+    assert again.returncode == 0 and status(running)["snapshot"]["revocations"]["entries"] == 0
+
+
+def test_revoke_fails_where_a_broken_list_of_another_keeps_it_out(running):
+    (running.folder / "revocations" / "other.yaml").write_text("kind: nonsense\n")
+    result = running.run("revoke", "add", "--spiffe", WEB, "--reason", "r", "--config", running.config)
+    assert result.returncode != 0 and "other.yaml" in result.stderr
+    assert status(running)["snapshot"]["revocations"]["sequence"] == 0
 
 
 def test_status_is_the_screen_of_docs_admin_api(running):

@@ -32,9 +32,9 @@ static void deliver(void *context, const struct reload_outcome *outcome)
 {
     struct fixture *f = context;
     pthread_mutex_lock(&f->lock);
-    if (outcome->snapshot != NULL) {
+    if (outcome->snapshot != NULL)
         f->generation = outcome->snapshot->generation;
-    } else {
+    if (outcome->error != ERR_NONE) {
         f->refusals++;
         memcpy(f->message, outcome->message, sizeof(f->message));
     }
@@ -160,6 +160,23 @@ static void a_forced_reload_of_bad_files_answers_with_the_findings(void **state)
     free(before);
 }
 
+static void a_revocation_is_taken_beside_a_policy_that_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char path[WORLD_PATH_MAX + 16];
+    begin(f, NEVER);
+    world_write(f->world.policy, "kind: nonsense\n");
+    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
+    world_write(path,
+                "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: 3}\nentries: []\n");
+    assert_int_equal(reload_now(f->reload, &f->result), ERR_NONE);
+    assert_int_equal(f->result.error, ERR_INVALID);
+    assert_non_null(strstr(f->result.message, "policy.yaml:"));
+    assert_true(f->result.generation > 1);
+    assert_int_equal(f->generation, f->result.generation);
+    assert_true(f->refusals > 0);
+}
+
 /* A ConfigMap mount: DIR/..data -> DIR/..GENERATION, and each file a symlink into ..data. */
 static void a_config_map_swap_is_taken(void **state)
 {
@@ -220,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_is_bad_changes_nothing_and_says_where, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forced_reload_answers_with_the_generation_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forced_reload_of_bad_files_answers_with_the_findings, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_revocation_is_taken_beside_a_policy_that_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_config_map_swap_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(polling_finds_what_was_not_announced, setup, teardown),
     };

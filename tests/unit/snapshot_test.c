@@ -141,12 +141,151 @@ static void an_older_revocation_sequence_is_refused(void **state)
     assert_int_equal(revocations_sequence(first->revocations), 7);
     write_revocations(f, 6, WORLD_CONSOLE);
     assert_int_equal(build(f, first, &second), ERR_STALE);
-    assert_null(second);
+    assert_ptr_equal(second->revocations, first->revocations);
+    snapshot_drop(second);
     write_revocations(f, 8, WORLD_CONSOLE);
     assert_int_equal(build(f, first, &second), ERR_NONE);
     assert_int_equal(second->revocation_generation, 2);
     snapshot_drop(first);
     snapshot_drop(second);
+}
+
+static void write_list(const struct fixture *f, const char *name, int sequence)
+{
+    char path[WORLD_PATH_MAX + 32], text[256];
+    (void)snprintf(path, sizeof(path), "%s/%s", f->world.revocations, name);
+    (void)snprintf(text, sizeof(text),
+                   "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: %d}\nentries: []\n",
+                   sequence);
+    world_write(path, text);
+}
+
+static void each_list_keeps_its_own_sequence(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    write_list(f, "a.yaml", 10);
+    write_list(f, "b.yaml", 5);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    write_list(f, "b.yaml", 4); /* behind a.yaml, which has not gone back */
+    assert_int_equal(build(f, first, &second), ERR_STALE);
+    assert_ptr_equal(second->revocations, first->revocations);
+    snapshot_drop(second);
+    write_list(f, "b.yaml", 6);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
+static void a_list_goes_away_only_together_with_a_newer_one(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    char path[WORLD_PATH_MAX + 32];
+    write_list(f, "a.yaml", 10);
+    write_list(f, "b.yaml", 5);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    (void)snprintf(path, sizeof(path), "%s/b.yaml", f->world.revocations);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(build(f, first, &second), ERR_STALE);
+    assert_ptr_equal(second->revocations, first->revocations);
+    snapshot_drop(second);
+    write_list(f, "a.yaml", 11);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(revocations_sequence(second->revocations), 11);
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
+static void a_mistake_in_one_file_delays_nothing_in_another(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    char *policy = world_read(f->world.policy);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    world_write(f->world.policy, "kind: [\n");
+    world_write(f->world.keys, "{");
+    world_replace_authority(&f->world);
+    write_revocations(f, 1, WORLD_WEB);
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_true(f->diags.errors >= 2);
+    assert_int_equal(second->generation, 2);
+    assert_ptr_equal(second->policy, first->policy);
+    assert_ptr_equal(second->keys, first->keys);
+    assert_int_equal(second->policy_generation, 1);
+    assert_int_equal(second->key_generation, 1);
+    assert_int_equal(second->bundle_generation, 2);
+    assert_int_equal(second->revocation_generation, 2);
+    assert_int_equal(revocations_count(second->revocations), 1);
+    assert_true(second->is_ready);
+    snapshot_drop(first); /* what was kept lives on */
+    world_write(f->world.policy, policy);
+    char *keys = world_issuer_keys(f->world.issuer);
+    world_write(f->world.keys, keys);
+    assert_int_equal(build(f, second, &third), ERR_NONE);
+    assert_ptr_equal(third->policy, second->policy);
+    assert_ptr_equal(third->keys, second->keys); /* the text that it was built from */
+    snapshot_drop(second);
+    snapshot_drop(third);
+    free(policy);
+    free(keys);
+}
+
+/* The bundle file as a SPIFFE bundle document of this sequence, or as it is without one. */
+static void write_bundle_document(const struct fixture *f, int sequence)
+{
+    char *pem = world_read(f->world.bundle), *out = calloc(1, strlen(pem) + 256);
+    char *body = strstr(pem, "-----\n") + strlen("-----\n"), *end = strstr(body, "-----END");
+    int size = sprintf(
+        out, "{\"spiffe_sequence\": %d, \"keys\": [{\"kty\": \"EC\", \"use\": \"x509-svid\", \"x5c\": [\"", sequence);
+    for (; body < end; body++)
+        if (*body != '\n')
+            out[size++] = *body;
+    (void)strcpy(out + size, "\"]}]}\n");
+    world_write(f->world.bundle, out);
+    free(pem);
+    free(out);
+}
+
+static void an_older_bundle_sequence_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    write_bundle_document(f, 7);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_int_equal(trust_bundle_sequence(trust_bundles_find(first->bundles, VIEW("prod.example"))), 7);
+    world_replace_authority(&f->world);
+    write_bundle_document(f, 6);
+    assert_int_equal(build(f, first, &second), ERR_STALE);
+    assert_ptr_equal(second->bundles, first->bundles);
+    world_replace_authority(&f->world); /* PEM has no sequence, which is below any */
+    assert_int_equal(build(f, second, &third), ERR_STALE);
+    snapshot_drop(third);
+    write_bundle_document(f, 8);
+    assert_int_equal(build(f, second, &third), ERR_NONE);
+    assert_int_equal(third->bundle_generation, 3);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
+}
+
+static void the_absence_of_a_bundle_does_not_forget_its_sequence(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    f->world.domain.is_owned_by_feed = true;
+    write_bundle_document(f, 7);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_int_equal(unlink(f->world.bundle), 0);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_false(second->is_ready);
+    world_replace_authority(&f->world);
+    write_bundle_document(f, 6);
+    assert_int_equal(build(f, second, &third), ERR_STALE);
+    assert_false(third->is_ready);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
 }
 
 static void the_loss_of_the_revocation_file_is_not_an_amnesty(void **state)
@@ -159,9 +298,12 @@ static void the_loss_of_the_revocation_file_is_not_an_amnesty(void **state)
     (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(build(f, first, &second), ERR_STALE);
+    assert_ptr_equal(second->revocations, first->revocations);
+    snapshot_drop(second);
     assert_int_equal(rmdir(f->world.revocations), 0);
     assert_int_equal(build(f, first, &second), ERR_NOT_FOUND);
-    assert_null(second);
+    assert_ptr_equal(second->revocations, first->revocations);
+    snapshot_drop(second);
     snapshot_drop(first);
 }
 
@@ -184,6 +326,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_missing_file_of_feed_is_not_ready_until_it_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_revocation_sequence_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_loss_of_the_revocation_file_is_not_an_amnesty, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_list_keeps_its_own_sequence, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_list_goes_away_only_together_with_a_newer_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mistake_in_one_file_delays_nothing_in_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_bundle_sequence_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_absence_of_a_bundle_does_not_forget_its_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_policy_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
