@@ -12,7 +12,7 @@ enum document_code {
 #undef X
 };
 static const char *const CODES[] = {
-#define X(symbol, code, title) [symbol] = code,
+#define X(symbol, code, title) [symbol] = (code),
 #include "document_codes.def"
 #undef X
 };

@@ -70,11 +70,13 @@ static inline bool view_ends_with(struct view v, struct view suffix)
 /* The bytes [from, to) of `v`, clamped to it. */
 static inline struct view view_slice(struct view v, size_t from, size_t to)
 {
+    if (v.data == NULL)
+        return (struct view){0};
     if (to > v.size)
         to = v.size;
     if (from > to)
         from = to;
-    return (struct view){.data = v.data ? v.data + from : NULL, .size = to - from};
+    return (struct view){.data = v.data + from, .size = to - from};
 }
 
 /* Index of the first `byte` at or after `from`, or v.size when there is none. */

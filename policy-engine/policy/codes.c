@@ -4,7 +4,7 @@
 static const struct {
     const char *text, *title;
 } CODES[CODE_COUNT] = {
-#define X(symbol, code, sentence) [symbol] = {.text = code, .title = sentence},
+#define X(symbol, code, sentence) [symbol] = {.text = (code), .title = (sentence)},
 #include "document_codes.def"
 
 #include "codes.def"

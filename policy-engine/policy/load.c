@@ -182,6 +182,7 @@ static void read_document(struct load *load, const struct node *root)
         load->file = load_keep(load, root->span.file);
     if (load_is(load, root, NODE_MAP, "a document") && is_policy(load, root))
         (void)load_map(load, root, "a document", fields, COUNT_OF(fields), NULL);
+    load->scope = NULL;
 }
 
 /* ---- the set --------------------------------------------------------------------------- */

@@ -287,7 +287,7 @@ static const struct value *read_claims(struct load *load, const struct given *gi
         return NULL;
     read_value(load, given->jwt, 0, claims);
     struct value *items = load_take(load, claims->count, sizeof(*items));
-    if (items == NULL || load->is_exhausted)
+    if (items == NULL || claims->names == NULL)
         return NULL;
     for (size_t i = 0; i < claims->count; i++) {
         int64_t at;

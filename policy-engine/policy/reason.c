@@ -6,9 +6,9 @@ static const struct reason_info table[REASON_COUNT] = {
     [REASON_##symbol] = {.name = {name_, sizeof(name_) - 1},                                                           \
                          .family = {family_, sizeof(family_) - 1},                                                     \
                          .verdict = VERDICT_##verdict_,                                                                \
-                         .rpc_code = rpc_,                                                                             \
-                         .http_status = http_,                                                                         \
-                         .www = www_,                                                                                  \
+                         .rpc_code = (rpc_),                                                                           \
+                         .http_status = (http_),                                                                       \
+                         .www = (www_),                                                                                \
                          .sentence = {sentence_, sizeof(sentence_) - 1}},
     REASON_TABLE(REASON_ROW)
 #undef REASON_ROW

@@ -257,7 +257,7 @@ void request_facts_fill(const struct request_facts_input *input, struct arena *a
     facts->is_raw_path = request->is_raw_path;
     facts->source_ip = request_facts_address(request->source.address);
     facts->port = request->destination.port <= UINT16_MAX ? (uint16_t)request->destination.port : 0;
-    facts->sni = view_is_empty(request->sni) ? (struct view){0} : request->sni;
+    facts->sni = !view_is_empty(request->sni) ? request->sni : (struct view){0};
     enum reason failures[] = {input->failure, fill_headers(input, arena, facts, credentials),
                               fill_context(request, arena, facts), fill_metadata(request, arena, facts)};
     facts->request_failure = REASON_NONE;

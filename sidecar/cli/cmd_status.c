@@ -145,12 +145,17 @@ static void print_machinery(const struct screen *screen, const json_t *status)
         if (lost > 0)
             printf("%" PRId64 "\n", lost);
     }
-    json_object_foreach(json_object_get(status, "caches"), name, cache) printf(
-        "  cache      %.*s: %" PRId64 " hits, %" PRId64 " misses\n", VIEW_ARG(text_print(view_of(name), screen->arena)),
-        number_at(cache, "hits"), number_at(cache, "misses"));
+    json_object_foreach(json_object_get(status, "caches"), name, cache)
+    {
+        printf("  cache      %.*s: %" PRId64 " hits, %" PRId64 " misses\n",
+               VIEW_ARG(text_print(view_of(name), screen->arena)), number_at(cache, "hits"),
+               number_at(cache, "misses"));
+    }
     json_array_foreach(json_object_get(status, "listeners"), i, item)
+    {
         printf("  listener   %.*s, %" PRId64 " connections\n", VIEW_ARG(safe_at(screen, item, "address")),
                number_at(item, "connections"));
+    }
 }
 
 static int show(struct view body, bool is_json, struct arena *arena)

@@ -152,7 +152,7 @@ static struct view parameter(struct view text, struct view key)
     for (size_t at = 0; at + key.size < text.size; at++) {
         bool is_start = at == 0 || text.data[at - 1] == ' ' || text.data[at - 1] == ',';
         struct view rest = view_slice(text, at + key.size, text.size);
-        if (!is_start || !view_starts_with(view_slice(text, at, text.size), key) || rest.data[0] != '=')
+        if (!is_start || !view_starts_with(view_slice(text, at, text.size), key) || !view_starts_with(rest, VIEW("=")))
             continue;
         if (rest.size > 1 && rest.data[1] == '"')
             return view_slice(rest, 2, view_index_of(rest, '"', 2));

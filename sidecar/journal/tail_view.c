@@ -109,7 +109,8 @@ static bool is_wanted(const struct tail_options *options, const struct audit_eve
     char topic[AUDIT_TOPIC_MAX];
     if (!view_is_present(options->topic))
         return true;
-    return view_starts_with((struct view){topic, audit_event_topic(event, topic)}, options->topic);
+    size_t size = audit_event_topic(event, topic);
+    return view_starts_with((struct view){topic, size}, options->topic);
 }
 
 static void print(const struct tail_view *view, const struct audit_event *event)

@@ -93,10 +93,10 @@ static enum change_kind kind_of(const struct config *config, struct view file)
 void state_record_refusal(struct state_record *record, const struct snapshot *in_force,
                           const struct reload_outcome *outcome)
 {
-    struct view file = view_of(outcome->file);
     if (strcmp(record->refused, outcome->message) == 0)
         return;
     memcpy(record->refused, outcome->message, sizeof(record->refused));
+    struct view file = view_of(outcome->file);
     record->event = (struct audit_event){.kind = RECORD_CHANGE,
                                          .change = {.what = kind_of(record->config, file),
                                                     .is_refused = true,

@@ -50,7 +50,7 @@ static bool read_text(struct decoder *decoder, const struct pb_field *field, str
 {
     if (field->wire != PB_BYTES || !utf8_is_text(field->bytes))
         return malformed(decoder);
-    *out = view_is_empty(field->bytes) ? (struct view){0} : field->bytes;
+    *out = !view_is_empty(field->bytes) ? field->bytes : (struct view){0};
     return true;
 }
 
@@ -347,7 +347,7 @@ static bool read_http_field(struct decoder *decoder, const struct pb_field *fiel
     case 10: return read_text(decoder, field, &out->protocol);
     case 11: return read_text(decoder, field, &out->body);
     case 12:
-        out->raw_body = view_is_empty(field->bytes) ? (struct view){0} : field->bytes;
+        out->raw_body = !view_is_empty(field->bytes) ? field->bytes : (struct view){0};
         return is_wire(decoder, field, PB_BYTES);
     case 13: return read_header_map(decoder, field);
     default: return true;

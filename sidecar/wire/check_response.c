@@ -162,7 +162,7 @@ struct view check_response_challenge(const struct check_answer *answer, char *bu
     }
     if (!view_is_empty(answer->resource_metadata))
         put_param(&text, &is_first, VIEW("resource_metadata"), answer->resource_metadata);
-    return text.is_bad ? (struct view){0} : (struct view){.data = buffer, .size = text.size};
+    return !text.is_bad ? (struct view){.data = buffer, .size = text.size} : (struct view){0};
 }
 
 /* envoy.config.core.v3.HeaderValueOption. Some Envoys read only the old `append`
