@@ -119,18 +119,20 @@ enum { AUDIT_TOPIC_MAX = 512 };
  * `v1.loss`, `v1.change`, `v1.lifecycle`. A byte outside [0-9A-Za-z_:/-] is `_`. */
 size_t audit_event_topic(const struct audit_event *event, char topic[AUDIT_TOPIC_MAX]);
 
-/* Four views of a record for people and programs, each the absent view at the
- * arena's ceiling. Nothing that came from a request is written raw: control bytes,
+/* A record for people and programs; each form is the absent view at the arena's
+ * ceiling. Nothing that came from a request is written raw: control bytes,
  * bidirectional and invisible characters and bytes that are no UTF-8 are escaped.
- * Times are UTC.
- *
- * One sentence:
- *   09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3, purpose incident: allowed by
- * operators-high One object of JSON without line breaks, fields named as in audit.proto:
- *   {"kind":"decision","instance":"..","epoch":"<hex>","sequence":7,"time":"<RFC 3339>",...,"decision":{...}}
- * The whole explanation, several lines. */
+ * Times are UTC. */
+
+/* One sentence:
+ *   09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3: allowed by operators-high */
 struct view audit_event_sentence(const struct audit_event *event, struct arena *arena);
+
+/* One JSON object without line breaks, fields named as in audit.proto:
+ *   {"kind":"decision","instance":"..","epoch":"<hex>","sequence":7,"time":"<RFC 3339>",..,"decision":{..}} */
 struct view audit_event_json(const struct audit_event *event, struct arena *arena);
+
+/* The whole explanation, several lines. */
 struct view audit_event_explanation(const struct audit_event *event, struct arena *arena);
 
 #endif
