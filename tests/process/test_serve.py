@@ -420,6 +420,19 @@ def test_the_journal_tells_the_life_of_an_epoch(own):
     assert len(records) == 1 + 4 + 1 + 2 + 1, text  # start, four parts, the decision, change and refusal, close
 
 
+def test_a_record_tells_who_asked(own):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    text = own.config.read_text()
+    own.config.write_text(text.replace("listeners:\n", f'listeners:\n  - {{address: "127.0.0.1:{port}"}}\n'))
+    own.start()
+    for target in (f"127.0.0.1:{port}", None):
+        assert http_status(own.client(target).check(request(caller=own.web))) == 200
+    asked = [record["decision"]["asking_peer"] for record in own.records() if record["kind"] == "decision"]
+    assert asked == ["tcp-unauthenticated", f"uid:{os.getuid()}"]
+
+
 def test_with_a_subject_key_users_are_hashed_in_records(own):
     own.config.write_text(own.config.read_text().replace("audit:\n", "audit:\n  subject_key: subject.key\n"))
     (own.folder / "subject.key").write_text("sixteen bytes at least\n")
