@@ -40,7 +40,7 @@ tokens:
   issuers: {"https://sso.example": {keys: {file: jwks.json}}}
 policy: {path: policy.yaml, enforcement: enforce}
 audit:
-  journal: {path: journal, mode: batch, max_bytes: 64MiB}
+  journal: {path: journal, mode: batch, max_bytes: 2GiB}
 admin: {socket: "@FOLDER@/admin.sock"}
 """
 
