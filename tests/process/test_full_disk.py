@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that takes no more: decisions go on, and what is missing is told (docs/audit.md)."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,8 +18,8 @@ def small_disk(tmp_path):
     if subprocess.run([*NAMESPACE, tmp_path, "true"], capture_output=True).returncode != 0:
         pytest.skip("no user namespaces here: a small file system cannot be mounted")
     with Sidecar() as sidecar:
-        text = sidecar.config.read_text()
-        sidecar.config.write_text(text.replace("{path: journal, mode: batch, max_bytes: 64MiB}", "{path: disk/journal, max_bytes: 1MiB}"))
+        text, journal = sidecar.config.read_text(), "journal: {path: disk/journal, max_bytes: 1MiB}"
+        sidecar.config.write_text(re.sub(r"journal: \{.*\}", journal, text))
         disk = sidecar.folder / "disk"
         disk.mkdir()
         command = [*NAMESPACE, disk, BINARIES / "bartizan", "serve", "--config", sidecar.config]
@@ -41,7 +42,9 @@ def test_on_a_full_disk_decisions_go_on_and_what_is_missing_is_told(small_disk):
                 return
         raise AssertionError(small_disk.log())
 
-    lost = lambda: small_disk.status()["journal"]["lost"]  # noqa: E731
+    def lost():
+        return small_disk.status()["journal"]["lost"]
+
     ask_until(lambda: lost() > 0)
     assert "bartizan_journal_lost_total 0" not in small_disk.admin("GET", "/metrics")[1]
     (disk / "filler").unlink()
