@@ -18,3 +18,17 @@ const struct pair *facts_header(const struct facts *facts, struct view name)
             return &facts->headers[i];
     return NULL;
 }
+
+bool facts_is_hearsay(struct view name)
+{
+    static const struct view names[] = {
+        {.data = "connection", .size = 10}, {.data = "forwarded", .size = 9},
+        {.data = "host", .size = 4},        {.data = "x-http-method-override", .size = 22},
+        {.data = "x-real-ip", .size = 9},   {.data = "x-rewrite-url", .size = 13},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (view_equals(names[i], name))
+            return true;
+    return view_starts_with(name, VIEW("x-forwarded-")) || view_starts_with(name, VIEW("x-envoy-")) ||
+           view_starts_with(name, VIEW("x-original-"));
+}

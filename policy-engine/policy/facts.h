@@ -128,6 +128,11 @@ struct facts {
 /* The member `name` of a map, or NULL. */
 const struct value *value_get(const struct value *map, struct view name);
 
+/* True for a header that proxies and clients write about the request (x-forwarded-*,
+ * x-original-*, x-envoy-*, forwarded and their like): never believed, so never among
+ * the facts. `host` is `:authority`, and what `connection` said is done by then. */
+bool facts_is_hearsay(struct view name);
+
 /* The header called `name` (lower case), or NULL. */
 const struct pair *facts_header(const struct facts *facts, struct view name);
 

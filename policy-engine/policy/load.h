@@ -145,6 +145,7 @@ void load_texts(struct load *load, const struct node *node,
                 void *out); /* struct string_list, one or a list, none empty */
 void load_values(struct load *load, const struct node *node, void *out);      /* the same; a value may be empty */
 void load_header_name(struct load *load, const struct node *node, void *out); /* struct view, lower case */
+void load_read_header(struct load *load, const struct node *node, void *out); /* likewise, one that is a fact */
 void load_claim_path(struct load *load, const struct node *node, void *out);  /* struct claim_path */
 void load_hosts(struct load *load, const struct node *node, void *out);       /* struct host_list */
 void load_id_pattern(struct load *load, const struct node *node, void *out);  /* struct id_pattern */

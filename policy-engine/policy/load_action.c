@@ -271,7 +271,7 @@ static void read_id_source(struct load *load, const struct node *node, void *out
         struct node name = *node;
         name.text = source->name;
         source->kind = ID_HEADER;
-        load_header_name(load, &name, &source->name);
+        load_read_header(load, &name, &source->name);
     } else {
         source->name = (struct view){0};
     }

@@ -234,7 +234,7 @@ static void read_header(struct load *load, const struct node *node, void *out)
     load_value_test(load, node, "header", HEADER_TESTS, NAME_KEY, COUNT_OF(NAME_KEY), &condition->test);
     const struct node *name = name_of(load, node, "header");
     if (name != NULL)
-        load_header_name(load, name, &condition->name);
+        load_read_header(load, name, &condition->name);
 }
 
 static void read_claim(struct load *load, const struct node *node, void *out)

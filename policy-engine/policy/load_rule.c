@@ -260,7 +260,7 @@ static void read_purpose_source(struct load *load, const struct node *node, void
     if (rule->purpose_is_claim && name.text.size > 0)
         load_claim_text(load, node, name.text, &rule->purpose_claim);
     else if (view_equals(from, VIEW("header")) && name.text.size > 0)
-        load_header_name(load, &name, &rule->purpose_header);
+        load_read_header(load, &name, &rule->purpose_header);
     else
         load_refuse(load, CODE_VALUE, node, "write claim.NAME or header.NAME", "`%.*s` is no place to find a purpose",
                     VIEW_ARG(node->text));

@@ -157,6 +157,16 @@ void load_header_name(struct load *load, const struct node *node, void *out)
         name->data = lower;
 }
 
+void load_read_header(struct load *load, const struct node *node, void *out)
+{
+    const struct view *name = out;
+    load_header_name(load, node, out);
+    if (facts_is_hearsay(*name))
+        load_refuse(load, CODE_HEADER_HEARSAY, node, "ask about sourceIP, hosts, paths, methods or metadata instead",
+                    "`%.*s` is written by proxies or clients about a request: nothing is decided on it",
+                    VIEW_ARG(*name));
+}
+
 void load_claim_text(struct load *load, const struct node *node, struct view text, struct claim_path *out)
 {
     size_t count = 1;

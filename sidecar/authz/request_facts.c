@@ -34,16 +34,6 @@ struct address_fact request_facts_address(struct view text)
     return address;
 }
 
-/* Written by proxies or clients about the request, never to be believed. */
-static bool is_hearsay(struct view name)
-{
-    if (name.size < 9 || (name.data[0] != 'x' && name.data[0] != 'f'))
-        return false;
-    return view_starts_with(name, VIEW("x-forwarded-")) || view_starts_with(name, VIEW("x-envoy-")) ||
-           view_starts_with(name, VIEW("x-original-")) || view_equals(name, VIEW("forwarded")) ||
-           view_equals(name, VIEW("x-rewrite-url")) || view_equals(name, VIEW("x-http-method-override"));
-}
-
 static bool is_relied_on(const struct request_facts_input *in, struct view name)
 {
     return view_equals(name, VIEW("authorization")) || view_equals(name, xfcc_name) ||
@@ -171,7 +161,7 @@ static enum reason fill_headers(const struct request_facts_input *in, struct are
         const struct check_header *header = &request->headers[i];
         if (note_header(in, header, credentials) != REASON_NONE)
             failure = REASON_REQUEST_HEADER;
-        if (!is_hearsay(header->name))
+        if (!facts_is_hearsay(header->name))
             pairs[count++] = (struct pair){.name = header->name,
                                            .value = trimmed(header->value),
                                            .is_repeated = is_repeated(request->headers, request->header_count, i) ||

@@ -4,8 +4,7 @@
  * Header rules (SECURITY.md, "Headers"): `authorization` and a configured
  * x-forwarded-client-cert stand at most once; a name such as `x_role` that some server
  * would read as a header we rely on, and a `connection` that names one, refuse the
- * request; x-forwarded-*, x-original-*, x-envoy-*, x-rewrite-url, forwarded and
- * x-http-method-override are no facts at all. Any other header that repeats is
+ * request; what facts_is_hearsay is no fact at all. Any other header that repeats is
  * unknown, and so is one with a comma where repeated lines arrive joined. */
 #ifndef BARTIZAN_REQUEST_FACTS_H
 #define BARTIZAN_REQUEST_FACTS_H
