@@ -63,8 +63,11 @@ static bool watch(struct accept_loop *loop, struct watched *watched, uint32_t ev
     return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, watched->fd, &event) == 0;
 }
 
+/* Closing our descriptor does not end the watch while gRPC holds the connection by its
+ * own: an event would then reach whoever has this place next. */
 static void forget(struct accept_loop *loop, struct watched *w)
 {
+    (void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, w->fd, NULL);
     (void)close(w->fd);
     atomic_fetch_sub(&loop->open[w->listener], 1);
     loop->count--;
