@@ -58,6 +58,7 @@ static enum err clear_path(const char *path, const struct sockaddr_un *address, 
     int result = connect(probe, (const struct sockaddr *)address, sizeof(*address));
     int reason = result == 0 ? 0 : errno;
     (void)close(probe);
+    errno = reason;
     if (result == 0 || reason == EAGAIN)
         return fail(ERR_CONFLICT, path, "another server is listening there; stop it first", why);
     if (reason != ECONNREFUSED)
