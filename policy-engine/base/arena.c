@@ -22,12 +22,7 @@ void arena_init_fixed(struct arena *arena, void *memory, size_t size)
 {
     size_t skew = (ALIGNMENT - (uintptr_t)memory % ALIGNMENT) % ALIGNMENT;
     char *start = (char *)memory + (skew < size ? skew : size);
-    *arena = (struct arena){.start = start, .next = start, .end = (char *)memory + size};
-}
-
-void arena_reset(struct arena *arena)
-{
-    arena->next = arena->start;
+    *arena = (struct arena){.next = start, .end = (char *)memory + size}; /* a ceiling of 0 never grows */
 }
 
 void arena_free(struct arena *arena)
@@ -44,7 +39,7 @@ static bool add_block(struct arena *arena, size_t size)
 {
     size_t payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
     size_t total = payload + sizeof(struct arena_block);
-    if (arena->start != NULL || total > arena->ceiling - arena->used)
+    if (total > arena->ceiling - arena->used)
         return false;
     struct arena_block *block = malloc(total);
     if (block == NULL)

@@ -17,7 +17,6 @@ struct arena {
     struct arena_block *blocks; /* NULL for a fixed arena */
     char *next;                 /* first free byte of the current block */
     char *end;                  /* past the last byte of the current block */
-    char *start;                /* first byte of a fixed arena */
     size_t used;                /* bytes taken from malloc so far */
     size_t ceiling;             /* most bytes ever taken from malloc */
 };
@@ -28,9 +27,6 @@ void arena_init(struct arena *arena, size_t ceiling);
 
 /* A fixed arena over `size` bytes of the caller's `memory`. */
 void arena_init_fixed(struct arena *arena, void *memory, size_t size);
-
-/* Forgets every allocation of a fixed arena; its memory stays the caller's. */
-void arena_reset(struct arena *arena);
 
 /* Frees every block of a growing arena. Harmless on a zeroed or fixed one. */
 void arena_free(struct arena *arena);

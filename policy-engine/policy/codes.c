@@ -20,14 +20,3 @@ const char *code_title(enum code code)
 {
     return CODES[code].title;
 }
-
-bool code_parse(struct view text, enum code *out)
-{
-    for (size_t i = 0; i < CODE_COUNT; i++) {
-        if (!view_equals(view_of(CODES[i].text), text))
-            continue;
-        *out = (enum code)i;
-        return true;
-    }
-    return false;
-}

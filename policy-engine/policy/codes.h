@@ -21,7 +21,4 @@ const char *code_text(enum code code);
 /* What it means, one sentence, static. */
 const char *code_title(enum code code);
 
-/* True and *out when some finding has exactly this code. */
-bool code_parse(struct view text, enum code *out);
-
 #endif
