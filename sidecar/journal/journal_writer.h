@@ -56,8 +56,8 @@ bool journal_writer_previous(const struct journal_writer *writer, uint8_t epoch[
                              uint64_t *sequence);
 
 /* Room for a record of at most JOURNAL_RECORD_MAX bytes, and its sequence number
- * (from 0 without gaps). NULL: it cannot be taken (disk full, I/O error); the
- * caller denies or counts a loss by its mode. One thread. */
+ * (from 0 without gaps). NULL: it cannot be taken (disk full, I/O error) and
+ * is lost; a loss record tells how many once there is room. One thread. */
 char *journal_writer_reserve(struct journal_writer *writer, uint64_t *sequence);
 
 /* Completes the reserved record with its `size` bytes, 1 to JOURNAL_RECORD_MAX. No
