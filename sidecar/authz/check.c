@@ -33,7 +33,6 @@ struct check_context {
     uint64_t unrecorded; /* decisions that have no record's number */
     struct check_request request;
     struct audit_event event;
-    char lost_record[JOURNAL_RECORD_MAX];
     char scratch[SCRATCH_BYTES];
 };
 
