@@ -100,7 +100,7 @@ def build_envoy_image(podman, envoy: Path, folder: Path):
                 shutil.copy(word, target)
     (tree / "app").mkdir()
     (tree / "app/envoy.yaml").write_text(APPLICATION)
-    for mount in ("etc/envoy", "run/bartizan", "etc/bartizan/trust", "etc/bartizan/svid", "tmp"):
+    for mount in ("etc/envoy", "etc/bartizan/trust", "etc/bartizan/svid", "tmp"):
         (tree / mount).mkdir(parents=True)
     container = podman("buildah", "from", "scratch").stdout.strip()
     podman("buildah", "copy", "-q", container, tree, "/")

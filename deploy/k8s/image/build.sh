@@ -15,7 +15,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-mkdir -p "$root"/usr/bin "$root"/etc/bartizan "$root"/run/bartizan "$root"/var/lib/bartizan "$root"/tmp "$root"/lib64
+mkdir -p "$root"/usr/bin "$root"/etc/bartizan "$root"/tmp "$root"/lib64
 for program in bartizan bartizan-ship; do
     install -m 0755 "$bin/$program" "$root/usr/bin/$program"
     strip "$root/usr/bin/$program"
@@ -31,6 +31,13 @@ printf 'bartizan:x:10000:\n' >"$root/etc/group"
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
 container=$(buildah from scratch)
 buildah copy -q "$container" "$root" / >/dev/null
+# A volume mounted here takes its owner from the image where the platform sets none.
+own=$(mktemp -d)
+chmod 0770 "$own"
+for folder in /run/bartizan /var/lib/bartizan; do
+    buildah copy -q --chown 10002:10000 "$container" "$own" "$folder" >/dev/null
+done
+rmdir "$own"
 buildah config --user 10002:10000 --entrypoint '["/usr/bin/bartizan"]' --cmd help \
     --label org.opencontainers.image.title=bartizan \
     --label org.opencontainers.image.licenses=Apache-2.0 "$container"
