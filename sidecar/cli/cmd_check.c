@@ -116,6 +116,13 @@ static void pass_over_missing_revocations(struct config *config)
     config->identity.revocation_count--;
 }
 
+static void note_missing(void *context, const struct missing_file *file)
+{
+    (void)context;
+    fprintf(stderr, "note: %s is not there yet: without this %s of %.*s checks are denied with `keys-unavailable`\n",
+            file->path, file->what, VIEW_ARG(file->of));
+}
+
 static int run_open(struct run *run, const char *config)
 {
     struct view subject_key;
@@ -132,6 +139,8 @@ static int run_open(struct run *run, const char *config)
         diag_list_print(&run->diags, stderr);
     else
         code = print_findings(&run->diags, run->is_json, err);
+    if (run->snapshot != NULL)
+        snapshot_each_missing(run->snapshot, &run->config, note_missing, NULL);
     return code;
 }
 

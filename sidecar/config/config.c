@@ -32,7 +32,9 @@ static read_value read_section;
     VALUE("identity.sources[].xfcc.hops", read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
     VALUE("identity.sources[].xfcc.by", read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
     VALUE("identity.trust_domains", read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
-    VALUE("identity.trust_domains.{}.bundle", read_bundle, OF(trust_domain_config, bundle), 0, 0, "", "", "its authorities: a file of PEM certificates or a SPIFFE bundle document; required") \
+    VALUE("identity.trust_domains.{}.bundle", read_bundle, 0, 0, 0, "", "", "its authorities: FILE, or {file: FILE, owner: feed}; required") \
+    VALUE("identity.trust_domains.{}.bundle.file", read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; required") \
+    VALUE("identity.trust_domains.{}.bundle.owner", read_owner, OF(trust_domain_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
     REFUSED("identity.trust_domains.{}.crl") \
     REFUSED("identity.trust_domains.{}.strict") \
     VALUE("identity.revocations", read_revocations, 0, 1, 16, "", "", "folders with deny lists; `bartizan revoke` writes to the first, which is made when it is missing") \
@@ -41,6 +43,7 @@ static read_value read_section;
     VALUE("tokens.issuers", read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \
     VALUE("tokens.issuers.{}.keys", read_keys, 0, 0, 0, "", "", "where the issuer's keys are; required") \
     VALUE("tokens.issuers.{}.keys.file", read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; required") \
+    VALUE("tokens.issuers.{}.keys.owner", read_owner, OF(issuer_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
     REFUSED("tokens.issuers.{}.keys.url") \
     REFUSED("tokens.issuers.{}.keys.discovery") \
     REFUSED("tokens.issuers.{}.keys.workload-api") \

@@ -34,7 +34,7 @@ enum { IDENTITY_SOURCES_MAX = 2 };
 struct trust_domain_config {
     struct view name;
     const char *bundle;    /* file; PEM or SPIFFE bundle document */
-    bool is_owned_by_feed; /* may be missing at start */
+    bool is_owned_by_feed; /* another process writes it: it may be missing */
 };
 
 struct issuer_config {

@@ -162,13 +162,26 @@ void read_sources(const struct task *task, void *target)
     config->identity.source_count = task->node->count;
 }
 
+/* A map that names a file and whose it is. A key that this version does not have is finding enough. */
+static void read_owned_file(const struct task *task, char *target)
+{
+    set_fallbacks(task->reader, view_of(task->field->path), target);
+    read_map(task, target);
+    size_t owners = node_get(task->node, VIEW("owner")) != NULL ? 1 : 0;
+    if (task->node->kind == NODE_MAP && task->node->count == owners)
+        expect_key(task, false, "file");
+}
+
 void read_bundle(const struct task *task, void *target)
 {
-    if (view_equals(task->node->text, VIEW("workload-api")) && task->node->is_plain)
+    struct trust_domain_config *domain = target;
+    if (task->node->kind == NODE_MAP)
+        read_owned_file(task, target);
+    else if (view_equals(task->node->text, VIEW("workload-api")) && task->node->is_plain)
         complain(task, "C0102", VIEW("name a file that is kept fresh"),
                  "bundles from `workload-api` are not supported in this version");
     else
-        read_path(task, target);
+        read_path(task, &domain->bundle);
 }
 
 void read_domains(const struct task *task, void *target)
@@ -194,9 +207,7 @@ void read_domains(const struct task *task, void *target)
 
 void read_keys(const struct task *task, void *target)
 {
-    read_map(task, target);
-    if (task->node->kind == NODE_MAP && task->node->count == 0)
-        expect_key(task, false, "file");
+    read_owned_file(task, target);
 }
 
 void read_issuers(const struct task *task, void *target)

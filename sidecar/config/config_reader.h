@@ -68,6 +68,7 @@ read_value read_number;           /* uint32_t in [low, high] */
 read_value read_size;             /* uint32_t in [low, high]: 65536, 64KiB */
 read_value read_long_size;        /* uint64_t, the same */
 read_value read_word;             /* an enum */
+read_value read_owner;            /* bool: the second of its words */
 read_value read_mode;             /* uint32_t, octal permissions */
 read_value read_path;             /* const char *, made absolute */
 read_value read_socket;           /* const char *, a path that fits a unix socket address */
@@ -82,7 +83,7 @@ read_value read_issuer_name;      /* struct view */
 read_value read_listeners, read_sources, read_domains, read_issuers, read_revocations, read_token_sources;
 read_value read_xfcc, read_by; /* struct identity_source */
 read_value read_keys;          /* struct issuer_config */
-read_value read_bundle;        /* const char * */
+read_value read_bundle;        /* struct trust_domain_config */
 
 /* "127.0.0.1:80", "[::1]:80", and with `may_omit_host` ":80": true, or false. */
 bool parse_address(struct reader *reader, struct view text, bool may_omit_host, const char **host, uint16_t *port);

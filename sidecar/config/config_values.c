@@ -206,6 +206,13 @@ void read_word(const struct task *task, void *target)
     complain(task, "C0203", hint, "`%.*s` is not a word of this key", VIEW_ARG(text));
 }
 
+void read_owner(const struct task *task, void *target)
+{
+    unsigned word = 0;
+    read_word(task, &word);
+    *(bool *)target = word == 1;
+}
+
 void read_mode(const struct task *task, void *target)
 {
     if (!expect_text(task))

@@ -110,6 +110,13 @@ static enum err open_journal(struct decider *d)
 
 /* ---- reload -------------------------------------------------------------- */
 
+static void tell_missing(void *context, const struct missing_file *file)
+{
+    (void)context;
+    log_line(LOG_WARN, log_say("not ready: a file is not there yet"), log_text("file", view_of(file->path)),
+             log_text(strcmp(file->what, "bundle") == 0 ? "domain" : "issuer", file->of));
+}
+
 static void deliver(void *context, const struct reload_outcome *outcome)
 {
     struct decider_state *state = context;
@@ -122,6 +129,8 @@ static void deliver(void *context, const struct reload_outcome *outcome)
         log_line(LOG_INFO, log_say("snapshot in force"), log_number("generation", snapshot->generation),
                  log_text("policy", policy_digest(snapshot->policy)),
                  log_number("revocations", revocations_sequence(snapshot->revocations)));
+    if (snapshot != NULL && snapshot != before)
+        snapshot_each_missing(snapshot, state->config, tell_missing, NULL);
     snapshot_drop(before);
     decider_state_note(state, outcome);
     if (snapshot != NULL)
@@ -218,7 +227,8 @@ static enum err start(struct decider *d)
     TRY(open_edges(d, snapshot));
     if (d->config->config->policy.enforcement == REPORT)
         log_line(LOG_WARN, log_say("enforcement is `report`: every request is allowed, refusals are only recorded"));
-    log_line(LOG_INFO, log_say(snapshot->is_ready ? "ready" : "serving, not ready: files are missing"),
+    snapshot_each_missing(snapshot, d->config->config, tell_missing, NULL);
+    log_line(LOG_INFO, log_say(snapshot->is_ready ? "ready" : "serving, not ready"),
              log_number("in_ms", (uint64_t)(boottime_ns() - d->config->started_ns) / 1000000),
              log_number("generation", snapshot->generation), log_number("rules", policy_rule_count(snapshot->policy)));
     return ERR_NONE;

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIME_TEXT = 32 };
+enum { TIME_TEXT = 32, REASON_TEXT = 8 * 1024 /* an issuer's URL and a path */ };
 
 void decider_state_init(struct decider_state *state, const struct config *config, const char *version)
 {
@@ -109,43 +109,34 @@ static void next_item(struct json_list *list)
 
 /* ---- why not ready ------------------------------------------------------- */
 
-static void reason_json(struct json_list *list, const char *what, struct view name)
+static struct view reason_text(const struct missing_file *file, char text[REASON_TEXT])
 {
-    char text[512];
-    int size = snprintf(text, sizeof(text), "%s %.*s is not there yet", what, VIEW_ARG(name));
+    int size =
+        snprintf(text, REASON_TEXT, "%s of %.*s is not there yet: %s", file->what, VIEW_ARG(file->of), file->path);
+    return (struct view){.data = text, .size = size < REASON_TEXT ? (size_t)size : REASON_TEXT - 1};
+}
+
+static void reason_json(void *context, const struct missing_file *file)
+{
+    struct json_list *list = context;
+    char text[REASON_TEXT];
     next_item(list);
-    decider_state_write_text((struct view){.data = text, .size = (size_t)(size < 511 ? size : 511)}, list->out);
+    decider_state_write_text(reason_text(file, text), list->out);
 }
 
-static void reason_line(struct json_list *list, const char *what, struct view name)
+static void reason_line(void *context, const struct missing_file *file)
 {
-    (void)fprintf(list->out, "%s %.*s is not there yet\n", what, VIEW_ARG(name));
-}
-
-static void each_missing(const struct decider_state *state, const struct snapshot *snapshot, struct json_list *list,
-                         void (*each)(struct json_list *list, const char *what, struct view name))
-{
-    const struct config *config = state->config;
-    for (size_t i = 0; i < config->identity.domain_count; i++) {
-        const struct trust_bundle *bundle = trust_bundles_find(snapshot->bundles, config->identity.domains[i].name);
-        if (config->identity.domains[i].is_owned_by_feed && (bundle == NULL || trust_bundle_count(bundle) == 0))
-            each(list, "bundle of", config->identity.domains[i].name);
-    }
-    for (size_t i = 0; i < config->tokens.issuer_count; i++) {
-        const struct jwks *keys = jwks_sets_find(snapshot->keys, config->tokens.issuers[i].url);
-        if (keys == NULL || !jwks_is_available(keys))
-            each(list, "key set of", config->tokens.issuers[i].url);
-    }
+    char text[REASON_TEXT];
+    (void)fprintf(context, "%.*s\n", VIEW_ARG(reason_text(file, text)));
 }
 
 void decider_state_write_reasons(struct decider_state *state, FILE *out)
 {
-    struct json_list list = {.out = out};
     struct snapshot *snapshot = decider_state_snapshot(state);
     if (atomic_load(&state->is_stopping))
         (void)fputs("the decider is stopping\n", out);
-    if (snapshot != NULL && !snapshot->is_ready)
-        each_missing(state, snapshot, &list, reason_line);
+    if (snapshot != NULL)
+        snapshot_each_missing(snapshot, state->config, reason_line, out);
     snapshot_drop(snapshot);
 }
 
@@ -159,8 +150,7 @@ static void write_head(struct decider_state *state, const struct snapshot *snaps
         next_item(&list);
         decider_state_write_text(VIEW("the decider is stopping"), out);
     }
-    if (!snapshot->is_ready)
-        each_missing(state, snapshot, &list, reason_json);
+    snapshot_each_missing(snapshot, state->config, reason_json, &list);
     (void)fprintf(out, "], \"pid\": %d, \"version\": \"%s\", \"time\": ", (int)getpid(), state->version);
     write_time(now, out);
     (void)fprintf(out, ", \"uptime_seconds\": %" PRId64 ", \"instance\": ", now - state->started_at);

@@ -26,7 +26,7 @@ static void watch_folder(const struct file_watch *watch, const char *folder)
 }
 
 /* Every folder in which a step of `path` is a symlink, the folder it stands in,
- * and itself when it is a folder. */
+ * and itself when it is a folder. Where a step is missing, the folder in which it will appear. */
 static void watch_path(const struct file_watch *watch, const char *path)
 {
     char prefix[PATH_MAX];
@@ -40,11 +40,13 @@ static void watch_path(const struct file_watch *watch, const char *path)
         memcpy(prefix, path, end);
         prefix[end] = '\0';
         struct stat info;
-        bool is_last = end == size;
-        if (is_last || (lstat(prefix, &info) == 0 && S_ISLNK(info.st_mode))) {
+        bool is_missing = lstat(prefix, &info) != 0;
+        if (end == size || is_missing || S_ISLNK(info.st_mode)) {
             prefix[parent] = '\0';
             watch_folder(watch, parent > 0 ? prefix : path[0] == '/' ? "/" : ".");
         }
+        if (is_missing)
+            return;
         parent = end;
     }
     watch_folder(watch, path); /* refused by the kernel when it is no folder */

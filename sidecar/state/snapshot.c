@@ -402,3 +402,19 @@ void snapshot_drop(struct snapshot *snapshot)
     free(owner->sequences);
     free(owner);
 }
+
+void snapshot_each_missing(const struct snapshot *snapshot, const struct config *config,
+                           void (*each)(void *context, const struct missing_file *file), void *context)
+{
+    const struct snapshot_owner *owner = (const struct snapshot_owner *)snapshot;
+    for (size_t i = 0; i < config->identity.domain_count; i++) {
+        const struct trust_domain_config *domain = &config->identity.domains[i];
+        if (!owner->domains[i].is_there)
+            each(context, &(struct missing_file){.what = "bundle", .of = domain->name, .path = domain->bundle});
+    }
+    for (size_t i = 0; i < config->tokens.issuer_count; i++) {
+        const struct issuer_config *issuer = &config->tokens.issuers[i];
+        if (!owner->issuers[i].is_there)
+            each(context, &(struct missing_file){.what = "key set", .of = issuer->url, .path = issuer->keys_file});
+    }
+}

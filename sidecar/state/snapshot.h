@@ -35,4 +35,15 @@ MUST_CHECK enum err snapshot_build(const struct config *config, struct snapshot 
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 void snapshot_drop(struct snapshot *snapshot); /* harmless on NULL */
 
+/* A file that feed owns and that is not there. */
+struct missing_file {
+    const char *what; /* "bundle" or "key set" */
+    struct view of;   /* the trust domain or issuer */
+    const char *path;
+};
+
+/* Calls `each` for every one of them; `config` is the one it was built from. */
+void snapshot_each_missing(const struct snapshot *snapshot, const struct config *config,
+                           void (*each)(void *context, const struct missing_file *file), void *context);
+
 #endif

@@ -159,6 +159,15 @@ static const struct bad_file {
     {HEAD "policy: {path: p, platform_owners: [q]}\n", 3, 19, "C0102", "policy.platform_owners", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: workload-api}}}\n", 4, 40, "C0102",
      "identity.trust_domains[\"a\"].bundle", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: {owner: feed}}}}\n", 4, 40, "C0103",
+     "identity.trust_domains[\"a\"].bundle", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: {}}}}\n", 4, 40, "C0103", NULL, NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: [b]}}}\n", 4, 40, "C0104", NULL, NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: {file: b, owner: fed}}}}\n", 4, 57, "C0203",
+     "identity.trust_domains[\"a\"].bundle.owner", "did you mean `feed`?"},
+    {GOOD "identity: {trust_domains: {a: {bundle: {file: b, ower: feed}}}}\n", 4, 50, "C0101",
+     "identity.trust_domains[\"a\"].bundle.ower", "did you mean `owner`?"},
+    {GOOD "identity: {trust_domains: {a: {bundle: b, owner: feed}}}\n", 4, 43, "C0101", NULL, NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: b, crl: require}}}\n", 4, 43, "C0102",
      "identity.trust_domains[\"a\"].crl", NULL},
     {GOOD "identity: {sources: [xfcc-text]}\n", 4, 22, "C0102", "identity.sources[0]", NULL},
@@ -172,6 +181,9 @@ static const struct bad_file {
     {GOOD "identity: {trust_domains: {a: {}}}\n", 4, 31, "C0103", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {}}}\n", 4, 33, "C0103", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {}}}}\n", 4, 40, "C0103", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {owner: operator}}}}\n", 4, 40, "C0103", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {file: f, owner: me}}}}\n", 4, 57, "C0203",
+     "tokens.issuers[\"https://i\"].keys.owner", "it knows `operator`, `feed`"},
     {GOOD "listeners: [{mode: \"0660\"}]\n", 4, 13, "C0103", "listeners[0]", NULL},
     {GOOD "listeners: [{address: \"127.0.0.1:1\", mode: \"0660\"}]\n", 4, 44, "C0105", "listeners[0]", NULL},
     {GOOD "listeners: [{address: \"127.0.0.1:1\"}, {address: \"127.0.0.1:1\"}]\n", 4, 39, "C0106", "listeners[1]",
@@ -305,6 +317,29 @@ static void config_takes_paths_from_its_own_folder(void **state)
     assert_string_equal(config.policy.path, "a/b/policy");
 }
 
+static void config_says_who_writes_a_bundle_or_key_set(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(GOOD "identity:\n  trust_domains:\n    a: {bundle: a.pem}\n    b: {bundle: {file: b.pem}}\n"
+                                "    c: {bundle: {file: c.pem, owner: operator}}\n"
+                                "    d: {bundle: {owner: feed, file: d.pem}}\n"
+                                "tokens:\n  issuers:\n    \"https://a\": {keys: {file: a.json}}\n"
+                                "    \"https://b\": {keys: {file: b.json, owner: feed}}\n",
+                           &config),
+                     ERR_NONE);
+    static const char *const bundles[] = {"/etc/bartizan/a.pem", "/etc/bartizan/b.pem", "/etc/bartizan/c.pem",
+                                          "/etc/bartizan/d.pem"};
+    assert_int_equal(config.identity.domain_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(config.identity.domains[i].bundle, bundles[i]);
+        assert_int_equal(config.identity.domains[i].is_owned_by_feed, i == 3);
+    }
+    assert_string_equal(config.tokens.issuers[1].keys_file, "/etc/bartizan/b.json");
+    assert_false(config.tokens.issuers[0].is_owned_by_feed);
+    assert_true(config.tokens.issuers[1].is_owned_by_feed);
+}
+
 static void config_leaves_the_result_alone_when_it_refuses(void **state)
 {
     (void)state;
@@ -369,6 +404,7 @@ int main(void)
         CASE(config_warns_of_a_listener_that_others_can_reach),
         CASE(config_accepts_the_ends_of_a_range_and_nothing_beyond),
         CASE(config_takes_paths_from_its_own_folder),
+        CASE(config_says_who_writes_a_bundle_or_key_set),
         CASE(config_leaves_the_result_alone_when_it_refuses),
         CASE(config_reports_a_small_arena),
         CASE(config_read_tells_a_missing_file),

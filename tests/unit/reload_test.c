@@ -211,6 +211,28 @@ static void a_config_map_swap_is_taken(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void a_file_whose_folders_come_later_is_found(void **state)
+{
+    struct fixture *f = *state;
+    char elsewhere[WORLD_PATH_MAX + 16], outer[WORLD_PATH_MAX + 32], inner[WORLD_PATH_MAX + 48];
+    char path[WORLD_PATH_MAX + 64];
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s-2", f->world.folder);
+    (void)snprintf(outer, sizeof(outer), "%s/outer", elsewhere);
+    (void)snprintf(inner, sizeof(inner), "%s/inner", outer);
+    (void)snprintf(path, sizeof(path), "%s/bundle.pem", inner);
+    f->world.domain.bundle = path;
+    f->world.domain.is_owned_by_feed = true;
+    assert_int_equal(mkdir(elsewhere, 0700), 0);
+    begin(f, NEVER);
+    assert_false(f->initial->is_ready);
+    assert_int_equal(mkdir(outer, 0700) | mkdir(inner, 0700), 0);
+    char *text = world_read(f->world.bundle);
+    world_write(path, text);
+    free(text);
+    assert_true(wait_generation(f, 2));
+    assert_int_equal(unlink(path) | rmdir(inner) | rmdir(outer) | rmdir(elsewhere), 0);
+}
+
 static void polling_finds_what_was_not_announced(void **state)
 {
     struct fixture *f = *state;
@@ -239,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_forced_reload_of_bad_files_answers_with_the_findings, setup, teardown),
         cmocka_unit_test_setup_teardown(a_revocation_is_taken_beside_a_policy_that_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_config_map_swap_is_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_whose_folders_come_later_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(polling_finds_what_was_not_announced, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

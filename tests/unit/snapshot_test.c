@@ -132,6 +132,32 @@ static void a_missing_file_of_feed_is_not_ready_until_it_is_there(void **state)
     snapshot_drop(third);
 }
 
+static void take_missing(void *context, const struct missing_file *file)
+{
+    assert_null(*(const char **)context); /* one */
+    *(const char **)context = file->path;
+}
+
+static void a_file_of_feed_that_is_taken_away_is_trusted_no_longer(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    const char *missing = NULL;
+    f->world.domain.is_owned_by_feed = true;
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_true(first->is_ready);
+    snapshot_each_missing(first, &f->world.config, take_missing, &missing);
+    assert_null(missing);
+    assert_int_equal(unlink(f->world.bundle), 0);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_false(second->is_ready);
+    assert_false(trust_bundle_is_loaded(trust_bundles_find(second->bundles, VIEW("prod.example"))));
+    snapshot_each_missing(second, &f->world.config, take_missing, &missing);
+    assert_string_equal(missing, f->world.bundle);
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
 static void an_older_revocation_sequence_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -324,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_bad_file_is_named_and_none_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_file_of_the_operator_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_file_of_feed_is_not_ready_until_it_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_of_feed_that_is_taken_away_is_trusted_no_longer, setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_revocation_sequence_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_loss_of_the_revocation_file_is_not_an_amnesty, setup, teardown),
         cmocka_unit_test_setup_teardown(each_list_keeps_its_own_sequence, setup, teardown),
