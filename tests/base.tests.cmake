@@ -1,1 +1,2 @@
 unit_test(arena_test USES base)
+unit_test(rfc3339_test USES base)

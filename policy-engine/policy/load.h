@@ -170,7 +170,7 @@ bool load_clock(struct view text, uint16_t *out);
 /* An IPv4 or IPv6 address, with a prefix length or as wide as it is. */
 bool load_cidr(struct view text, struct cidr *out);
 
-/* RFC 3339 in UTC or with an offset, whole seconds. */
+/* RFC 3339 in UTC or with an offset, whole seconds, not before 1970. */
 bool load_instant(struct view text, int64_t *out);
 
 /* digits unit, descending units. */

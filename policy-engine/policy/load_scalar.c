@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
+#include "rfc3339.h"
+
 enum {
     NAME_MAX_BYTES = 128,
     TEXT_MAX_BYTES = 4096,
@@ -240,46 +242,9 @@ bool load_clock(struct view text, uint16_t *out)
     return true;
 }
 
-static bool is_leap(unsigned year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* Days from 1970-01-01 in the proleptic Gregorian calendar, years from 1970. */
-static int64_t days_to(unsigned year, unsigned month, unsigned day)
-{
-    static const unsigned before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    unsigned y = year - 1;
-    int64_t leaps = (int64_t)(y / 4 - y / 100 + y / 400) - (1969 / 4 - 1969 / 100 + 1969 / 400);
-    return (int64_t)(year - 1970) * 365 + leaps + before[month - 1] + (month > 2 && is_leap(year)) + day - 1;
-}
-
-static unsigned days_of(unsigned year, unsigned month)
-{
-    static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return days[month - 1] + (month == 2 && is_leap(year));
-}
-
-/* RFC 3339 section 5.6 without fractions and leap seconds. */
 bool load_instant(struct view text, int64_t *out)
 {
-    unsigned year, month, day, hour, minute, second, zone_hour = 0, zone_minute = 0;
-    bool is_utc = text.size == 20 && text.data[19] == 'Z';
-    bool is_offset = text.size == 25 && (text.data[19] == '+' || text.data[19] == '-') && text.data[22] == ':';
-    if ((!is_utc && !is_offset) || text.data[4] != '-' || text.data[7] != '-' || text.data[10] != 'T' ||
-        text.data[13] != ':' || text.data[16] != ':')
-        return false;
-    if (!read_digits(text, 0, 4, 9999, &year) || !read_digits(text, 5, 2, 12, &month) ||
-        !read_digits(text, 8, 2, 31, &day) || !read_digits(text, 11, 2, 23, &hour) ||
-        !read_digits(text, 14, 2, 59, &minute) || !read_digits(text, 17, 2, 59, &second))
-        return false;
-    if (year < 1970 || month < 1 || day < 1 || day > days_of(year, month))
-        return false;
-    if (is_offset && (!read_digits(text, 20, 2, 23, &zone_hour) || !read_digits(text, 23, 2, 59, &zone_minute)))
-        return false;
-    int64_t zone = (int64_t)(zone_hour * 3600 + zone_minute * 60) * (is_offset && text.data[19] == '-' ? -1 : 1);
-    *out = days_to(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
-    return true;
+    return rfc3339_parse(text, out) && *out >= 0;
 }
 
 /* ---- hosts (S12) ------------------------------------------------------------- */

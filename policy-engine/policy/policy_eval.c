@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 #include "policy_internal.h"
+#include "rfc3339.h"
 #include "test_case.h"
-
-#include <time.h>
 
 /* A scalar that stands nowhere in the file, said to stand where `place` does. */
 static struct node scalar_at(const struct node *place, const char *text)
@@ -37,10 +36,8 @@ static enum err with_now(const struct node *given, struct node *key, struct node
 /* Reads the one test {name: request, given: .., expect: deny} by the loader of tests. */
 static enum err load_request(const struct policy *policy, const struct node *given, int64_t now, struct load *load)
 {
-    char instant[32] = "";
-    struct tm utc;
-    const time_t clock = (time_t)now;
-    if (gmtime_r(&clock, &utc) == NULL || strftime(instant, sizeof(instant), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+    char instant[RFC3339_BYTES + 1] = "";
+    if (!rfc3339_write(now, instant))
         return ERR_LIMIT;
     struct node words[] = {scalar_at(given, "now"),     scalar_at(given, instant),  scalar_at(given, "name"),
                            scalar_at(given, "request"), scalar_at(given, "expect"), scalar_at(given, "deny"),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder.h"
 
+#include "rfc3339.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { FIRST_CAPACITY = 1024 };
 
@@ -144,15 +145,12 @@ void builder_add_hex(struct builder *builder, struct view bytes)
 
 void builder_add_time(struct builder *builder, int64_t realtime_ns)
 {
-    time_t seconds = (time_t)(realtime_ns / 1000000000);
-    struct tm parts;
-    char text[32];
-    if (realtime_ns < 0 || gmtime_r(&seconds, &parts) == NULL ||
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+    char text[RFC3339_BYTES];
+    if (realtime_ns < 0 || !rfc3339_write(realtime_ns / 1000000000, text)) {
         builder_print(builder, "%lld", (long long)realtime_ns);
         return;
     }
-    builder_print(builder, "%s.%09uZ", text, (unsigned)(realtime_ns % 1000000000));
+    builder_print(builder, "%.*s.%09uZ", RFC3339_BYTES - 1, text, (unsigned)(realtime_ns % 1000000000));
 }
 
 struct view builder_view(struct builder *builder)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log.h"
 
+#include "rfc3339.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -142,15 +144,13 @@ size_t log_format(char buffer[LOG_LINE_MAX], int64_t seconds, uint32_t milliseco
                   const struct log_field *fields, size_t count)
 {
     struct line line = {.bytes = buffer, .capacity = LOG_LINE_MAX - sizeof "..."}; /* room for the end of a cut line */
-    struct tm utc = {0};
-    time_t clock = (time_t)seconds;
+    char instant[RFC3339_BYTES] = "0000-00-00T00:00:00Z"; /* kept by a clock beyond the calendar */
     char head[64];
-    if (gmtime_r(&clock, &utc) == NULL)
-        memset(&utc, 0, sizeof utc);
-    size_t size = strftime(head, sizeof head, "%Y-%m-%dT%H:%M:%S", &utc);
+    (void)rfc3339_write(seconds, instant);
     size_t name = (size_t)level < LEVELS ? (size_t)level : (size_t)LOG_ERROR;
-    int tail = snprintf(head + size, sizeof head - size, ".%03uZ %-5s", milliseconds % 1000, level_names[name]);
-    put(&line, head, size + (size_t)tail);
+    int size = snprintf(head, sizeof head, "%.*s.%03uZ %-5s", RFC3339_BYTES - 1, instant, milliseconds % 1000,
+                        level_names[name]);
+    put(&line, head, (size_t)size);
     for (size_t i = 0; i < count; i++)
         put_field(&line, &fields[i]);
     if (line.is_cut) {

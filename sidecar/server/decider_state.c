@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decider_state.h"
 
+#include "rfc3339.h"
 #include "utf8.h"
 
 #include <inttypes.h>
@@ -87,13 +88,11 @@ void decider_state_write_text(struct view text, FILE *out)
 
 static void write_time(int64_t seconds, FILE *out)
 {
-    char text[TIME_TEXT];
-    struct tm parts;
-    time_t when = (time_t)seconds;
-    if (gmtime_r(&when, &parts) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        (void)fputs("null", out);
+    char text[RFC3339_BYTES];
+    if (rfc3339_write(seconds, text))
+        (void)fprintf(out, "\"%.*s\"", RFC3339_BYTES, text);
     else
-        (void)fprintf(out, "\"%s\"", text);
+        (void)fputs("null", out);
 }
 
 struct json_list {
