@@ -298,7 +298,8 @@ static void read_ids(struct load *load, const struct node *node, void *out)
 static void check_variables(struct load *load, const struct node *node, const struct resource_type *type)
 {
     for (size_t i = 0; i < type->id_count; i++) {
-        if (type->ids[i].kind != ID_PATH || load->scope->actions.count == 0)
+        bool is_refused = view_is_empty(type->ids[i].name);
+        if (type->ids[i].kind != ID_PATH || is_refused || load->scope->actions.count == 0)
             continue;
         bool is_captured = false;
         for (size_t j = 0; j < load->scope->actions.count && !is_captured; j++) {

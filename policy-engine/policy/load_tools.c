@@ -149,8 +149,8 @@ void names_init(struct load *load, struct names *names, size_t count)
 bool names_add(struct load *load, struct names *names, const struct node *key, const char *what, size_t index)
 {
     if (!load_is_name(key->text))
-        load_refuse(load, CODE_NAME, key, code_title(CODE_NAME), "`%.*s` cannot be the name of %s", VIEW_ARG(key->text),
-                    what);
+        load_refuse(load, CODE_NAME, key, code_title(CODE_NAME), "`%.*s` cannot be the name of this %s",
+                    VIEW_ARG(key->text), what);
     enum err err = table_put(&names->table, key->text, names->count);
     if (err == ERR_CONFLICT) {
         size_t at = 0;

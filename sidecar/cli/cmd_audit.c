@@ -207,14 +207,14 @@ static int cmd_show(int argc, char **argv)
         {.name = "journal", .metavar = "DIR", .help = "folder of the journal", .value = &journal},
         {.name = "format", .metavar = "text|json", .help = "how to print it", .value = &format},
     };
-    const struct usage usage = {.line = "bartizan audit show ID --journal DIR [--format text|json]",
-                                .summary = "Explains one record: ID is the decision id that the client was given "
-                                           "(x-bartizan-decision), or EPOCH:SEQUENCE, where the first digits of the "
-                                           "epoch will do.",
-                                .options = options,
-                                .option_count = 2,
-                                .operands_least = 1,
-                                .operands_most = 1};
+    const struct usage usage = {
+        .line = "bartizan audit show ID --journal DIR [--format text|json]",
+        .summary = "Explains one record: ID is the decision id that the client was given\n"
+                   "(x-bartizan-decision), or EPOCH:SEQUENCE, where the first digits of the epoch will do.",
+        .options = options,
+        .option_count = 2,
+        .operands_least = 1,
+        .operands_most = 1};
     size_t count = 0;
     bool is_json = false;
     int code = options_read(&usage, argc, argv, operands, &count);
@@ -394,14 +394,15 @@ static int cmd_verify(int argc, char **argv)
         {.name = "whole", .help = "a file of JSON lines must begin with each epoch's first record", .value = &whole},
         {.name = "format", .metavar = "text|json", .help = "how to print what is found", .value = &format},
     };
-    const struct usage usage = {.line = "bartizan audit verify PATH [--whole] [--format text|json]",
-                                .summary = "Checks that no record is missing. PATH is a journal's folder, of which the "
-                                           "sums are checked too, or a file of JSON lines as `audit tail --format "
-                                           "json` prints them (- for standard input). Exit 1 names what is missing.",
-                                .options = options,
-                                .option_count = 2,
-                                .operands_least = 1,
-                                .operands_most = 1};
+    const struct usage usage = {
+        .line = "bartizan audit verify PATH [--whole] [--format text|json]",
+        .summary = "Checks that no record is missing. PATH is a journal's folder, of which the sums are\n"
+                   "checked too, or a file of JSON lines as `audit tail --format json` prints them (- for\n"
+                   "standard input). Exit status 1 when a record is missing, and its number is printed.",
+        .options = options,
+        .option_count = 2,
+        .operands_least = 1,
+        .operands_most = 1};
     size_t count = 0;
     struct stat file;
     struct verification verification = {0};
@@ -417,6 +418,11 @@ static int cmd_verify(int argc, char **argv)
     if (!is_read)
         fprintf(stderr, "bartizan: %s: %s\n", operands[0], strerror(errno));
     code = !is_read ? EXIT_IO : report(&verification) ? EXIT_GOOD : EXIT_FAILED;
+    if (code == EXIT_GOOD && is_folder && sequence_check_records(verification.check) == 0) {
+        /* Every start leaves a record: this is no journal, or all of it is gone. */
+        fprintf(stderr, "bartizan: %s: no record of a journal is there\n", operands[0]);
+        code = EXIT_FAILED;
+    }
     sequence_check_close(verification.check);
     return code;
 }

@@ -149,9 +149,11 @@ static int print_refusal(const json_t *answer, const char *what, struct arena *a
     json_array_foreach(json_object_get(answer, "diags"), i, item)
     {
         const json_t *file = json_object_get(item, "file"), *message = json_object_get(item, "message");
-        fprintf(stderr, "  %.*s:%" JSON_INTEGER_FORMAT ": %.*s\n",
+        json_int_t line = json_integer_value(json_object_get(item, "line"));
+        struct view at = line > 0 ? arena_print(arena, ":%" JSON_INTEGER_FORMAT, line) : VIEW("");
+        fprintf(stderr, "  %.*s%.*s: %.*s\n",
                 VIEW_ARG(text_print((struct view){json_string_value(file), json_string_length(file)}, arena)),
-                json_integer_value(json_object_get(item, "line")),
+                VIEW_ARG(at),
                 VIEW_ARG(text_print((struct view){json_string_value(message), json_string_length(message)}, arena)));
     }
     return EXIT_FAILED;

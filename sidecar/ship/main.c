@@ -33,15 +33,28 @@ static void watch_signals(void)
     sigaction(SIGPIPE, &ignored, NULL);
 }
 
-static int usage(void)
+static void print_usage(FILE *out)
 {
     fputs("usage: bartizan-ship publish --journal DIR --bind ENDPOINT --instance NAME\n"
           "       bartizan-ship tail --connect ENDPOINT [--format sentence|json] [--count N]\n"
           "                          [--timeout SECONDS] [--topic PREFIX] [--summary]\n"
           "ENDPOINT is ipc://PATH or tcp://127.0.0.1:PORT. Started by `bartizan serve` and\n"
           "`bartizan audit tail`.\n",
-          stderr);
+          out);
+}
+
+static int usage(void)
+{
+    print_usage(stderr);
     return EXIT_USAGE;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (view_equals(view_of(argv[i]), VIEW("--help")))
+            return true;
+    return false;
 }
 
 /* --- publish --- */
@@ -140,6 +153,10 @@ int main(int argc, char **argv)
     watch_signals();
     if (argc < 2)
         return usage();
+    if (asks_for_help(argc, argv)) {
+        print_usage(stdout);
+        return EXIT_GOOD;
+    }
     if (view_equals(view_of(argv[1]), VIEW("publish")))
         return publish(argc - 1, argv + 1);
     if (view_equals(view_of(argv[1]), VIEW("tail")))

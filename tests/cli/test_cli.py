@@ -45,6 +45,19 @@ def test_every_subcommand_has_help(place, words):
     assert result.returncode == 0 and f"usage: bartizan {' '.join(words)}" in result.stdout
 
 
+@pytest.mark.parametrize("words", [("audit", "tail"), ("audit", "show"), ("audit", "verify"), *((name,) for name in COMMANDS)])
+def test_help_fits_a_terminal(place, words):
+    result = place.run(*words, "--help")
+    assert result.returncode == 0 and max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_the_other_program_has_help_too(place):
+    for words in ((), ("publish",), ("tail",)):
+        command = [place.program.with_name("bartizan-ship"), *words, "--help"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0 and result.stdout.startswith("usage: bartizan-ship publish")
+
+
 def test_an_unknown_command_names_the_nearest(place):
     result = place.run("polcy")
     assert result.returncode == 3 and "did you mean `policy`?" in result.stderr
@@ -207,6 +220,21 @@ def test_policy_check_in_json_has_the_same_finding(place):
     findings = json.loads(result.stdout)
     assert result.returncode == 2
     assert any(each["line"] == 11 and each["column"] == 7 and each["severity"] == "error" for each in findings)
+
+
+def test_policy_check_says_once_that_an_id_comes_from_nowhere(place):
+    place.policy.write_text(POLICY.replace("  rules:", "  resourceTypes: {item: {id: [path.id, body.modl]}}\n  rules:"))
+    result = place.run("policy", "check", place.policy)
+    assert result.returncode == 2 and result.stderr.count("error[") == 1 and "`body.modl`" in result.stderr
+
+
+@pytest.mark.parametrize("folder", ["tests/policy", "deploy/demo/policy"])
+def test_the_policies_of_the_repository_pass_their_tests(place, root, folder):
+    files = sorted((root / folder).glob("*.yaml"))
+    assert files
+    for file in files:
+        result = place.run("policy", "test", file)
+        assert result.returncode == 0 and " 0 failed" in result.stdout, result.stdout + result.stderr
 
 
 def test_policy_check_of_nothing_is_input_output(place):
@@ -442,11 +470,13 @@ def test_revoke_fails_when_the_decider_has_an_older_sequence(place):
 
 def test_revoke_says_what_the_decider_refused(place):
     diags = [{"severity": "error", "code": "E0203", "file": "p.yaml", "line": 3, "column": 1, "message": "bad \x1b key"}]
+    diags.append(diags[0] | {"file": "q.yaml", "line": None, "column": None, "message": "gone"})
     decider = Decider(place.folder / "admin.sock", answer("409 Conflict", {"error": "policy refused", "diags": diags}))
     result = revoke(place, "add", "--spiffe", WEB, "--reason", "r")
     decider.end()
     assert result.returncode == 1
     assert "policy refused" in result.stderr and "p.yaml:3: bad" in result.stderr and "\x1b" not in result.stderr
+    assert "  q.yaml: gone\n" in result.stderr
 
 
 @pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"])
@@ -532,6 +562,14 @@ def test_healthcheck_of_nobody_fails(place):
     for flag in ("--live", "--ready"):
         result = place.run("healthcheck", "--config", place.config, flag)
         assert result.returncode == 1 and "not alive" in result.stderr
+
+
+# ---- audit ----
+
+
+def test_verify_of_a_folder_that_is_no_journal_fails(place):
+    result = place.run("audit", "verify", place.folder / "revocations")
+    assert result.returncode == 1 and "no record" in result.stderr
 
 
 # ---- check ----
