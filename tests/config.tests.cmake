@@ -1,2 +1,2 @@
-unit_test(config_test USES base config)
-fuzz_target(config_fuzz USES base config)
+unit_test(config_test USES base policy config)
+fuzz_target(config_fuzz USES base policy config)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
-enum { SPIFFE_BYTES_MAX = 2048, SPIFFE_SEGMENTS_MAX = 32 };
+#include "spiffe_id.h"
+
+enum { SPIFFE_SEGMENTS_MAX = 32 };
 
 /* ---- value tests -------------------------------------------------------------- */
 
@@ -108,18 +110,6 @@ void load_value_test(struct load *load, const struct node *map, const char *what
 
 /* ---- workloads ---------------------------------------------------------------- */
 
-static bool is_trust_domain(struct view text)
-{
-    if (text.size == 0 || text.size > 255)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'))
-            return false;
-    }
-    return true;
-}
-
 /* SPIFFE-ID section 2.2 segments: [A-Za-z0-9._-], not `.` or `..`; and `*` of ours. */
 static bool is_segment_glob(struct view text)
 {
@@ -168,7 +158,7 @@ static void read_spiffe(struct load *load, const struct node *node, void *out)
     if (node->kind != NODE_SCALAR)
         return;
     struct view scheme = VIEW("spiffe://");
-    if (!view_starts_with(glob->text, scheme) || glob->text.size > SPIFFE_BYTES_MAX) {
+    if (!view_starts_with(glob->text, scheme) || glob->text.size > SPIFFE_ID_MAX) {
         load_refuse(load, CODE_SPIFFE, node, "write spiffe://trust-domain/path", "`%.*s` is not a SPIFFE ID pattern",
                     VIEW_ARG(node->text));
         return;
@@ -177,7 +167,7 @@ static void read_spiffe(struct load *load, const struct node *node, void *out)
     struct view domain = view_slice(glob->text, scheme.size, slash);
     if (!view_equals(domain, VIEW("*"))) {
         glob->trust_domain = domain;
-        if (!is_trust_domain(domain)) {
+        if (!trust_domain_is_valid(domain)) {
             bool has_star = domain.size > 0 && view_index_of(domain, '*', 0) < domain.size;
             load_refuse(load, CODE_SPIFFE, node,
                         has_star
@@ -193,7 +183,7 @@ static void read_trust_domain(struct load *load, const struct node *node, void *
 {
     struct view *domain = out;
     load_text(load, node, domain);
-    if (node->kind == NODE_SCALAR && domain->size > 0 && !is_trust_domain(*domain))
+    if (node->kind == NODE_SCALAR && domain->size > 0 && !trust_domain_is_valid(*domain))
         load_refuse(load, CODE_SPIFFE, node, "lower-case letters, digits, `.`, `-`, `_`; no pattern",
                     "`%.*s` is not a trust domain", VIEW_ARG(*domain));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_reader.h"
 
+#include "spiffe_id.h"
+
 void expect_key(const struct task *task, bool is_there, const char *key)
 {
     if (!is_there)
@@ -109,7 +111,8 @@ void read_by(const struct task *task, void *target)
         if (!expect_text(&item))
             continue;
         ids[i] = arena_copy(task->reader->arena, item.node->text);
-        if (!is_spiffe_id(ids[i]))
+        struct spiffe_id id;
+        if (spiffe_id_parse(ids[i], &id) != ERR_NONE)
             complain(&item, "C0207", (struct view){0}, "`%.*s` is not a SPIFFE ID", VIEW_ARG(ids[i]));
         for (size_t k = 0; k < i; k++)
             if (view_equals(ids[i], ids[k]))
@@ -194,7 +197,7 @@ void read_domains(const struct task *task, void *target)
         struct task item = entry_of(task, i), key = item;
         key.node = task->node->keys[i];
         all[i].name = arena_copy(task->reader->arena, key.node->text);
-        if (!is_trust_domain(all[i].name))
+        if (!trust_domain_is_valid(all[i].name))
             complain(&key, "C0206", VIEW("lower-case letters, digits, `.`, `-` and `_`"),
                      "`%.*s` is not the name of a trust domain", VIEW_ARG(all[i].name));
         read_map(&item, (char *)&all[i]);

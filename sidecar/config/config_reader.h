@@ -88,8 +88,4 @@ read_value read_bundle;        /* struct trust_domain_config */
 /* "127.0.0.1:80", "[::1]:80", and with `may_omit_host` ":80": true, or false. */
 bool parse_address(struct reader *reader, struct view text, bool may_omit_host, const char **host, uint16_t *port);
 
-/* SPIFFE-ID.md sections 2.1 to 2.3. */
-bool is_trust_domain(struct view text);
-bool is_spiffe_id(struct view text);
-
 #endif

@@ -396,38 +396,3 @@ void read_uids(const struct task *task, void *target)
     listener->allow_uids = uids;
     listener->allow_uid_count = list->count;
 }
-
-bool is_trust_domain(struct view text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '-' && c != '_')
-            return false;
-    }
-    return text.size >= 1 && text.size <= 255;
-}
-
-static bool is_segment(struct view text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '.' && c != '-' &&
-            c != '_')
-            return false;
-    }
-    return text.size > 0 && !view_equals(text, VIEW(".")) && !view_equals(text, VIEW(".."));
-}
-
-bool is_spiffe_id(struct view text)
-{
-    if (text.size > URL_MAX || !view_starts_with(text, VIEW("spiffe://")))
-        return false;
-    size_t from = sizeof "spiffe://" - 1, end = view_index_of(text, '/', from);
-    bool is_good = is_trust_domain(view_slice(text, from, end));
-    while (is_good && end < text.size) {
-        from = end + 1;
-        end = view_index_of(text, '/', from);
-        is_good = is_segment(view_slice(text, from, end));
-    }
-    return is_good;
-}
