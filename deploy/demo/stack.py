@@ -119,8 +119,9 @@ class Stack:
             [str(self.bartizan), *map(str, arguments)], capture_output=True, text=True, timeout=60
         )
 
-    def start_envoy(self, server, bundle_file: Path, jwks_file: Path, comparison: Path | None = None) -> Process:
-        """Envoy with the shipped wiring; `comparison` adds listeners after Bartizan's."""
+    def start_envoy(self, server, bundle_file: Path, jwks_file: Path, comparison=None, edit=None) -> Process:
+        """Envoy with the shipped wiring; the file `comparison` adds listeners after Bartizan's,
+        `edit` may change the text."""
         self.ports = {name: free_port() for name in ("BARTIZAN_PORT", "RBAC_PORT", "OPEN_PORT")}
         values = self.ports | {
             "ADMIN_PORT": self.envoy_admin_port,
@@ -133,7 +134,8 @@ class Stack:
         }
         extra = fill(comparison, values) if comparison else ""
         config = self.folder / "envoy.yaml"
-        config.write_text(fill(SHIPPED, {"COMPARISON_LISTENERS": extra} | values))
+        text = fill(SHIPPED, {"COMPARISON_LISTENERS": extra} | values)
+        config.write_text(edit(text) if edit else text)
         process = self.start(
             "envoy",
             [self.envoy, "-c", config, "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"],

@@ -28,6 +28,18 @@ class World:
         (folder / "revocations").mkdir()
         stack.write_config()
 
+    def start(self, edit_config=None, edit_envoy=None):
+        """Everything, with the sidecar's and Envoy's configuration changed where asked."""
+        if edit_config:
+            config = self.stack.config_file
+            config.write_text(edit_config(config.read_text()))
+        self.stack.start_application()
+        self.bartizan = self.stack.start_bartizan()
+        self.envoy = self.stack.start_envoy(
+            self.server, self.ca.bundle_file, self.issuer.jwks_file, edit=edit_envoy
+        )
+        return self
+
     def operator(self, age=60.0, **claims) -> str:
         body = {"azp": "ml-console", "roles": ["ml-operator"], "purpose": "incident", "amr": ["pwd", "hwk"], "acr": "mfa"}
         return self.issuer.token("alice", age, **(body | claims))
@@ -73,9 +85,5 @@ class World:
 def world(binaries, envoy):
     folder = runtime_folder()
     with Stack(folder, binaries, envoy) as stack:
-        world = World(stack)
-        stack.start_application()
-        world.bartizan = stack.start_bartizan()
-        world.envoy = stack.start_envoy(world.server, world.ca.bundle_file, world.issuer.jwks_file)
-        yield world
+        yield World(stack).start()
     shutil.rmtree(folder, ignore_errors=True)

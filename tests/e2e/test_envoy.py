@@ -167,6 +167,23 @@ def test_ship_killed_leaves_decisions_going_and_the_journal_whole(world):
     assert len([r for r in world.journal() if r["kind"] == "decision"]) == before + 20
 
 
+def test_a_subscriber_killed_and_an_envoy_killed_lose_no_record(world):
+    stack = world.stack
+    subscriber = stack.start("subscriber", [stack.bartizan, "audit", "tail", "--connect", stack.tap, "--format", "json"])
+    wait_until(lambda: "subscribed" in subscriber.log_file.read_text(), 10, "the subscriber")
+    before = len([r for r in world.journal() if r["kind"] == "decision"])
+    assert world.request(LOW, world.app).status == 200
+    subscriber.popen.kill()
+    assert world.request(LOW, world.app).status == 200
+    world.envoy.popen.kill()
+    world.envoy.popen.wait()
+    world.envoy = stack.start_envoy(world.server, world.ca.bundle_file, world.issuer.jwks_file)
+    assert world.request(LOW, world.app).status == 200
+    assert len([r for r in world.journal() if r["kind"] == "decision"]) == before + 3
+    verified = stack.run("audit", "verify", stack.folder / "journal")
+    assert verified.returncode == 0, verified.stdout
+
+
 def test_bartizan_gone_means_503_and_back_means_200(world):
     world.bartizan.end()
     answer = world.request(LOW, world.app)
