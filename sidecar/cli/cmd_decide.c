@@ -45,6 +45,12 @@ static void block_signals(void)
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
+/* Started through /proc/self/exe, it would show as "exe" in a list of processes. */
+static void take_name(void)
+{
+    (void)prctl(PR_SET_NAME, "bartizan");
+}
+
 /* Keys and tokens are in our memory: no core file, and no other process of the same user looks in. */
 static void close_memory(void)
 {
@@ -85,6 +91,7 @@ int cmd_decide(int argc, char **argv)
     if (level != NULL && !log_level_parse(view_of(level), &threshold))
         return usage_error(&usage, "unknown level `%s`", level);
     log_set_level(threshold);
+    take_name();
     block_signals();
     close_memory();
     struct arena arena;

@@ -323,6 +323,11 @@ def test_hangup_reads_the_files_again_and_kills_nobody(own):
 # ---- deaths ------------------------------------------------------------------
 
 
+def test_every_process_has_its_name_in_a_list_of_processes(shared):
+    pids = [shared.process.pid, *shared.children().values()]
+    assert {Path(f"/proc/{pid}/comm").read_text() for pid in pids} == {"bartizan\n"}
+
+
 def test_a_killed_decider_comes_back_behind_the_same_socket(own):
     own.start()
     client = own.client()
