@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "diag.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 
 enum {
@@ -10,6 +12,7 @@ enum {
     DISTANCE_MAX = 2,
     MESSAGE_MAX = 1024,
 };
+#define BAD_BYTE UINT32_MAX
 
 void diag_list_init(struct diag_list *list, struct arena *arena)
 {
@@ -73,48 +76,23 @@ void diag_list_locate(struct diag_list *list, size_t first, struct view file, st
 
 /* ---- text from a file, made safe for a terminal ---------------------------- */
 
-/* The code point at `at` and its length in bytes; 0xFFFD and 1 for a bad byte. */
+/* The code point at `at` and its length in bytes; BAD_BYTE and 1 when none begins there. */
 static uint32_t code_point(struct view v, size_t at, size_t *length)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char first = (unsigned char)v.data[at];
+    uint32_t code;
+    *length = utf8_decode(v, at, &code);
+    if (*length > 0)
+        return code;
     *length = 1;
-    if (first < 0x80)
-        return first;
-    size_t n = first >= 0xf0 && first < 0xf5   ? 4
-               : first >= 0xe0 && first < 0xf0 ? 3
-               : first >= 0xc2 && first < 0xe0 ? 2
-                                               : 0;
-    if (n == 0 || v.size - at < n)
-        return 0xfffd;
-    uint32_t value = first & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        unsigned char next = (unsigned char)v.data[at + i];
-        if ((next & 0xc0) != 0x80)
-            return 0xfffd;
-        value = value << 6 | (next & 0x3fu);
-    }
-    if (value < least[n] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
-        return 0xfffd;
-    *length = n;
-    return value;
-}
-
-/* Control characters, and those that reorder text (Unicode TR 36, "Trojan Source"). */
-static bool is_unsafe(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+    return BAD_BYTE;
 }
 
 static void put_code_point(FILE *out, struct view v, size_t at, size_t *length)
 {
     uint32_t c = code_point(v, at, length);
-    if (c == 0xfffd && *length == 1)
+    if (c == BAD_BYTE || (utf8_is_hidden(c) && c < 0x80))
         fprintf(out, "\\x%02x", (unsigned)(unsigned char)v.data[at]);
-    else if (is_unsafe(c) && c < 0x80)
-        fprintf(out, "\\x%02x", (unsigned)c);
-    else if (is_unsafe(c))
+    else if (utf8_is_hidden(c))
         fprintf(out, "\\u{%04x}", (unsigned)c);
     else
         fwrite(v.data + at, 1, *length, out);
@@ -141,6 +119,16 @@ static void put_line(FILE *out, struct view line, uint32_t first)
     }
 }
 
+/* Columns that put_code_point takes. */
+static int shown_width(uint32_t c)
+{
+    if (c == BAD_BYTE || (utf8_is_hidden(c) && c < 0x80))
+        return sizeof "\\x00" - 1;
+    if (utf8_is_hidden(c))
+        return c < 0x10000 ? sizeof "\\u{0000}" - 1 : sizeof "\\u{00000}" - 1;
+    return 1;
+}
+
 /* Spaces up to `column`, a caret under each column up to `end_column`. A tab stays
  * a tab, and what is printed escaped is as wide as its escape. */
 static void put_marks(FILE *out, const struct span *span, uint32_t first)
@@ -151,8 +139,7 @@ static void put_marks(FILE *out, const struct span *span, uint32_t first)
     for (size_t at = 0; at < line.size && column < first + LINE_SHOWN && column < span->end_column;
          at += length, column++) {
         uint32_t c = code_point(line, at, &length);
-        bool is_bad = c == 0xfffd && length == 1;
-        int width = c == '\t' ? 1 : is_bad || (is_unsafe(c) && c < 0x80) ? 4 : is_unsafe(c) ? 8 : 1;
+        int width = c == '\t' ? 1 : shown_width(c);
         for (int i = 0; column >= first && i < width; i++) {
             marks += column >= span->column;
             fputc(column >= span->column ? '^' : c == '\t' ? '\t' : ' ', out);
@@ -219,18 +206,7 @@ static void put_json(FILE *out, const char *name, struct view v)
         fputs("null", out);
         return;
     }
-    fputc('"', out);
-    size_t length;
-    for (size_t at = 0; at < v.size; at += length) {
-        uint32_t c = code_point(v, at, &length);
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", (int)c);
-        else if (is_unsafe(c) || c == 0xfffd)
-            fprintf(out, "\\u%04x", (unsigned)c);
-        else
-            fwrite(v.data + at, 1, length, out);
-    }
-    fputc('"', out);
+    utf8_print_json(v, out);
 }
 
 void diag_list_print_json(const struct diag_list *list, FILE *out)

@@ -2,6 +2,7 @@
 #include "builder.h"
 
 #include "rfc3339.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,51 +55,18 @@ void builder_print(struct builder *builder, const char *format, ...)
         builder_add(builder, (struct view){text, (size_t)size});
 }
 
-/* The character at `at`, RFC 3629 section 4; its length, or 0 when there is none. */
-static size_t decode(struct view text, size_t at, uint32_t *out)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t lead = (uint8_t)text.data[at];
-    size_t size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-    if (size == 0 || size > text.size - at)
-        return 0;
-    uint32_t code = size == 1 ? lead : lead & (0x7fU >> size);
-    for (size_t i = 1; i < size; i++) {
-        uint8_t byte = (uint8_t)text.data[at + i];
-        if ((byte & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (byte & 0x3fU);
-    }
-    *out = code;
-    return code >= least[size] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? size : 0;
-}
-
-static bool is_hidden(uint32_t code)
-{
-    static const struct {
-        uint32_t from, to;
-    } hidden[] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},
-                  {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f},
-                  {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
-    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
-        if (code >= hidden[i].from && code <= hidden[i].to)
-            return true;
-    }
-    return false;
-}
-
 void builder_add_escaped(struct builder *builder, struct view text)
 {
     size_t size;
     for (size_t at = 0; at < text.size; at += size) {
-        uint32_t code = 0;
-        size = decode(text, at, &code);
+        uint32_t code;
+        size = utf8_decode(text, at, &code);
         if (size == 0) {
             builder_print(builder, "\\x%02x", (unsigned)(uint8_t)text.data[at]);
             size = 1;
         } else if (code == '\\') {
             builder_add(builder, VIEW("\\\\"));
-        } else if (is_hidden(code)) {
+        } else if (utf8_is_hidden(code)) {
             builder_print(builder, "\\u{%x}", (unsigned)code);
         } else {
             builder_add(builder, (struct view){text.data + at, size});
@@ -106,34 +74,12 @@ void builder_add_escaped(struct builder *builder, struct view text)
     }
 }
 
-static void add_json_code(struct builder *builder, uint32_t code)
-{
-    if (code < 0x10000) {
-        builder_print(builder, "\\u%04x", (unsigned)code);
-        return;
-    }
-    uint32_t rest = code - 0x10000;
-    builder_print(builder, "\\u%04x\\u%04x", (unsigned)(0xd800 + (rest >> 10)), (unsigned)(0xdc00 + (rest & 0x3ff)));
-}
-
 void builder_add_json(struct builder *builder, struct view text)
 {
-    size_t size;
+    char room[UTF8_JSON_MAX];
     builder_add(builder, VIEW("\""));
-    for (size_t at = 0; at < text.size; at += size) {
-        uint32_t code = 0;
-        size = decode(text, at, &code);
-        if (size == 0) {
-            builder_add(builder, VIEW("\\ufffd"));
-            size = 1;
-        } else if (code == '"' || code == '\\') {
-            builder_print(builder, "\\%c", (int)code);
-        } else if (is_hidden(code)) {
-            add_json_code(builder, code);
-        } else {
-            builder_add(builder, (struct view){text.data + at, size});
-        }
-    }
+    for (size_t at = 0; at < text.size;)
+        builder_add(builder, utf8_json(text, &at, room));
     builder_add(builder, VIEW("\""));
 }
 

@@ -2,6 +2,7 @@
 #include "log.h"
 
 #include "rfc3339.h"
+#include "utf8.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -39,53 +40,16 @@ static void put_view(struct line *line, struct view v)
     put(line, v.data, v.size);
 }
 
-/* Bytes of the well-formed UTF-8 sequence at `from` (Unicode table 3-7), or 0. */
-static size_t utf8_length(struct view text, size_t from)
-{
-    const unsigned char *p = (const unsigned char *)text.data + from;
-    size_t left = text.size - from;
-    if (p[0] < 0x80)
-        return 1;
-    size_t need = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
-                  : p[0] >= 0xe0 && p[0] <= 0xef ? 3
-                  : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
-                                                 : 0;
-    if (need == 0 || left < need)
-        return 0;
-    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < need; i++)
-        if (p[i] < 0x80 || p[i] > 0xbf)
-            return 0;
-    return need;
-}
-
-/* What a terminal or a log reader may act on: C0, DEL, C1 (U+0080 to U+009F), line and paragraph separators, and the
- * characters that reorder text (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069). */
-static bool is_harmless(const unsigned char *p, size_t length)
-{
-    if (length == 1)
-        return p[0] >= 0x20 && p[0] != 0x7f;
-    if (length == 2)
-        return p[0] != 0xc2 || p[1] >= 0xa0;
-    if (length == 3 && p[0] == 0xe2 && p[1] == 0x80)
-        return p[2] != 0x8e && p[2] != 0x8f && (p[2] < 0xa8 || p[2] > 0xae);
-    if (length == 3 && p[0] == 0xe2 && p[1] == 0x81)
-        return p[2] < 0xa6 || p[2] > 0xa9;
-    return true;
-}
-
 static void put_escaped(struct line *line, struct view text, bool is_quoted)
 {
     for (size_t i = 0; i < text.size && !line->is_cut;) {
         const unsigned char *p = (const unsigned char *)text.data + i;
-        size_t length = utf8_length(text, i);
+        uint32_t code;
+        size_t length = utf8_decode(text, i, &code);
         if (is_quoted && (p[0] == '"' || p[0] == '\\')) {
             char pair[2] = {'\\', (char)p[0]};
             put(line, pair, sizeof pair);
-        } else if (length > 0 && is_harmless(p, length)) {
+        } else if (length > 0 && !utf8_is_hidden(code)) {
             put(line, text.data + i, length);
         } else {
             for (size_t k = 0; k < (length ? length : 1); k++) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin_http.h"
 
+#include "utf8.h"
+
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +81,7 @@ static void compose_refusal(struct answer *answer, struct decider_state *state, 
     if (out == NULL)
         return;
     (void)fputs("{\"error\": ", out);
-    decider_state_write_text(view_of(result->message), out);
+    utf8_print_json(view_of(result->message), out);
     (void)fprintf(out, ", \"diags\": %s, \"in_force\": ", result->diags);
     decider_state_write_generations(state, out);
     (void)fputs("}\n", out);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIME_TEXT = 32, REASON_TEXT = 8 * 1024 /* an issuer's URL and a path */ };
+enum { REASON_TEXT = 8 * 1024 /* an issuer's URL and a path */ };
 
 void decider_state_init(struct decider_state *state, const struct config *config, const char *version)
 {
@@ -70,22 +70,6 @@ bool decider_state_is_ready(struct decider_state *state)
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-void decider_state_write_text(struct view text, FILE *out)
-{
-    bool is_text = utf8_is_text(text);
-    (void)fputc('"', out);
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\')
-            (void)fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f || (c > 0x7f && !is_text))
-            (void)fprintf(out, "\\u%04x", c);
-        else
-            (void)fputc(c, out);
-    }
-    (void)fputc('"', out);
-}
-
 static void write_time(int64_t seconds, FILE *out)
 {
     char text[RFC3339_BYTES];
@@ -120,7 +104,7 @@ static void reason_json(void *context, const struct missing_file *file)
     struct json_list *list = context;
     char text[REASON_TEXT];
     next_item(list);
-    decider_state_write_text(reason_text(file, text), list->out);
+    utf8_print_json(reason_text(file, text), list->out);
 }
 
 static void reason_line(void *context, const struct missing_file *file)
@@ -147,16 +131,16 @@ static void write_head(struct decider_state *state, const struct snapshot *snaps
     (void)fprintf(out, "{\"ready\": %s, \"not_ready_reasons\": [", decider_state_is_ready(state) ? "true" : "false");
     if (atomic_load(&state->is_stopping)) {
         next_item(&list);
-        decider_state_write_text(VIEW("the decider is stopping"), out);
+        utf8_print_json(VIEW("the decider is stopping"), out);
     }
     snapshot_each_missing(snapshot, state->config, reason_json, &list);
     (void)fprintf(out, "], \"pid\": %d, \"version\": \"%s\", \"time\": ", (int)getpid(), state->version);
     write_time(now, out);
     (void)fprintf(out, ", \"uptime_seconds\": %" PRId64 ", \"instance\": ", now - state->started_at);
-    decider_state_write_text(state->config->instance, out);
+    utf8_print_json(state->config->instance, out);
     (void)fprintf(out, ", \"enforcement\": \"%s\", \"config\": ",
                   state->config->policy.enforcement == REPORT ? "report" : "enforce");
-    decider_state_write_text(view_of(state->config->file), out);
+    utf8_print_json(view_of(state->config->file), out);
 }
 
 static void write_domain(void *context, struct view name, const struct trust_bundle *bundle)
@@ -165,7 +149,7 @@ static void write_domain(void *context, struct view name, const struct trust_bun
     int64_t expires = trust_bundle_expires(bundle);
     next_item(list);
     (void)fputs("{\"name\": ", list->out);
-    decider_state_write_text(name, list->out);
+    utf8_print_json(name, list->out);
     (void)fprintf(list->out, ", \"authorities\": %zu, \"expires\": ", trust_bundle_count(bundle));
     if (expires == INT64_MAX)
         (void)fputs("null", list->out);
@@ -183,7 +167,7 @@ static void write_issuers(const struct decider_state *state, const struct snapsh
         bool is_available = keys != NULL && jwks_is_available(keys);
         next_item(&list);
         (void)fputs("{\"url\": ", out);
-        decider_state_write_text(url, out);
+        utf8_print_json(url, out);
         (void)fprintf(out, ", \"keys\": %zu, \"available\": %s}", is_available ? jwks_count(keys) : 0,
                       is_available ? "true" : "false");
     }
@@ -197,7 +181,7 @@ static void write_snapshot(const struct decider_state *state, const struct snaps
     (void)fprintf(out, ", \"policy\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"rules\": %zu, \"path\": ",
                   snapshot->policy_generation, VIEW_ARG(policy_digest(snapshot->policy)),
                   policy_rule_count(snapshot->policy));
-    decider_state_write_text(view_of(state->config->policy.path), out);
+    utf8_print_json(view_of(state->config->policy.path), out);
     (void)fprintf(out, "}, \"bundles\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"domains\": [",
                   snapshot->bundle_generation, VIEW_ARG(trust_bundles_digest(snapshot->bundles)));
     trust_bundles_each(snapshot->bundles, write_domain, &domains);
@@ -219,7 +203,7 @@ static void write_error(struct decider_state *state, FILE *out)
         (void)fputs("{\"time\": ", out);
         write_time(state->error_at, out);
         (void)fputs(", \"message\": ", out);
-        decider_state_write_text(view_of(state->error), out);
+        utf8_print_json(view_of(state->error), out);
         (void)fputc('}', out);
     }
     pthread_mutex_unlock(&state->lock);
@@ -270,12 +254,12 @@ static void write_recent(struct decider_state *state, FILE *out)
         (void)fputs("{\"time\": ", out);
         write_time(recent[i].at, out);
         (void)fputs(", \"decision_id\": ", out);
-        decider_state_write_text(view_of(recent[i].decision_id), out);
+        utf8_print_json(view_of(recent[i].decision_id), out);
         (void)fprintf(out, ", \"reason\": \"%.*s\", \"caller\": ", VIEW_ARG(reason_info(recent[i].reason)->name));
         if (recent[i].caller[0] == '\0')
             (void)fputs("null", out);
         else
-            decider_state_write_text(view_of(recent[i].caller), out);
+            utf8_print_json(view_of(recent[i].caller), out);
         (void)fputc('}', out);
     }
     (void)fputc(']', out);
@@ -290,7 +274,7 @@ static void write_journal(const struct decider_state *state, FILE *out)
     }
     hex_encode(state->epoch, sizeof(state->epoch), hex);
     (void)fputs(", \"journal\": {\"path\": ", out);
-    decider_state_write_text(view_of(state->config->audit.journal.path), out);
+    utf8_print_json(view_of(state->config->audit.journal.path), out);
     (void)fprintf(out, ", \"epoch\": \"%.*s\", \"next_sequence\": %" PRIu64 ", \"lost\": %" PRIu64 "}",
                   (int)sizeof(hex), hex, check_context_next_sequence(state->context),
                   metrics_get(&state->metrics, METRIC_JOURNAL_LOST));
@@ -318,7 +302,7 @@ static void write_listeners(const struct decider_state *state, FILE *out)
                            listener->host, listener->port);
         next_item(&list);
         (void)fputs("{\"address\": ", out);
-        decider_state_write_text(view_of(address), out);
+        utf8_print_json(view_of(address), out);
         (void)fprintf(out, ", \"connections\": %u}",
                       state->server != NULL ? rpc_server_connections(state->server, i) : 0);
     }

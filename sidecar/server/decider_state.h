@@ -44,7 +44,4 @@ void decider_state_write_status(struct decider_state *state, FILE *out);
 void decider_state_write_metrics(struct decider_state *state, FILE *out);
 void decider_state_write_generations(struct decider_state *state, FILE *out);
 
-/* A JSON string with quotes; bytes that are not UTF-8 and control bytes are escaped. */
-void decider_state_write_text(struct view text, FILE *out);
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pb_reader.h"
 #include "pb_writer.h"
-#include "utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -235,57 +234,6 @@ static void writer_stays_full(void **state)
     assert_true(pb_writer_is_full(&writer));
 }
 
-static void text_is_utf8_without_nul(void **state)
-{
-    static const struct {
-        struct view good, bad;
-    } pairs[] = {
-        {{"abc", 3}, {"a\0c", 3}},
-        {{"\xc2\x80", 2}, {"\xc1\xbf", 2}},                 /* shortest two bytes, overlong */
-        {{"\xdf\xbf", 2}, {"\xdf\x7f", 2}},                 /* tail */
-        {{"\xe0\xa0\x80", 3}, {"\xe0\x9f\xbf", 3}},         /* overlong */
-        {{"\xed\x9f\xbf", 3}, {"\xed\xa0\x80", 3}},         /* surrogate */
-        {{"\xef\xbf\xbf", 3}, {"\xef\xbf", 2}},             /* cut off */
-        {{"\xf0\x90\x80\x80", 4}, {"\xf0\x8f\xbf\xbf", 4}}, /* overlong */
-        {{"\xf4\x8f\xbf\xbf", 4}, {"\xf4\x90\x80\x80", 4}}, /* above U+10FFFF */
-        {{"\x7f", 1}, {"\x80", 1}},
-    };
-
-    (void)state;
-    assert_true(utf8_is_text((struct view){0}));
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        assert_true(utf8_is_text(pairs[i].good));
-        assert_false(utf8_is_text(pairs[i].bad));
-    }
-}
-
-static void text_is_checked_at_every_place_of_a_long_run(void **state)
-{
-    (void)state;
-    for (size_t size = 1; size <= 80; size++) {
-        for (size_t at = 0; at < size; at++) {
-            char *run = malloc(size);
-
-            assert_non_null(run);
-            memset(run, 'a', size);
-            assert_true(utf8_is_text(raw(run, size)));
-            run[at] = '\0';
-            assert_false(utf8_is_text(raw(run, size)));
-            run[at] = (char)0xff;
-            assert_false(utf8_is_text(raw(run, size)));
-            run[at] = 1; /* next to the bytes that a borrow could touch */
-            assert_true(utf8_is_text(raw(run, size)));
-            if (at + 1 < size) {
-                memcpy(run + at, "\xc3\xa9", 2);
-                assert_true(utf8_is_text(raw(run, size)));
-                run[at + 1] = 'a';
-                assert_false(utf8_is_text(raw(run, size)));
-            }
-            free(run);
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,8 +250,6 @@ int main(void)
         cmocka_unit_test(writer_moves_content_up_for_a_longer_length),
         cmocka_unit_test(writer_never_writes_past_its_end),
         cmocka_unit_test(writer_stays_full),
-        cmocka_unit_test(text_is_utf8_without_nul),
-        cmocka_unit_test(text_is_checked_at_every_place_of_a_long_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

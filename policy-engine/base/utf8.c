@@ -86,3 +86,63 @@ bool utf8_is_text(struct view v)
     }
     return true;
 }
+
+size_t utf8_decode(struct view v, size_t at, uint32_t *code)
+{
+    const uint8_t *bytes = (const uint8_t *)v.data + at;
+    size_t size = bytes[0] == 0 ? 1 : character(bytes, v.size - at);
+
+    *code = size < 2 ? bytes[0] : bytes[0] & (0x7fU >> size);
+    for (size_t i = 1; i < size; i++)
+        *code = *code << 6 | (bytes[i] & 0x3fU);
+    return size;
+}
+
+bool utf8_is_hidden(uint32_t code)
+{
+    static const struct {
+        uint32_t from, to;
+    } hidden[] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},
+                  {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f},
+                  {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        if (code >= hidden[i].from && code <= hidden[i].to)
+            return true;
+    }
+    return false;
+}
+
+struct view utf8_json(struct view v, size_t *at, char room[UTF8_JSON_MAX])
+{
+    uint32_t code;
+    size_t size = utf8_decode(v, *at, &code);
+    struct view plain = {.data = v.data + *at, .size = size};
+    int written;
+
+    *at += size > 0 ? size : 1;
+    if (size == 0)
+        return VIEW("\\ufffd");
+    if (code == '"' || code == '\\')
+        written = snprintf(room, UTF8_JSON_MAX, "\\%c", (int)code);
+    else if (!utf8_is_hidden(code))
+        return plain;
+    else if (code < 0x10000)
+        written = snprintf(room, UTF8_JSON_MAX, "\\u%04x", (unsigned)code);
+    else
+        written = snprintf(room, UTF8_JSON_MAX, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (code >> 10)),
+                           (unsigned)(0xdc00 + (code & 0x3ff)));
+    return (struct view){.data = room, .size = (size_t)written};
+}
+
+void utf8_print_json(struct view v, FILE *out)
+{
+    char room[UTF8_JSON_MAX];
+
+    (void)fputc('"', out);
+    for (size_t at = 0; at < v.size;) {
+        struct view piece = utf8_json(v, &at, room);
+        (void)fwrite(piece.data, 1, piece.size, out);
+    }
+    (void)fputc('"', out);
+}
