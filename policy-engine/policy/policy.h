@@ -59,6 +59,9 @@ struct policy_issuer {
 /* The issuer with this URL, or NULL. Owned by the policy. */
 const struct policy_issuer *policy_issuer(const struct policy *policy, struct view url);
 
+/* One issuer after the other, from 0; NULL past the last. */
+const struct policy_issuer *policy_issuer_at(const struct policy *policy, size_t index);
+
 /* True when some resource type or action of the policy reads the body. */
 bool policy_reads_body(const struct policy *policy);
 

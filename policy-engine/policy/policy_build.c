@@ -142,6 +142,11 @@ const struct policy_issuer *policy_issuer(const struct policy *policy, struct vi
     return NULL;
 }
 
+const struct policy_issuer *policy_issuer_at(const struct policy *policy, size_t index)
+{
+    return index < policy->model.issuer_count ? &policy->issuers[index] : NULL;
+}
+
 bool policy_reads_body(const struct policy *policy)
 {
     return policy->model.reads_body;

@@ -326,6 +326,41 @@ static void fill(struct builder *b)
         s->is_ready = s->is_ready && b->next->issuers[i].is_there;
 }
 
+static void warn(struct builder *b, struct view code, const char *file, struct view message)
+{
+    const struct diag diag = {
+        .severity = DIAG_WARNING, .code = code, .span = {.file = view_of(file)}, .message = message};
+    diag_add(b->diags, &diag);
+}
+
+static bool has_keys(const struct config *config, struct view url)
+{
+    for (size_t i = 0; i < config->tokens.issuer_count; i++)
+        if (view_equals(config->tokens.issuers[i].url, url))
+            return true;
+    return false;
+}
+
+/* An issuer stands in the policy (what its claims mean) and in the configuration (where its keys are); with one
+ * of them missing every token is refused, which nobody means. */
+static void compare_issuers(struct builder *b)
+{
+    const struct policy *policy = b->next->snapshot.policy;
+    if (b->previous != NULL && b->previous->parts[PART_POLICY] == b->next->parts[PART_POLICY])
+        return;
+    const struct policy_issuer *issuer;
+    for (size_t i = 0; (issuer = policy_issuer_at(policy, i)) != NULL; i++)
+        if (!has_keys(b->config, issuer->url))
+            warn(b, VIEW("W0905"), b->config->policy.path,
+                 arena_print(b->arena, "no keys are configured for issuer `%.*s`: its tokens are refused",
+                             VIEW_ARG(issuer->url)));
+    for (size_t i = 0; i < b->config->tokens.issuer_count; i++)
+        if (policy_issuer(policy, b->config->tokens.issuers[i].url) == NULL)
+            warn(b, VIEW("W0906"), b->config->file,
+                 arena_print(b->arena, "no policy names issuer `%.*s`: its tokens are refused",
+                             VIEW_ARG(b->config->tokens.issuers[i].url)));
+}
+
 static void free_arena(struct arena *arena)
 {
     arena_free(arena);
@@ -378,6 +413,7 @@ enum err snapshot_build(const struct config *config, struct snapshot *previous, 
     if (result != ERR_NONE && previous == NULL)
         return result;
     fill(&builder);
+    compare_issuers(&builder);
     *out = &next->snapshot;
     next = NULL;
     return result;

@@ -99,6 +99,25 @@ static void every_bad_file_is_named_and_none_is_taken(void **state)
     assert_true(f->diags.errors >= 3);
 }
 
+static void an_issuer_that_only_one_of_policy_and_configuration_names_is_a_warning(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_int_equal(f->diags.count, 0);
+    snapshot_drop(first);
+    f->world.issuer_config.url = VIEW("https://sso.example/");
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_int_equal(f->diags.errors, 0);
+    assert_int_equal(f->diags.count, 2);
+    assert_true(view_equals(f->diags.items[0].code, VIEW("W0905")));
+    assert_true(view_equals(f->diags.items[1].code, VIEW("W0906")));
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(f->diags.count, 2); /* told once for a policy */
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
 static void a_missing_file_of_the_operator_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -348,6 +367,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_files_together_are_one_snapshot, setup, teardown),
         cmocka_unit_test_setup_teardown(what_did_not_change_keeps_its_generation_and_is_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(every_bad_file_is_named_and_none_is_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_issuer_that_only_one_of_policy_and_configuration_names_is_a_warning, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_missing_file_of_the_operator_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_file_of_feed_is_not_ready_until_it_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_of_feed_that_is_taken_away_is_trusted_no_longer, setup, teardown),
