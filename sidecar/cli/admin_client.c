@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin_client.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 struct deadline {
     int64_t at_ms; /* CLOCK_MONOTONIC */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void close_fd(int *fd)
 {
@@ -29,7 +23,7 @@ static void close_fd(int *fd)
 static enum err wait_for(int fd, short events, const struct deadline *deadline)
 {
     for (;;) {
-        int64_t left = deadline->at_ms - now_ms();
+        int64_t left = deadline->at_ms - clock_ms(CLOCK_MONOTONIC);
         struct pollfd poller = {.fd = fd, .events = events};
         int ready = left > 0 ? poll(&poller, 1, (int)left) : 0;
         if (ready > 0)
@@ -142,7 +136,7 @@ enum err admin_answer_parse(struct view bytes, struct admin_answer *out)
 enum err admin_request(const char *socket, const char *method, const char *path, int timeout_ms, struct arena *arena,
                        struct admin_answer *out)
 {
-    const struct deadline deadline = {now_ms() + timeout_ms};
+    const struct deadline deadline = {clock_ms(CLOCK_MONOTONIC) + timeout_ms};
     struct view request = arena_print(
         arena, "%s %s HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", method, path);
     char *buffer = arena_take(arena, ADMIN_ANSWER_MAX + 1);

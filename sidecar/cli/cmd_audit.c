@@ -2,6 +2,7 @@
 /* bartizan audit tail, show and verify: the records, as they come, one of them,
  * and whether any is missing. */
 #include "cli.h"
+#include "clock.h"
 #include "commands.h"
 #include "digest.h"
 #include "journal_reader.h"
@@ -34,13 +35,6 @@ static void on_signal(int signal_number)
 {
     (void)signal_number;
     stop = 1;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void pause_ms(int ms)
@@ -78,9 +72,9 @@ static int run_ship(int argc, char **argv)
 /* True when the wanted records came, or as many as there are until a signal. */
 static bool follow(struct journal_reader *reader, const struct tail_options *options, struct tail_view *view)
 {
-    int64_t end = options->timeout > 0 ? now_ms() + (int64_t)options->timeout * 1000 : INT64_MAX;
+    int64_t end = options->timeout > 0 ? clock_ms(CLOCK_MONOTONIC) + (int64_t)options->timeout * 1000 : INT64_MAX;
     int pause = PAUSE_MIN_MS;
-    while (stop == 0 && now_ms() < end) {
+    while (stop == 0 && clock_ms(CLOCK_MONOTONIC) < end) {
         struct journal_position position;
         struct view payload;
         enum err error = journal_reader_next(reader, &position, &payload);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `bartizan decide`: the process that answers, started by `serve` with open sockets. */
 #include "cli.h"
+#include "clock.h"
 #include "commands.h"
 #include "decider.h"
 #include "log.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 
 /* Descriptors as "3,4,5": their number, or SIZE_MAX. */
 static size_t read_fds(const char *text, int *fds, size_t most)
@@ -60,13 +60,6 @@ static void close_memory(void)
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static int64_t boottime_ns(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 int cmd_decide(int argc, char **argv)
 {
     const char *file = NULL, *level = NULL, *listen = NULL, *socket = NULL, *address = NULL, *started = NULL;
@@ -102,7 +95,7 @@ int cmd_decide(int argc, char **argv)
         code = usage_error(&usage, "--listen-fds takes one socket for each listener");
     uint64_t since = 0;
     if (started == NULL || !view_to_u64(view_of(started), &since))
-        since = (uint64_t)boottime_ns();
+        since = (uint64_t)clock_ns(CLOCK_BOOTTIME);
     const struct decider_config decider = {.config = &config,
                                            .version = BARTIZAN_VERSION,
                                            .listener_fds = fds,

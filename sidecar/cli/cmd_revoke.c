@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the deny list, then sees to it that the running decider has taken it:
  * when this returns 0 and a decider runs, the caller is refused. */
+#include "clock.h"
 #include "commands.h"
 #include "json_print.h"
 #include "options.h"
@@ -93,7 +94,7 @@ static bool lasts_as_long(const struct revocation_entry *old, const struct revoc
 
 static int add_entry(struct revoke_session *session, const struct revocation_entry *entry)
 {
-    struct revoke_deed deed = {.verb = "revoked", .entry = entry, .started_ms = revoke_clock_ms()};
+    struct revoke_deed deed = {.verb = "revoked", .entry = entry, .started_ms = clock_ms(CLOCK_MONOTONIC)};
     size_t list = 0;
     const struct revocation_entry *old = revoke_find(session, entry, false, &list);
     if (old != NULL && lasts_as_long(old, entry)) {
@@ -192,7 +193,7 @@ static int add(int argc, char **argv)
 
 static int remove_entry(struct revoke_session *session, const struct revocation_entry *entry)
 {
-    struct revoke_deed deed = {.verb = "no longer revoked:", .entry = entry, .started_ms = revoke_clock_ms()};
+    struct revoke_deed deed = {.verb = "no longer revoked:", .entry = entry, .started_ms = clock_ms(CLOCK_MONOTONIC)};
     size_t list = 0;
     if (revoke_find(session, entry, true, &list) == NULL) {
         bool is_elsewhere = revoke_find(session, entry, false, &list) != NULL;

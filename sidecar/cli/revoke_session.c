@@ -2,6 +2,7 @@
 #include "revoke_session.h"
 
 #include "admin_client.h"
+#include "clock.h"
 #include "commands.h"
 #include "json_print.h"
 
@@ -131,13 +132,6 @@ const struct revocation_entry *revoke_find(const struct revoke_session *session,
 
 /* ---- the decider ---- */
 
-int64_t revoke_clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Says what the decider refused, in its own words. */
 static int print_refusal(const json_t *answer, const char *what, struct arena *arena)
 {
@@ -181,7 +175,7 @@ static int read_reload(struct revoke_session *session, const struct revoke_deed 
     }
     printf("%s %.*s generation %" JSON_INTEGER_FORMAT " in force after %" PRId64 " ms\n", deed->verb,
            VIEW_ARG(revoke_entry_text(deed->entry, &session->arena)),
-           json_integer_value(json_object_get(taken, "generation")), revoke_clock_ms() - deed->started_ms);
+           json_integer_value(json_object_get(taken, "generation")), clock_ms(CLOCK_MONOTONIC) - deed->started_ms);
     return EXIT_GOOD;
 }
 

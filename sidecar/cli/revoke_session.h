@@ -47,7 +47,7 @@ struct revoke_deed {
     const char *verb; /* "revoked" */
     const struct revocation_entry *entry;
     uint64_t sequence;
-    int64_t started_ms; /* revoke_clock_ms */
+    int64_t started_ms; /* CLOCK_MONOTONIC */
 };
 
 /* Returns once the decider has the list of `deed` in force, or says why it has not. The exit code. */
@@ -55,8 +55,5 @@ int revoke_enforce(struct revoke_session *session, const struct revoke_deed *dee
 
 /* "spiffe://td/a", "https://issuer#subject", "certificate 60a2..." */
 struct view revoke_entry_text(const struct revocation_entry *entry, struct arena *arena);
-
-/* CLOCK_MONOTONIC. */
-int64_t revoke_clock_ms(void);
 
 #endif

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* accept4, struct ucred */
 #include "accept_loop.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EVENTS_MAX = 32, DESCRIPTORS_MAX = 4096, TICK_MILLISECONDS = 1000, ACCEPT_BURST = 64 };
@@ -32,7 +32,7 @@ struct watched {
     enum watched_kind kind;
     int fd; /* SERVED: our own duplicate, which sees the end of the connection */
     size_t listener;
-    time_t deadline; /* SILENT: CLOCK_MONOTONIC seconds */
+    int64_t deadline; /* SILENT: CLOCK_MONOTONIC milliseconds */
 };
 
 struct accept_loop {
@@ -49,13 +49,6 @@ struct accept_loop {
     struct watched fixed[ACCEPT_LISTENERS_MAX + 1];
     pthread_t thread;
 };
-
-static time_t monotonic_seconds(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
 
 static bool watch(struct accept_loop *loop, struct watched *watched, uint32_t events)
 {
@@ -153,7 +146,7 @@ static void take(struct accept_loop *loop, size_t listener, int fd)
     *place = (struct watched){.kind = WATCHED_SILENT,
                               .fd = fd,
                               .listener = listener,
-                              .deadline = monotonic_seconds() + ACCEPT_PREFACE_SECONDS};
+                              .deadline = clock_ms(CLOCK_MONOTONIC) + ACCEPT_PREFACE_SECONDS * INT64_C(1000)};
     if (!watch(loop, place, EPOLLIN | EPOLLET)) { /* half a preface does not wake us again by itself */
         *place = (struct watched){0};
         (void)close(fd);
@@ -225,7 +218,7 @@ static void hear(struct accept_loop *loop, struct watched *w)
 
 static void drop_silent(struct accept_loop *loop)
 {
-    time_t now = monotonic_seconds();
+    int64_t now = clock_ms(CLOCK_MONOTONIC);
     for (size_t i = 0; i < loop->capacity; i++)
         if (loop->connections[i].kind == WATCHED_SILENT && loop->connections[i].deadline < now)
             forget(loop, &loop->connections[i]);

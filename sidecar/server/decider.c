@@ -2,6 +2,7 @@
 #include "decider.h"
 
 #include "admin_http.h"
+#include "clock.h"
 #include "log.h"
 #include "state_record.h"
 #include "subject_key.h"
@@ -23,13 +24,6 @@ struct decider {
     struct admin_http *admin;
     struct hash_key hash_key;
 };
-
-static int64_t boottime_ns(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static enum err draw_random(void *out, size_t size)
 {
@@ -229,7 +223,7 @@ static enum err start(struct decider *d)
         log_line(LOG_WARN, log_say("enforcement is `report`: every request is allowed, refusals are only recorded"));
     snapshot_each_missing(snapshot, d->config->config, tell_missing, NULL);
     log_line(LOG_INFO, log_say(snapshot->is_ready ? "ready" : "serving, not ready"),
-             log_number("in_ms", (uint64_t)(boottime_ns() - d->config->started_ns) / 1000000),
+             log_number("in_ms", (uint64_t)(clock_ns(CLOCK_BOOTTIME) - d->config->started_ns) / 1000000),
              log_number("generation", snapshot->generation), log_number("rules", policy_rule_count(snapshot->policy)));
     return ERR_NONE;
 }

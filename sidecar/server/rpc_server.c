@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc_server.h"
 
+#include "clock.h"
 #include "log.h"
 #include "queue_event.h"
 #include "rpc_health.h"
@@ -100,13 +101,6 @@ struct rpc_server {
 };
 
 static void start_waiting(struct slot *slot);
-
-static int64_t clock_ns(clockid_t id)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(id, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static int64_t boottime_now(void)
 {

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state_record.h"
 
+#include "clock.h"
 #include "digest.h"
-
-#include <time.h>
-
-static int64_t clock_ns(clockid_t id)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(id, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Completes and appends record->event; a journal that cannot take it counts the loss. */
 static void append(struct state_record *record)

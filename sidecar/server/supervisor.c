@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* sigtimedwait with all of POSIX */
 #include "supervisor.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
@@ -35,13 +36,6 @@ struct supervisor {
     sigset_t signals, original;
 };
 
-static int64_t milliseconds_now(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* In the child, between fork and exec: async-signal-safe calls alone. */
 static void become(const struct supervisor *supervisor, const struct supervisor_child *child)
 {
@@ -58,14 +52,12 @@ static void become(const struct supervisor *supervisor, const struct supervisor_
 
 static void write_boottime(char out[SUPERVISOR_TIME_MAX])
 {
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    (void)snprintf(out, SUPERVISOR_TIME_MAX, "%lld", (long long)now.tv_sec * 1000000000 + now.tv_nsec);
+    (void)snprintf(out, SUPERVISOR_TIME_MAX, "%lld", (long long)clock_ns(CLOCK_BOOTTIME));
 }
 
 static void start(struct supervisor *supervisor, struct running *r)
 {
-    r->started = milliseconds_now();
+    r->started = clock_ms(CLOCK_MONOTONIC);
     if (r->child->started != NULL)
         write_boottime(r->child->started);
     pid_t pid = fork();
@@ -91,7 +83,7 @@ static void log_death(const struct running *r, int status)
 /* The exit code that ends everything, or -1. */
 static int bury(struct running *r, int status, bool is_first)
 {
-    int64_t now = milliseconds_now();
+    int64_t now = clock_ms(CLOCK_MONOTONIC);
     r->pid = 0;
     if (r->child->is_vital && is_first && WIFEXITED(status) && WEXITSTATUS(status) >= 2 && WEXITSTATUS(status) <= 4)
         return WEXITSTATUS(status);
@@ -125,7 +117,7 @@ static int reap(struct supervisor *supervisor, bool is_ending)
 
 static void start_due(struct supervisor *supervisor)
 {
-    int64_t now = milliseconds_now();
+    int64_t now = clock_ms(CLOCK_MONOTONIC);
     for (size_t i = 0; i < supervisor->count; i++)
         if (supervisor->running[i].pid == 0 && supervisor->running[i].due <= now)
             start(supervisor, &supervisor->running[i]);
@@ -134,7 +126,7 @@ static void start_due(struct supervisor *supervisor)
 /* Milliseconds until some child is to be started; -1: none waits. */
 static int64_t next_due(const struct supervisor *supervisor)
 {
-    int64_t now = milliseconds_now(), least = -1;
+    int64_t now = clock_ms(CLOCK_MONOTONIC), least = -1;
     for (size_t i = 0; i < supervisor->count; i++) {
         const struct running *r = &supervisor->running[i];
         int64_t left = r->due > now ? r->due - now : 0;
@@ -155,10 +147,10 @@ static int wait_signal(const struct supervisor *supervisor, int64_t milliseconds
 
 static void end_child(struct supervisor *supervisor, struct running *r)
 {
-    int64_t until = milliseconds_now() + END_MOST;
+    int64_t until = clock_ms(CLOCK_MONOTONIC) + END_MOST;
     if (r->pid != 0)
         (void)kill(r->pid, SIGTERM);
-    while (r->pid != 0 && milliseconds_now() < until) {
+    while (r->pid != 0 && clock_ms(CLOCK_MONOTONIC) < until) {
         (void)reap(supervisor, true);
         if (r->pid != 0)
             (void)wait_signal(supervisor, 100);

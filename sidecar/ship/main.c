@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bartizan-ship: everything that speaks ZeroMQ, in a process of its own. */
+#include "clock.h"
 #include "log.h"
 #include "shipper.h"
 #include "tail_view.h"
@@ -7,7 +8,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <time.h>
 #include <unistd.h>
 
 /* As in `bartizan` (sidecar/cli/commands.h). */
@@ -97,19 +97,12 @@ static int publish(int argc, char **argv)
 
 /* --- tail --- */
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* True when the wanted records came, or as many as there are until a signal. */
 static bool follow(struct tap *tap, const struct tail_options *options, struct tail_view *view)
 {
-    int64_t end = options->timeout > 0 ? now_ms() + (int64_t)options->timeout * 1000 : INT64_MAX;
+    int64_t end = options->timeout > 0 ? clock_ms(CLOCK_MONOTONIC) + (int64_t)options->timeout * 1000 : INT64_MAX;
     bool was_ready = false;
-    while (stop == 0 && now_ms() < end) {
+    while (stop == 0 && clock_ms(CLOCK_MONOTONIC) < end) {
         struct view record;
         enum err error = tap_next(tap, WAIT_MS, &record);
         if (!was_ready && tap_is_ready(tap)) {

@@ -2,6 +2,7 @@
 #include "shipper.h"
 
 #include "audit_event.h"
+#include "clock.h"
 #include "journal_reader.h"
 #include "log.h"
 #include "pb_writer.h"
@@ -10,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <zmq.h>
 
 enum {
@@ -36,13 +36,6 @@ struct shipper {
     bool is_warned; /* the position cannot be saved, and that was said */
     int64_t saved_at;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- the socket --- */
 
@@ -184,7 +177,7 @@ static bool step_batch(struct shipper *shipper)
 
 static void save(struct shipper *shipper)
 {
-    shipper->saved_at = now_ms();
+    shipper->saved_at = clock_ms(CLOCK_MONOTONIC);
     if (shipper->is_saved || !shipper->has_last)
         return;
     shipper->is_saved = ship_position_write(shipper->config.journal, &shipper->last) == ERR_NONE;
@@ -202,7 +195,7 @@ void shipper_run(struct shipper *shipper, const volatile sig_atomic_t *stop)
         bool is_busy = step_batch(shipper);
         if (is_busy)
             pause = PAUSE_MIN_MS;
-        if (now_ms() - shipper->saved_at >= SAVE_EVERY_MS)
+        if (clock_ms(CLOCK_MONOTONIC) - shipper->saved_at >= SAVE_EVERY_MS)
             save(shipper);
         zmq_pollitem_t item = {.socket = shipper->socket, .events = ZMQ_POLLIN};
         if (is_busy || *stop != 0)
