@@ -56,6 +56,10 @@ static void id_add(struct evaluation *e, size_t type, struct view id)
     struct type_state *state = &e->types[type];
     if (!state->is_on_host || !view_is_present(id))
         return;
+    if (!match_is_plain_id(id)) {
+        state->is_unknown = true;
+        return;
+    }
     if (state->is_found && !view_equals(state->id, id))
         e->is_ambiguous = true;
     state->is_found = true;

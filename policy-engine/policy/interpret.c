@@ -87,6 +87,10 @@ static void id_add(struct id_search *search, struct view id)
 {
     if (!view_is_present(id))
         return;
+    if (!match_is_plain_id(id)) {
+        search->is_unknown = true;
+        return;
+    }
     if (search->is_found && !view_equals(search->id, id))
         search->is_ambiguous = true;
     search->is_found = true;

@@ -137,6 +137,23 @@ bool match_id(const struct id_pattern *pattern, struct view id)
     return pattern->is_prefix ? view_starts_with(id, pattern->text) : view_equals(id, pattern->text);
 }
 
+bool match_is_plain_id(struct view id)
+{
+    for (size_t i = 0; i < id.size; i++) {
+        unsigned char c = (unsigned char)id.data[i];
+        if (c < 0x20 || c == 0x7f || c == '\\')
+            return false;
+    }
+    for (size_t from = 0; from <= id.size;) {
+        size_t to = view_index_of(id, '/', from);
+        struct view piece = view_slice(id, from, to);
+        if (view_equals(piece, VIEW(".")) || view_equals(piece, VIEW("..")))
+            return false;
+        from = to + 1;
+    }
+    return true;
+}
+
 static struct address_fact address_unmapped(const struct address_fact *address)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

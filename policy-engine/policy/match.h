@@ -33,6 +33,10 @@ enum tri match_user(const struct user_selector *selector, const struct model *mo
 
 bool match_id(const struct id_pattern *pattern, struct view id);
 
+/* False for an id with `.` or `..` between slashes, a backslash or a control byte: an
+ * upstream that takes ids for paths would find another resource behind it. */
+bool match_is_plain_id(struct view id);
+
 /* IPv4-mapped IPv6 addresses (RFC 4291 section 2.5.5.2) count as IPv4. An unknown
  * address is U. */
 enum tri match_address(const struct cidr *cidrs, size_t count, const struct address_fact *address);

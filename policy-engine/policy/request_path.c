@@ -107,19 +107,21 @@ static enum reason octets_check(struct view path, enum path_mode mode, bool is_r
     return REASON_NONE;
 }
 
-/* `.` or `..`, escaped or not (PATH_ENVOY lets an escaped dot come this far). */
-static bool is_dot_segment(struct view segment)
+/* `.` or `..`, escaped or not (PATH_ENVOY lets an escaped dot come this far), as the
+ * segment or between slashes that it has as data: whoever decodes them sees segments. */
+static bool has_dot_piece(struct view segment)
 {
-    size_t dots = 0;
-    for (size_t i = 0; i < segment.size; dots++) {
-        if (segment.data[i] == '.')
-            i++;
-        else if (escape_at(segment, i) == '.')
-            i += 3;
-        else
-            return false;
+    size_t dots = 0, others = 0;
+    for (size_t i = 0; i < segment.size;) {
+        int octet = escape_at(segment, i);
+        bool is_slash = octet == '/', is_dot = octet == '.' || segment.data[i] == '.';
+        if (is_slash && others == 0 && (dots == 1 || dots == 2))
+            return true;
+        dots = is_slash ? 0 : dots + is_dot;
+        others = is_slash ? 0 : others + !is_dot;
+        i += octet < 0 ? 1 : 3;
     }
-    return dots == 1 || dots == 2;
+    return others == 0 && (dots == 1 || dots == 2);
 }
 
 static enum reason segments_split(struct view path, struct request_path *out)
@@ -130,7 +132,7 @@ static enum reason segments_split(struct view path, struct request_path *out)
         struct view segment = view_slice(path, from, to);
         if (out->segment_count == PATH_SEGMENTS_MAX || segment.size > PATH_SEGMENT_BYTES_MAX)
             return REASON_REQUEST_PATH_LENGTH;
-        if ((segment.size == 0 && to < path.size) || is_dot_segment(segment))
+        if ((segment.size == 0 && to < path.size) || has_dot_piece(segment))
             return REASON_REQUEST_PATH;
         out->segments[out->segment_count++] = segment;
         from = to + 1;

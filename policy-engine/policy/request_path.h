@@ -17,7 +17,7 @@ enum {
 
 /* Both refuse: anything but pchar of RFC 3986, `;` (some servers cut it off, also
  * where a proxy has just created `..;`), `!` that may stand for lost bytes, `//`,
- * dot segments, escaped controls, `%5C`, `%25` before two hex digits, bad escapes,
+ * dot segments (between escaped slashes too), escaped controls, `%5C`, `%25` before two hex digits, bad escapes,
  * escapes that are not UTF-8, `#`, absolute forms, anything over the limits. */
 enum path_mode {
     PATH_STRICT = 0, /* refuse whatever a normaliser would change: also an escaped unreserved octet */

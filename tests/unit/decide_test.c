@@ -361,10 +361,31 @@ static void an_encoded_slash_is_data_where_the_operation_says_so(void **state)
     denies(any, "method: POST, host: h.ex, path: /m/org%2Fm", REASON_REQUEST_PATH, NULL);
     denies(any, "method: GET, host: h.ex, path: /x/org%2Fm", REASON_REQUEST_PATH, NULL);
     allows("    - {allow: ok, resources: {ids: [org/m]}}\n", "method: GET, host: h.ex, path: /m/org%2fm", "ok");
+    /* what an upstream that decodes would take for segments of its own */
+    denies(any, "method: GET, host: h.ex, path: /m/..%2Fadmin", REASON_REQUEST_PATH, NULL);
+    denies(any, "method: GET, host: h.ex, path: /m/org%2F..%2Fm1", REASON_REQUEST_PATH, NULL);
+    denies(any, "method: GET, host: h.ex, path: /m/org%2f.", REASON_REQUEST_PATH, NULL);
+    allows(any, "method: GET, host: h.ex, path: /m/org%2F..m", "ok");
     denies("    - {allow: ok}\n    - {deny: no, actions: [all-m]}\n", "method: GET, host: h.ex, path: /m/org%2Fm",
            REASON_DENY_RULE, "no");
     denies("    - {allow: ok, actions: [all-m]}\n", "method: GET, host: h.ex, path: /m/org%2Fm", REASON_INDETERMINATE,
            NULL);
+}
+
+static void an_id_that_could_be_taken_for_a_path_is_unknown(void **state)
+{
+    static const char *const ids[] = {"m/../m1", "..", "m1/.", "m\\\\m1"};
+    const char allow[] = "    - {allow: ok, resources: {ids: [\"m*\"]}}\n";
+    const char deny[] = "    - {allow: ok}\n    - {deny: no, resources: {ids: [x]}}\n";
+    char given[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        (void)snprintf(given, sizeof given, "method: POST, host: h.ex, path: /chat, body: {model: \"%s\"}", ids[i]);
+        denies(allow, given, REASON_INDETERMINATE, NULL);
+        denies(deny, given, REASON_DENY_RULE, "no");
+    }
+    allows(allow, "method: POST, host: h.ex, path: /chat, body: {model: \"m/..x/...\"}", "ok");
+    allows(deny, "method: POST, host: h.ex, path: /chat, body: {model: /models/m}", "ok");
 }
 
 static void a_body_that_cannot_be_read_is_refused_where_the_policy_reads_it(void **state)
@@ -502,6 +523,7 @@ static int close_case(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_id_that_could_be_taken_for_a_path_is_unknown),
         cmocka_unit_test(a_value_test_on_an_absent_header_is_false_for_allow_and_deny),
         cmocka_unit_test(what_cannot_be_judged_denies_and_does_not_allow),
         cmocka_unit_test(an_unknown_address_is_not_judged),

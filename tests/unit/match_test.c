@@ -285,9 +285,23 @@ static void conditions_are_kleene(void **state)
     assert_int_equal(match_condition(&not, &model, &facts, false), TRI_FALSE);
 }
 
+static void an_id_is_plain_unless_it_could_be_taken_for_a_path(void **state)
+{
+    static const struct view plain[] = {{"m", 1},   {"org/m", 5}, {"/models/m", 9}, {"a..b", 4},
+                                        {"...", 3}, {"m/", 2},    {"s3://b/m", 8},  {"\xc3\xa9", 2}};
+    static const struct view bad[] = {{".", 1},    {"..", 2},   {"../m", 4},  {"a/..", 4}, {"a/./b", 5},
+                                      {"a\\b", 3}, {"a\0b", 3}, {"a\x1f", 2}, {"\x7f", 1}, {"/..", 3}};
+    (void)state;
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        assert_true(match_is_plain_id(plain[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(match_is_plain_id(bad[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_id_is_plain_unless_it_could_be_taken_for_a_path),
         cmocka_unit_test(host_suffix_takes_one_or_more_labels_and_never_itself),
         cmocka_unit_test(spiffe_star_stays_inside_its_segment),
         cmocka_unit_test(spiffe_rest_takes_zero_or_more_segments),
