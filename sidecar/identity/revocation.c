@@ -179,8 +179,7 @@ static enum err keep(struct revocations *revocations, const struct revocation_en
     return ERR_NONE;
 }
 
-static enum err keep_all(struct revocations *revocations, const struct revocation_list *lists, size_t count,
-                         int64_t now)
+static enum err keep_all(struct revocations *revocations, const struct revocation_list *lists, size_t count)
 {
     size_t total = 0, capacity = 16;
     for (size_t i = 0; i < count; i++)
@@ -195,9 +194,8 @@ static enum err keep_all(struct revocations *revocations, const struct revocatio
     for (size_t i = 0; i < count; i++) {
         revocations->sequence = lists[i].sequence > revocations->sequence ? lists[i].sequence : revocations->sequence;
         for (size_t k = 0; k < lists[i].count; k++) {
-            const struct revocation_entry *entry = &lists[i].entries[k];
-            if (!entry->has_expires || now < entry->expires)
-                TRY(keep(revocations, entry));
+            /* Those that have expired by this clock as well: it may be set back. */
+            TRY(keep(revocations, &lists[i].entries[k]));
         }
     }
     return ERR_NONE;
@@ -248,7 +246,7 @@ static enum err parse_all(const struct revocation_source *sources, size_t count,
     return worst;
 }
 
-static enum err build(const struct revocation_source *sources, size_t count, int64_t now, struct diag_list *diags,
+static enum err build(const struct revocation_source *sources, size_t count, struct diag_list *diags,
                       struct revocations *revocations)
 {
     AUTO(arena_free) struct arena scratch;
@@ -257,19 +255,19 @@ static enum err build(const struct revocation_source *sources, size_t count, int
     if (!lists)
         return ERR_NO_MEMORY;
     TRY(parse_all(sources, count, &scratch, diags, lists));
-    TRY(keep_all(revocations, lists, count, now));
+    TRY(keep_all(revocations, lists, count));
     TRY(keep_sources(revocations, sources, lists, count));
     return digest_all(revocations, sources, count);
 }
 
-enum err revocations_build(const struct revocation_source *sources, size_t count, int64_t now, struct diag_list *diags,
+enum err revocations_build(const struct revocation_source *sources, size_t count, struct diag_list *diags,
                            struct revocations **out)
 {
     struct revocations *revocations = calloc(1, sizeof *revocations);
     if (!revocations)
         return ERR_NO_MEMORY;
     arena_init(&revocations->arena, ARENA_CEILING);
-    enum err e = build(sources, count, now, diags, revocations);
+    enum err e = build(sources, count, diags, revocations);
     if (e != ERR_NONE) {
         revocations_free(revocations);
         return e;

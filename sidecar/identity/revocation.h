@@ -26,11 +26,10 @@ struct revocation_source {
     struct view text; /* a RevocationList document */
 };
 
-/* One set from all files. Entries whose `expires` is before `now` are left out at
- * build and again at lookup. ERR_INVALID with diags for any file that is not valid:
+/* One set from all files. `expires` is judged at each lookup. ERR_INVALID with diags for any file that is not valid:
  * a deny list that cannot be read whole is never half applied. */
-MUST_CHECK enum err revocations_build(const struct revocation_source *sources, size_t count, int64_t now,
-                                      struct diag_list *diags, struct revocations **out);
+MUST_CHECK enum err revocations_build(const struct revocation_source *sources, size_t count, struct diag_list *diags,
+                                      struct revocations **out);
 void revocations_free(struct revocations *revocations);
 
 /* The caller, or a proxy that vouched for it, by ID, certificate or key. */

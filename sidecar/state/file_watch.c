@@ -121,7 +121,9 @@ static uint64_t stat_fingerprint(int folder, const char *name, uint64_t state, s
     state = mix(state, (uint64_t)info->st_ino);
     state = mix(state, (uint64_t)info->st_size);
     state = mix(state, (uint64_t)info->st_mtim.tv_sec);
-    return mix(state, (uint64_t)info->st_mtim.tv_nsec);
+    state = mix(state, (uint64_t)info->st_mtim.tv_nsec);
+    state = mix(state, (uint64_t)info->st_ctim.tv_sec); /* mtime is whatever the writer says */
+    return mix(state, (uint64_t)info->st_ctim.tv_nsec);
 }
 
 /* Entries are summed, since readdir keeps no order. */

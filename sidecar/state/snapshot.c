@@ -264,7 +264,7 @@ static enum err build_revocations(struct builder *b)
     for (size_t i = 0; i < b->files->count; i++)
         sources[i] = (struct revocation_source){.file = b->files->items[i].file, .text = b->files->items[i].text};
     struct revocations *revocations = NULL;
-    TRY(revocations_build(sources, b->files->count, b->now, b->diags, &revocations));
+    TRY(revocations_build(sources, b->files->count, b->diags, &revocations));
     part->thing = revocations;
     return b->previous != NULL ? check_age(b, b->previous->snapshot.revocations, revocations) : ERR_NONE;
 }

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&arena, 16 * 1024 * 1024);
     diag_list_init(&diags, &arena);
     enum err e = revocation_list_parse(VIEW("f"), text, &arena, &diags, &list);
-    enum err built = revocations_build(&source, 1, 0, &diags, &revocations);
+    enum err built = revocations_build(&source, 1, &diags, &revocations);
     if (e != built || (e == ERR_INVALID) != (diags.errors > 0))
         abort();
     if (e == ERR_NONE)

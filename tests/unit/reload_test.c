@@ -3,6 +3,7 @@
 
 #include "world.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,6 +253,31 @@ static void polling_finds_what_was_not_announced(void **state)
     (void)rmdir(elsewhere);
 }
 
+/* As `rsync --inplace --times` does: the same inode, size and mtime, other bytes. */
+static void a_file_with_the_old_time_is_seen_to_have_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct stat before;
+    char path[WORLD_PATH_MAX + 16];
+    static const char list[] =
+        "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: %d}\nentries: []\n";
+    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fprintf(file, list, 1) > 0);
+    assert_int_equal(fclose(file), 0);
+    begin(f, 20);
+    assert_int_equal(reload_now(f->reload, &f->result), ERR_NONE);
+    assert_int_equal(stat(path, &before), 0);
+    file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_true(fprintf(file, list, 2) > 0);
+    assert_int_equal(fclose(file), 0);
+    const struct timespec times[2] = {before.st_atim, before.st_mtim};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    assert_true(wait_generation(f, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_revocation_is_taken_beside_a_policy_that_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_config_map_swap_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_whose_folders_come_later_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_with_the_old_time_is_seen_to_have_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(polling_finds_what_was_not_announced, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
