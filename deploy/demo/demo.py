@@ -349,6 +349,8 @@ def stay(demo: Demo):
         print(f"\n  # {title}\n  {shlex.join(demo.curl_command(row, stack.ports['BARTIZAN_PORT']))} --include")
     print(f"\n  {stack.bartizan} status --config {stack.config_file}")
     print(f"  {stack.bartizan} audit tail --connect {stack.tap}")
+    print(f"  {stack.bartizan} audit show THE_ID_IN_x-bartizan-decision --journal {stack.folder / 'journal'}")
+    print(f"  {stack.bartizan} revoke add --spiffe {demo.app.spiffe_id} --reason demo --config {stack.config_file}")
     print(f"\n  Envoy's admin: http://127.0.0.1:{stack.envoy_admin_port}   files: {stack.folder}")
     print("  Ctrl-C ends all of it.", flush=True)
     while True:
