@@ -3,7 +3,6 @@
 
 #include "file_watch.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@ struct reload {
     uint64_t fingerprint; /* 0 at first: what changed before the watch began is found by the first look */
     int wake;             /* eventfd */
     pthread_t thread;
+    struct reload_result result; /* of the attempt that is being made; the thread's own */
     pthread_mutex_t lock;
     pthread_cond_t is_done;
     uint64_t asked; /* attempts asked for; guarded by lock, like all below */
@@ -27,13 +27,6 @@ struct reload {
     bool is_closing;
     struct reload_result last; /* of the last attempt asked for */
 };
-
-static int64_t unix_now(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec;
-}
 
 /* The first finding on one line. */
 static void write_message(const struct diag_list *diags, enum err error, struct reload_outcome *outcome)
@@ -88,7 +81,7 @@ static void attempt(struct reload *reload, struct reload_result *result)
         return;
     }
     diag_list_init(diags, &arena);
-    outcome->at = unix_now();
+    outcome->at = (int64_t)time(NULL);
     struct snapshot *next = NULL;
     outcome->error = snapshot_build(reload->config.config, reload->current, outcome->at, diags, &next);
     result->error = outcome->error;
@@ -144,16 +137,15 @@ static void finish(struct reload *reload, const struct reload_result *result, ui
 static void *run(void *argument)
 {
     struct reload *reload = argument;
-    struct reload_result *result = calloc(1, sizeof(*result));
     struct pollfd fds[2] = {{.fd = reload->wake, .events = POLLIN},
                             {.fd = file_watch_descriptor(reload->watch), .events = POLLIN}};
     for (;;) {
         (void)poll(fds, 2, (int)reload->config.poll_milliseconds);
         uint64_t ignored, asked;
-        if ((fds[0].revents & POLLIN) != 0 && read(reload->wake, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN)
-            break;
-        if (look(reload, &asked) || result == NULL)
-            break;
+        ssize_t taken = (fds[0].revents & POLLIN) != 0 ? read(reload->wake, &ignored, sizeof(ignored)) : 0;
+        (void)taken;
+        if (look(reload, &asked))
+            return NULL;
         bool is_asked = asked != reload->done; /* `done` is written by this thread only */
         if (!is_asked && (fds[1].revents & POLLIN) != 0)
             settle(reload);
@@ -162,13 +154,11 @@ static void *run(void *argument)
         uint64_t fingerprint = file_watch_fingerprint(reload->watch);
         if (is_asked || fingerprint != reload->fingerprint) {
             reload->fingerprint = fingerprint;
-            attempt(reload, result);
+            attempt(reload, &reload->result);
         }
         if (is_asked)
-            finish(reload, result, asked);
+            finish(reload, &reload->result, asked);
     }
-    free(result);
-    return NULL;
 }
 
 static size_t watched_paths(const struct config *config, const char **paths)
