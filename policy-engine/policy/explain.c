@@ -72,57 +72,62 @@ static enum reason condition_reason(const struct inquiry *inquiry, const struct 
     return is_mendable ? REASON_SCOPE : REASON_CONDITION;
 }
 
-static void stage_set(struct nearest *near, enum explain_stage stage, enum reason reason)
+/* The failed tests of a rule while they are collected. */
+struct fails {
+    struct explain_fail *items; /* EXPLAIN_FAILS_MAX */
+    size_t count;
+};
+
+static void fail_add(struct fails *fails, enum explain_stage stage, enum reason reason)
 {
-    if (near->stage == STAGE_FAR) {
-        near->stage = stage;
-        near->reason = reason;
-    }
+    fails->items[fails->count++] = (struct explain_fail){.stage = stage, .reason = reason};
 }
 
-/* The first failed test of the rule, in the order of the ruling. */
-static void rule_stage(const struct inquiry *inquiry, const struct rule *rule, const struct rule_parts *parts,
-                       struct nearest *near)
+static void assurance_fails(const struct inquiry *inquiry, const struct rule *rule, struct fails *fails)
 {
-    if (parts->operation == TRI_FALSE || parts->resource == TRI_FALSE)
-        return;
-    bool is_nobody = inquiry->facts->workload.proof == PROOF_NONE;
-    if (lacks_only_user(inquiry, rule, parts))
-        stage_set(near, STAGE_ONLY_USER,
-                  inquiry->facts->user.state == USER_UNKNOWN ? REASON_KEYS_UNAVAILABLE : REASON_NO_USER);
-    if (parts->workload == TRI_FALSE)
-        stage_set(near, STAGE_WORKLOAD, is_nobody ? REASON_CERTIFICATE_NONE : REASON_WORKLOAD);
-    if (parts->user == TRI_FALSE || (parts->user == TRI_UNKNOWN && inquiry->facts->user.state == USER_UNKNOWN))
-        stage_set(near, STAGE_USER, user_reason(inquiry));
     struct assurance_result assurance = {.state = ASSURANCE_MET};
     if (rule->assurance)
         assurance = factors_check(rule->assurance, inquiry->issuer, inquiry->facts, inquiry_workload(inquiry, rule));
     if (assurance.state == ASSURANCE_NO_USER || assurance.state == ASSURANCE_KEYS)
-        stage_set(near, STAGE_USER, user_reason(inquiry));
+        fail_add(fails, STAGE_USER, user_reason(inquiry));
     if (assurance.state == ASSURANCE_WRONG_ISSUER)
-        stage_set(near, STAGE_BINDING, REASON_ASSURANCE_ISSUER);
+        fail_add(fails, STAGE_BINDING, REASON_ASSURANCE_ISSUER);
     if (assurance.state == ASSURANCE_NOT_BOUND)
-        stage_set(near, STAGE_BINDING, REASON_TOKEN_NOT_BOUND);
+        fail_add(fails, STAGE_BINDING, REASON_TOKEN_NOT_BOUND);
+}
+
+size_t explain_fails(const struct inquiry *inquiry, const struct rule *rule, const struct rule_parts *parts,
+                     struct explain_fail *out)
+{
+    struct fails fails = {.items = out};
+    bool is_nobody = inquiry->facts->workload.proof == PROOF_NONE;
+    if (lacks_only_user(inquiry, rule, parts))
+        fail_add(&fails, STAGE_ONLY_USER,
+                 inquiry->facts->user.state == USER_UNKNOWN ? REASON_KEYS_UNAVAILABLE : REASON_NO_USER);
+    if (parts->workload == TRI_FALSE)
+        fail_add(&fails, STAGE_WORKLOAD, is_nobody ? REASON_CERTIFICATE_NONE : REASON_WORKLOAD);
+    if (parts->user == TRI_FALSE || (parts->user == TRI_UNKNOWN && inquiry->facts->user.state == USER_UNKNOWN))
+        fail_add(&fails, STAGE_USER, user_reason(inquiry));
+    assurance_fails(inquiry, rule, &fails);
     if (inquiry_delegation(inquiry, rule) == TRI_FALSE)
-        stage_set(near, STAGE_DELEGATION, delegation_reason(inquiry, rule));
+        fail_add(&fails, STAGE_DELEGATION, delegation_reason(inquiry, rule));
     if (inquiry_purpose(inquiry, rule) == TRI_FALSE)
-        stage_set(near, STAGE_PURPOSE, REASON_PURPOSE);
+        fail_add(&fails, STAGE_PURPOSE, REASON_PURPOSE);
     if (inquiry_conditions(inquiry, rule) == TRI_FALSE)
-        stage_set(near, STAGE_CONDITION, condition_reason(inquiry, rule));
+        fail_add(&fails, STAGE_CONDITION, condition_reason(inquiry, rule));
     if (!answer_can_fill(inquiry, rule, parts->found))
-        stage_set(near, STAGE_OBLIGATION, REASON_OBLIGATION);
-    stage_set(near, STAGE_INDETERMINATE, REASON_INDETERMINATE);
+        fail_add(&fails, STAGE_OBLIGATION, REASON_OBLIGATION);
+    return fails.count;
 }
 
 void explain_consider(const struct inquiry *inquiry, const struct rule *rule, const struct rule_parts *parts,
                       struct nearest *nearest)
 {
-    struct nearest own = {.stage = STAGE_FAR, .rule = rule, .parts = *parts};
-    if (rule->effect != RULE_ALLOW)
+    struct explain_fail fails[EXPLAIN_FAILS_MAX] = {{.stage = STAGE_INDETERMINATE, .reason = REASON_INDETERMINATE}};
+    if (rule->effect != RULE_ALLOW || parts->operation == TRI_FALSE || parts->resource == TRI_FALSE)
         return;
-    rule_stage(inquiry, rule, parts, &own);
-    if (own.stage == STAGE_FAR)
-        return;
+    (void)explain_fails(inquiry, rule, parts, fails);
+    struct nearest own = {.stage = fails[0].stage, .reason = fails[0].reason, .rule = rule, .parts = *parts};
     if (!nearest->rule || own.stage > nearest->stage ||
         (own.stage == nearest->stage && view_compare(rule->name, nearest->rule->name) < 0))
         *nearest = own;
@@ -330,9 +335,9 @@ static struct view condition_value(const struct inquiry *inquiry, const struct c
     return header && !header->is_repeated ? header->value : (struct view){0};
 }
 
-static struct view condition_words(const struct inquiry *inquiry, const struct rule *rule)
+struct view explain_condition(const struct inquiry *inquiry, const struct condition *condition)
 {
-    const struct condition *leaf = failing_leaf(inquiry, rule->when);
+    const struct condition *leaf = failing_leaf(inquiry, condition);
     struct view subject = condition_subject(inquiry, leaf), value = condition_value(inquiry, leaf);
     if (view_is_present(value))
         return arena_print(inquiry->scratch, "%.*s is \"%.*s\", which the rule's condition does not accept",
@@ -389,7 +394,7 @@ static void scopes_collect(const struct inquiry *inquiry, const struct condition
         scopes_collect(inquiry, &condition->children[i], text);
 }
 
-static struct view stage_words(const struct inquiry *inquiry, const struct nearest *nearest, struct decision *out)
+struct view explain_words(const struct inquiry *inquiry, const struct nearest *nearest, struct decision *out)
 {
     const struct rule *rule = nearest->rule;
     switch (nearest->stage) {
@@ -407,7 +412,7 @@ static struct view stage_words(const struct inquiry *inquiry, const struct neare
     case STAGE_CONDITION:
         if (nearest->reason == REASON_SCOPE)
             scopes_collect(inquiry, rule->when, &out->scope);
-        return condition_words(inquiry, rule);
+        return explain_condition(inquiry, rule->when);
     case STAGE_OBLIGATION: return obligation_words(inquiry, nearest);
     case STAGE_INDETERMINATE:
         out->attribute = unjudged(inquiry, nearest);
@@ -422,5 +427,5 @@ void explain_default(const struct inquiry *inquiry, const struct nearest *neares
     if (!nearest->rule)
         return;
     out->closest = nearest->rule->name;
-    out->missing = stage_words(inquiry, nearest, out);
+    out->missing = explain_words(inquiry, nearest, out);
 }

@@ -39,6 +39,20 @@ struct nearest {
     struct rule_parts parts;
 };
 
+/* A test that an allow rule failed, and the reason that a denial would give for it. */
+struct explain_fail {
+    enum explain_stage stage;
+    enum reason reason;
+};
+
+enum { EXPLAIN_FAILS_MAX = 8 };
+
+/* The failed tests of an allow rule whose operation and resource fit, in the order of
+ * the ruling, into EXPLAIN_FAILS_MAX elements; returns how many. STAGE_ONLY_USER comes
+ * before the tests that it stands for; what cannot be judged is not among them. */
+size_t explain_fails(const struct inquiry *inquiry, const struct rule *rule, const struct rule_parts *parts,
+                     struct explain_fail *out);
+
 /* Takes an allow rule that was not decisive into account: the farthest wins, then
  * the smallest name. Order does not matter. */
 void explain_consider(const struct inquiry *inquiry, const struct rule *rule, const struct rule_parts *parts,
@@ -46,6 +60,13 @@ void explain_consider(const struct inquiry *inquiry, const struct rule *rule, co
 
 /* The default denial, with its reason, closest rule and words. */
 void explain_default(const struct inquiry *inquiry, const struct nearest *nearest, struct decision *out);
+
+/* What a rule that came to this stage lacked, in words with values; sets out->scope and
+ * out->attribute where the stage has them. */
+struct view explain_words(const struct inquiry *inquiry, const struct nearest *nearest, struct decision *out);
+
+/* The part of a condition that is not met, with its value. */
+struct view explain_condition(const struct inquiry *inquiry, const struct condition *condition);
 
 /* What the user lacks of `wanted`, in words with values. */
 struct view explain_assurance(const struct inquiry *inquiry, const struct assurance *wanted, unsigned missing);

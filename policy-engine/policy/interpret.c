@@ -2,6 +2,7 @@
 /* The reference interpreter: semantics S1 to S12 over the model as it stands, rule
  * by rule, without index, order or shortcut. It is kept as plain as it can be, for
  * the compiled program is judged by it. */
+#include "interpret.h"
 #include "answer.h"
 #include "explain.h"
 #include "inquiry.h"
@@ -36,7 +37,7 @@ static enum tri operation_fits(const struct inquiry *inquiry, const struct opera
     return path_fits(inquiry, operation, NULL) ? inquiry_operation(inquiry, operation) : TRI_FALSE;
 }
 
-static enum tri action_fits(const struct inquiry *inquiry, const struct action *action)
+enum tri interpret_action(const struct inquiry *inquiry, const struct action *action)
 {
     enum tri any = TRI_FALSE;
     for (size_t i = 0; i < action->operation_count; i++)
@@ -48,7 +49,7 @@ static enum tri actions_fit(const struct inquiry *inquiry, const struct rule *ru
 {
     enum tri any = rule->action_count == 0 ? TRI_TRUE : TRI_FALSE;
     for (size_t i = 0; i < rule->action_count; i++)
-        any = tri_or(any, action_fits(inquiry, rule->actions[i]));
+        any = tri_or(any, interpret_action(inquiry, rule->actions[i]));
     return any;
 }
 
@@ -212,17 +213,16 @@ static bool holds_some_workload_role(const struct inquiry *inquiry, const struct
     return any;
 }
 
+enum tri interpret_role(const struct inquiry *inquiry, const struct role *role)
+{
+    return role->kind == ROLE_USER ? holds_user_role(inquiry, role) : tri_of(holds_workload_role(inquiry, role));
+}
+
 /* ---- rules --------------------------------------------------------------- */
 
-/* What one rule came to. */
-struct verdict_of_rule {
-    struct rule_parts parts;
-    struct rule_result result;
-};
-
-static struct verdict_of_rule rule_judge(const struct inquiry *inquiry, const struct rule *rule)
+struct rule_standing interpret_rule(const struct inquiry *inquiry, const struct rule *rule)
 {
-    struct verdict_of_rule own = {0};
+    struct rule_standing own = {0};
     own.parts.operation = actions_fit(inquiry, rule);
     own.parts.resource = inquiry_resource(inquiry, rule, &own.parts.found);
     own.parts.workload = inquiry_workload_demand(inquiry, rule, holds_some_workload_role(inquiry, rule));
@@ -237,15 +237,14 @@ static struct verdict_of_rule rule_judge(const struct inquiry *inquiry, const st
     return own;
 }
 
-static int missing_facts(const struct verdict_of_rule *own)
+static int missing_facts(const struct rule_standing *own)
 {
     return __builtin_popcount(own->result.assurance.missing);
 }
 
 /* The rule of this tier and outcome that decides: of challenges the one that asks
  * for the fewest missing facts, then the smallest name. rule_count when none. */
-static size_t tier_find(const struct model *model, const struct verdict_of_rule *all, uint32_t tier,
-                        enum outcome outcome)
+static size_t tier_find(const struct model *model, const struct rule_standing *all, uint32_t tier, enum outcome outcome)
 {
     size_t best = model->rule_count;
     for (size_t i = 0; i < model->rule_count; i++) {
@@ -267,7 +266,7 @@ struct choice {
     size_t rule;
 };
 
-static struct choice choose(const struct model *model, const struct verdict_of_rule *all)
+static struct choice choose(const struct model *model, const struct rule_standing *all)
 {
     size_t none = model->rule_count, asking = none;
     for (uint32_t tier = 16; tier-- > 0;) {
@@ -302,7 +301,7 @@ static void allow(const struct inquiry *inquiry, const struct rule *rule, const 
     answer_allow(inquiry, rule, found, &removals, out);
 }
 
-static void default_deny(const struct inquiry *inquiry, const struct verdict_of_rule *all, struct decision *out)
+static void default_deny(const struct inquiry *inquiry, const struct rule_standing *all, struct decision *out)
 {
     struct nearest nearest = {0};
     for (size_t i = 0; i < inquiry->model->rule_count; i++)
@@ -312,7 +311,7 @@ static void default_deny(const struct inquiry *inquiry, const struct verdict_of_
     out->audit = AUDIT_SUMMARY;
 }
 
-static void answer(const struct inquiry *inquiry, const struct verdict_of_rule *all, struct decision *out)
+static void answer(const struct inquiry *inquiry, const struct rule_standing *all, struct decision *out)
 {
     const struct model *model = inquiry->model;
     struct choice choice = choose(model, all);
@@ -321,7 +320,7 @@ static void answer(const struct inquiry *inquiry, const struct verdict_of_rule *
         return;
     }
     const struct rule *rule = &model->rules[choice.rule];
-    const struct verdict_of_rule *own = &all[choice.rule];
+    const struct rule_standing *own = &all[choice.rule];
     for (size_t i = 0; i < model->rule_count; i++)
         if (all[i].result.outcome != OUTCOME_NONE && model->rules[i].obligations.audit > out->audit)
             out->audit = model->rules[i].obligations.audit;
@@ -338,10 +337,10 @@ static void answer(const struct inquiry *inquiry, const struct verdict_of_rule *
     }
 }
 
-static enum reason before_rules(struct inquiry *inquiry, const struct policy *policy, const struct facts *facts,
-                                struct arena *scratch, struct decision *out)
+enum reason interpret_open(struct inquiry *inquiry, const struct model *model, const struct facts *facts,
+                           struct arena *scratch, struct decision *out)
 {
-    enum reason reason = inquiry_open(inquiry, &policy->model, facts, scratch);
+    enum reason reason = inquiry_open(inquiry, model, facts, scratch);
     out->path = inquiry->path.path;
     if (reason == REASON_NONE)
         reason = operations_check(inquiry, out);
@@ -355,8 +354,8 @@ void policy_interpret(const struct policy *policy, const struct facts *facts, st
 {
     *out = (struct decision){0};
     struct inquiry inquiry;
-    enum reason reason = before_rules(&inquiry, policy, facts, scratch, out);
-    struct verdict_of_rule *all = arena_take_array(scratch, policy->model.rule_count + 1, sizeof *all);
+    enum reason reason = interpret_open(&inquiry, &policy->model, facts, scratch, out);
+    struct rule_standing *all = arena_take_array(scratch, policy->model.rule_count + 1, sizeof *all);
     if (reason == REASON_NONE && !all)
         reason = REASON_INTERNAL;
     if (reason != REASON_NONE) {
@@ -365,7 +364,7 @@ void policy_interpret(const struct policy *policy, const struct facts *facts, st
         return;
     }
     for (size_t i = 0; i < policy->model.rule_count; i++)
-        all[i] = rule_judge(&inquiry, &policy->model.rules[i]);
+        all[i] = interpret_rule(&inquiry, &policy->model.rules[i]);
     answer(&inquiry, all, out);
     out->candidate_tests = (uint32_t)policy->model.rule_count;
 }

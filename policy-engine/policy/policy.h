@@ -13,6 +13,7 @@
 #include "facts.h"
 
 struct policy;
+struct model; /* model.h */
 
 struct policy_source {
     struct view name; /* as shown in messages, e.g. a path */
@@ -79,12 +80,25 @@ struct policy_test_result {
     struct view expected; /* in words */
     struct view got;      /* in words, with the explanation */
     struct span span;
+    const struct facts *facts;
+    const struct decision *decision; /* of the compiled program; gone after the call */
 };
 
 /* Runs the embedded tests with both evaluators, calling `each` per test case.
  * Returns the number of failures. */
 size_t policy_test(const struct policy *policy, void (*each)(void *context, const struct policy_test_result *result),
                    void *context);
+
+/* The request of test case `index`, or NULL past the last; lives as long as the policy. */
+const struct facts *policy_test_facts(const struct policy *policy, size_t index);
+
+/* The typed policy behind it (model.h), for analysis. */
+const struct model *policy_model(const struct policy *policy);
+
+/* Reads the description of one request, as policy_eval_given does, into *out, which
+ * lives as long as the policy and `arena`. ERR_INVALID: see `diags`. */
+MUST_CHECK enum err policy_given(const struct policy *policy, const struct policy_source *given, int64_t now,
+                                 struct arena *arena, struct diag_list *diags, const struct facts **out);
 
 /* Decides about one request that is described as in a test's `given` block: a YAML
  * or JSON map with the same keys, which may refer to the policy's issuers by name.

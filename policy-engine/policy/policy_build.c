@@ -134,6 +134,11 @@ size_t policy_rule_count(const struct policy *policy)
     return policy->model.rule_count;
 }
 
+const struct model *policy_model(const struct policy *policy)
+{
+    return &policy->model;
+}
+
 const struct policy_issuer *policy_issuer(const struct policy *policy, struct view url)
 {
     for (size_t i = 0; i < policy->model.issuer_count; i++)

@@ -58,8 +58,8 @@ static enum err load_request(const struct policy *policy, const struct node *giv
     return load->is_exhausted ? ERR_NO_MEMORY : ERR_NONE;
 }
 
-enum err policy_eval_given(const struct policy *policy, const struct policy_source *given, int64_t now,
-                           struct arena *arena, struct diag_list *diags, struct decision *out)
+enum err policy_given(const struct policy *policy, const struct policy_source *given, int64_t now, struct arena *arena,
+                      struct diag_list *diags, const struct facts **out)
 {
     struct document document = {0};
     struct model model = policy->model;
@@ -79,6 +79,15 @@ enum err policy_eval_given(const struct policy *policy, const struct policy_sour
                     load.test_count);
     if (diags->errors > errors)
         return ERR_INVALID;
-    policy_decide(policy, &load.tests[0].facts, arena, out);
+    *out = &load.tests[0].facts;
+    return ERR_NONE;
+}
+
+enum err policy_eval_given(const struct policy *policy, const struct policy_source *given, int64_t now,
+                           struct arena *arena, struct diag_list *diags, struct decision *out)
+{
+    const struct facts *facts = NULL;
+    TRY(policy_given(policy, given, now, arena, diags, &facts));
+    policy_decide(policy, facts, arena, out);
     return ERR_NONE;
 }

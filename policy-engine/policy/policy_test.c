@@ -151,7 +151,9 @@ size_t policy_test(const struct policy *policy, void (*each)(void *context, cons
                                             .passed = is_same && is_expected(&test->expected, &compiled),
                                             .expected = words_of_expectation(&scratch, &test->expected),
                                             .got = words_of_decision(&scratch, &compiled),
-                                            .span = test->span};
+                                            .span = test->span,
+                                            .facts = &test->facts,
+                                            .decision = &compiled};
         if (!is_same)
             result.got = arena_print(&scratch, "%.*s; the reference interpreter says %.*s: this is a bug",
                                      VIEW_ARG(result.got), VIEW_ARG(words_of_decision(&scratch, &reference)));
@@ -161,4 +163,9 @@ size_t policy_test(const struct policy *policy, void (*each)(void *context, cons
         arena_free(&scratch);
     }
     return failures;
+}
+
+const struct facts *policy_test_facts(const struct policy *policy, size_t index)
+{
+    return index < policy->test_count ? &policy->tests[index].facts : NULL;
 }
