@@ -139,6 +139,7 @@ static int run_open(struct run *run, const char *config)
         diag_list_print(&run->diags, stderr);
     else
         code = print_findings(&run->diags, run->is_json, err);
+    diag_list_init(&run->diags, &run->arena); /* printed: not again with what is found in the request */
     if (run->snapshot != NULL)
         snapshot_each_missing(run->snapshot, &run->config, note_missing, NULL);
     return code;

@@ -635,6 +635,7 @@ def test_check_decides_as_of_another_time(place):
 def test_check_refuses_json_that_is_no_request(place, text, words):
     result = check(place, text)
     assert result.returncode == 2 and words in result.stderr
+    assert result.stderr.count("warning[W0906]") == 1
 
 
 def test_check_leaves_nothing_behind(place):
