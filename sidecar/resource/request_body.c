@@ -176,8 +176,9 @@ void request_body_read(const struct request_body *body, struct arena *arena, str
     *out = (struct body_facts){.state = BODY_ABSENT};
     if (view_is_empty(body->bytes) && body->size <= 0 && !body->is_partial)
         return;
-    /* Whoever names a body otherwise may still be read: many servers parse JSON whatever its type says. */
-    bool is_ours = protocol == BODY_JSON || (protocol == BODY_GRPC && view_starts_with(body->path, service));
+    /* Whoever names a body otherwise may still be read: many servers parse JSON whatever its
+     * type says, and some take JSON for a gRPC method, under other names of its members. */
+    bool is_ours = protocol == (view_starts_with(body->path, service) ? BODY_GRPC : BODY_JSON);
     if (is_ours && is_whole(body)) {
         struct view method = view_slice(body->path, service.size, view_index_of(body->path, '?', 0));
 

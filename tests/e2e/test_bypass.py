@@ -253,6 +253,12 @@ def test_headers_about_the_request_move_no_decision(broad):
         assert broad.get("/public", f"{name}: /admin").status == 200
 
 
+def test_a_client_does_not_steer_envoy(broad):
+    answer = broad.get("/public", "x-envoy-upstream-rq-timeout-ms: 3600000", "x-envoy-upstream-stream-duration-ms: 3600000")
+    assert answer.status == 200
+    assert dict(answer.application["headers"])["x-envoy-expected-rq-timeout-ms"] == "15000"  # the route's, not the client's
+
+
 def test_a_scheme_that_is_not_verified_is_no_bearer(broad):
     token = broad.issuer.token("alice", 60)
     assert broad.get("/public", f"authorization: Bearer {token}").status == 200

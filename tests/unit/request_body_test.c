@@ -207,6 +207,20 @@ static void body_names_the_model_of_a_kserve_call(void **state)
                      BODY_UNREADABLE);
 }
 
+static void body_of_a_grpc_method_is_no_json(void **state)
+{
+    struct view bytes = VIEW("{\"model\":\"public\",\"modelName\":\"secret\"}");
+    struct request_body body = {.bytes = bytes,
+                                .content_type = VIEW("application/json"),
+                                .path = VIEW("/inference.GRPCInferenceService/ModelInfer"),
+                                .size = (int64_t)bytes.size};
+
+    (void)state;
+    assert_int_equal(read_body(&body), BODY_UNREADABLE);
+    body.path = VIEW("/inference.GRPCInferenceServices/ModelInfer");
+    assert_int_equal(read_body(&body), BODY_READ);
+}
+
 static void body_refuses_a_grpc_body_that_two_readers_could_read_differently(void **state)
 {
     static const struct view bad[] = {
@@ -251,6 +265,7 @@ int main(void)
         cmocka_unit_test(body_refuses_two_content_types),
         cmocka_unit_test(body_refuses_what_is_partial_or_lossy),
         cmocka_unit_test(body_names_the_model_of_a_kserve_call),
+        cmocka_unit_test(body_of_a_grpc_method_is_no_json),
         cmocka_unit_test(body_refuses_a_grpc_body_that_two_readers_could_read_differently),
         cmocka_unit_test(body_over_the_arena_is_unreadable),
     };
