@@ -123,6 +123,27 @@ def test_grpc_and_abseil_are_linked_statically(binaries):
     assert "libcrypto" in needed and "libc.so" in needed
 
 
+def test_links_and_paths_in_documents_lead_somewhere(root):
+    broken = []
+    for document in (path for path in tracked(root) if path.suffix == ".md"):
+        text = document.read_text()
+        links = [document.parent / link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+        paths = re.findall(r"`((?:docs|deploy|tests|proto|policy-engine|sidecar|bench)/[\w./-]*)`", text)
+        broken += [f"{document.name}: {each}" for each in [*links, *(root / path for path in paths)] if not each.exists()]
+    assert not broken
+
+
+def test_commands_in_documents_are_ones_that_the_program_has(root, binaries):
+    """The words after `bartizan` up to the first option or name, each asked for its help."""
+    asked = set()
+    for document in (path for path in tracked(root) if path.suffix == ".md"):
+        asked |= set(re.findall(r"(?:^\s*|`)bartizan ((?:policy|revoke|audit) [a-z]+|[a-z]+)(?=[ `\n])", document.read_text(), re.MULTILINE))
+    assert {"serve", "policy test", "revoke add", "audit verify"} <= asked
+    for words in sorted(asked - {"help"}):
+        done = subprocess.run([binaries / "bartizan", *words.split(), "--help"], capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.startswith(f"usage: bartizan {words.split()[0]}"), words
+
+
 def test_nothing_in_the_tree_names_a_machine(root):
     found = []
     for path in tracked(root):
