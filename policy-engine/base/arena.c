@@ -2,7 +2,6 @@
 #include "arena.h"
 
 #include <stdalign.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,16 +82,23 @@ struct view arena_copy(struct arena *arena, struct view v)
     return (struct view){.data = copy, .size = v.size};
 }
 
-struct view arena_print(struct arena *arena, const char *format, ...)
+struct view arena_vprint(struct arena *arena, const char *format, va_list args)
 {
-    va_list args, again;
-    va_start(args, format);
+    va_list again;
     va_copy(again, args);
     int size = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     char *text = size >= 0 ? arena_take(arena, (size_t)size + 1) : NULL;
     if (text != NULL)
         (void)vsnprintf(text, (size_t)size + 1, format, again);
     va_end(again);
     return (struct view){.data = text, .size = text != NULL ? (size_t)size : 0};
+}
+
+struct view arena_print(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct view text = arena_vprint(arena, format, args);
+    va_end(args);
+    return text;
 }

@@ -11,6 +11,8 @@
 #include "err.h"
 #include "view.h"
 
+#include <stdarg.h>
+
 struct arena_block;
 
 struct arena {
@@ -42,5 +44,6 @@ struct view arena_copy(struct arena *arena, struct view v);
 
 /* Like snprintf into the arena; the absent view at the ceiling. */
 struct view arena_print(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct view arena_vprint(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 #endif

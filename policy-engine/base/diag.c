@@ -3,8 +3,6 @@
 
 #include "utf8.h"
 
-#include <stdarg.h>
-
 enum {
     LINE_SHOWN = 160, /* code points of a long line that are printed, around the caret */
     LINE_BEFORE = 80,
@@ -52,17 +50,22 @@ void diag_add(struct diag_list *list, const struct diag *diag)
     kept->hint = arena_copy(list->arena, diag->hint);
 }
 
-void diag_error(struct diag_list *list, const char *code, const struct span *span, const char *format, ...)
+void diag_vadd(struct diag_list *list, const struct diag *diag, const char *format, va_list args)
 {
     char message[MESSAGE_MAX];
+    struct diag whole = *diag;
+    int size = vsnprintf(message, sizeof(message), format, args);
+    whole.message.data = message;
+    whole.message.size = size < 0 ? 0 : (size_t)size < sizeof(message) ? (size_t)size : sizeof(message) - 1;
+    diag_add(list, &whole);
+}
+
+void diag_error(struct diag_list *list, const char *code, const struct span *span, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    int size = vsnprintf(message, sizeof(message), format, args);
+    diag_vadd(list, &(struct diag){.severity = DIAG_ERROR, .code = view_of(code), .span = *span}, format, args);
     va_end(args);
-    size_t kept = size < 0 ? 0 : (size_t)size < sizeof(message) ? (size_t)size : sizeof(message) - 1;
-    struct diag diag = {
-        .severity = DIAG_ERROR, .code = view_of(code), .span = *span, .message = {.data = message, .size = kept}};
-    diag_add(list, &diag);
 }
 
 void diag_list_locate(struct diag_list *list, size_t first, struct view file, struct view text)

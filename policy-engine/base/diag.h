@@ -7,6 +7,7 @@
 
 #include "arena.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 enum { DIAG_CAP = 50 }; /* findings kept; the rest are counted */
@@ -45,6 +46,10 @@ void diag_list_init(struct diag_list *list, struct arena *arena);
 /* Adds a finding; every view is copied into the list's arena. Of `span.text` only
  * the one line is kept. */
 void diag_add(struct diag_list *list, const struct diag *diag);
+
+/* The same with a printf message in place of diag->message. */
+void diag_vadd(struct diag_list *list, const struct diag *diag, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Adds an error with a printf message and no hint. */
 void diag_error(struct diag_list *list, const char *code, const struct span *span, const char *format, ...)

@@ -17,62 +17,62 @@ static read_value read_section;
  * REFUSED keys belong to the design, and this version must not pass over them as if they were in force. */
 /* clang-format off */
 #define CONFIG_FIELDS(VALUE, SECTION, REFUSED) \
-    VALUE("apiVersion", read_constant, 0, 0, 0, "bartizan.dev/v1alpha1", "", "`bartizan.dev/v1alpha1`; required") \
-    VALUE("kind", read_constant, 0, 0, 0, "SidecarConfig", "", "`SidecarConfig`; required") \
-    VALUE("instance", read_text, OF(config, instance), 0, 0, "", "", "name of this sidecar in records; the host name unless given") \
-    VALUE("listeners", read_listeners, 0, 1, LISTENERS_MAX, "", "", "where Envoy asks; unix:///run/bartizan/check.sock unless given") \
-    VALUE("listeners[].address", read_listener_address, 0, 0, 0, "", "", "unix:///PATH, ADDRESS:PORT or [ADDRESS]:PORT; required") \
-    VALUE("listeners[].mode", read_mode, OF(listener_config, mode), 0, 0, "", "0660", "permissions of the socket file") \
-    VALUE("listeners[].group", read_name, OF(listener_config, group), 0, 0, "", "", "group of the socket file; unchanged unless given") \
-    VALUE("listeners[].allow_uids", read_uids, 0, 0, UINT32_MAX, "", "", "user ids that may ask on a unix socket; every one that the mode admits unless given") \
+    VALUE("apiVersion", config_read_constant, 0, 0, 0, "bartizan.dev/v1alpha1", "", "`bartizan.dev/v1alpha1`; required") \
+    VALUE("kind", config_read_constant, 0, 0, 0, "SidecarConfig", "", "`SidecarConfig`; required") \
+    VALUE("instance", config_read_text, OF(config, instance), 0, 0, "", "", "name of this sidecar in records; the host name unless given") \
+    VALUE("listeners", config_read_listeners, 0, 1, LISTENERS_MAX, "", "", "where Envoy asks; unix:///run/bartizan/check.sock unless given") \
+    VALUE("listeners[].address", config_read_listener_address, 0, 0, 0, "", "", "unix:///PATH, ADDRESS:PORT or [ADDRESS]:PORT; required") \
+    VALUE("listeners[].mode", config_read_mode, OF(listener_config, mode), 0, 0, "", "0660", "permissions of the socket file") \
+    VALUE("listeners[].group", config_read_name, OF(listener_config, group), 0, 0, "", "", "group of the socket file; unchanged unless given") \
+    VALUE("listeners[].allow_uids", config_read_uids, 0, 0, UINT32_MAX, "", "", "user ids that may ask on a unix socket; every one that the mode admits unless given") \
     SECTION("identity") \
-    VALUE("identity.sources", read_sources, 0, 1, IDENTITY_SOURCES_MAX, "", "", "where the caller's certificate is: `certificate`, `{xfcc: ..}`; [certificate] unless given") \
-    VALUE("identity.sources[].xfcc", read_xfcc, 0, 0, 0, "", "", "x-forwarded-client-cert, written by proxies in front") \
+    VALUE("identity.sources", config_read_sources, 0, 1, IDENTITY_SOURCES_MAX, "", "", "where the caller's certificate is: `certificate`, `{xfcc: ..}`; [certificate] unless given") \
+    VALUE("identity.sources[].xfcc", config_read_xfcc, 0, 0, 0, "", "", "x-forwarded-client-cert, written by proxies in front") \
     REFUSED("identity.sources[].xfcc-text") \
-    VALUE("identity.sources[].xfcc.hops", read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
-    VALUE("identity.sources[].xfcc.by", read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
-    VALUE("identity.trust_domains", read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
-    VALUE("identity.trust_domains.{}.bundle", read_bundle, 0, 0, 0, "", "", "its authorities: FILE, or {file: FILE, owner: feed}; required") \
-    VALUE("identity.trust_domains.{}.bundle.file", read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; required") \
-    VALUE("identity.trust_domains.{}.bundle.owner", read_owner, OF(trust_domain_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
+    VALUE("identity.sources[].xfcc.hops", config_read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
+    VALUE("identity.sources[].xfcc.by", config_read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
+    VALUE("identity.trust_domains", config_read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
+    VALUE("identity.trust_domains.{}.bundle", config_read_bundle, 0, 0, 0, "", "", "its authorities: FILE, or {file: FILE, owner: feed}; required") \
+    VALUE("identity.trust_domains.{}.bundle.file", config_read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; required") \
+    VALUE("identity.trust_domains.{}.bundle.owner", config_read_owner, OF(trust_domain_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
     REFUSED("identity.trust_domains.{}.crl") \
     REFUSED("identity.trust_domains.{}.strict") \
-    VALUE("identity.revocations", read_revocations, 0, 1, 16, "", "", "folders with deny lists; `bartizan revoke` writes to the first, which is made when it is missing") \
+    VALUE("identity.revocations", config_read_revocations, 0, 1, 16, "", "", "folders with deny lists; `bartizan revoke` writes to the first, which is made when it is missing") \
     SECTION("tokens") \
-    VALUE("tokens.from", read_token_sources, 0, 0, 0, "", "", "headers that carry the user's token; [authorization] is the only one") \
-    VALUE("tokens.issuers", read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \
-    VALUE("tokens.issuers.{}.keys", read_keys, 0, 0, 0, "", "", "where the issuer's keys are; required") \
-    VALUE("tokens.issuers.{}.keys.file", read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; required") \
-    VALUE("tokens.issuers.{}.keys.owner", read_owner, OF(issuer_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
+    VALUE("tokens.from", config_read_token_sources, 0, 0, 0, "", "", "headers that carry the user's token; [authorization] is the only one") \
+    VALUE("tokens.issuers", config_read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \
+    VALUE("tokens.issuers.{}.keys", config_read_keys, 0, 0, 0, "", "", "where the issuer's keys are; required") \
+    VALUE("tokens.issuers.{}.keys.file", config_read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; required") \
+    VALUE("tokens.issuers.{}.keys.owner", config_read_owner, OF(issuer_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
     REFUSED("tokens.issuers.{}.keys.url") \
     REFUSED("tokens.issuers.{}.keys.discovery") \
     REFUSED("tokens.issuers.{}.keys.workload-api") \
-    VALUE("tokens.resource_metadata", read_url, OF(config, tokens.resource_metadata), 0, 0, "", "", "RFC 9728 URL, sent in WWW-Authenticate; not sent unless given") \
+    VALUE("tokens.resource_metadata", config_read_url, OF(config, tokens.resource_metadata), 0, 0, "", "", "RFC 9728 URL, sent in WWW-Authenticate; not sent unless given") \
     SECTION("policy") \
-    VALUE("policy.path", read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml; required") \
-    VALUE("policy.enforcement", read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
+    VALUE("policy.path", config_read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml; required") \
+    VALUE("policy.enforcement", config_read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
     REFUSED("policy.platform_owners") \
     REFUSED("policy.shadow") \
     REFUSED("policy.public_keys") \
     SECTION("audit") \
     SECTION("audit.journal") \
-    VALUE("audit.journal.path", read_path, OF(config, audit.journal.path), 0, 0, "", "/var/lib/bartizan/journal", "folder of the audit journal; made when it is missing") \
-    VALUE("audit.journal.mode", read_word, OF(config, audit.journal.mode), 0, 0, "batch|(strict|(tap", "batch", "`batch` syncs to the disk within a second; what a full disk cannot take is counted, and a later record tells it") \
-    VALUE("audit.journal.max_bytes", read_long_size, OF(config, audit.journal.max_bytes), SIZE_MIB, SIZE_MIB << 20, "", "256MiB", "of all segments; the oldest go first") \
+    VALUE("audit.journal.path", config_read_path, OF(config, audit.journal.path), 0, 0, "", "/var/lib/bartizan/journal", "folder of the audit journal; made when it is missing") \
+    VALUE("audit.journal.mode", config_read_word, OF(config, audit.journal.mode), 0, 0, "batch|(strict|(tap", "batch", "`batch` syncs to the disk within a second; what a full disk cannot take is counted, and a later record tells it") \
+    VALUE("audit.journal.max_bytes", config_read_long_size, OF(config, audit.journal.max_bytes), SIZE_MIB, SIZE_MIB << 20, "", "256MiB", "of all segments; the oldest go first") \
     SECTION("audit.tap") \
-    VALUE("audit.tap.bind", read_endpoint, OF(config, audit.tap.bind), 0, 0, "", "", "ZeroMQ endpoint of the live stream of records; none unless given") \
+    VALUE("audit.tap.bind", config_read_endpoint, OF(config, audit.tap.bind), 0, 0, "", "", "ZeroMQ endpoint of the live stream of records; none unless given") \
     REFUSED("audit.collectors") \
-    VALUE("audit.subject_key", read_path, OF(config, audit.subject_key), 0, 0, "", "", "file with a key of 16 to 4096 bytes, under which users are hashed in records; plain unless given") \
+    VALUE("audit.subject_key", config_read_path, OF(config, audit.subject_key), 0, 0, "", "", "file with a key of 16 to 4096 bytes, under which users are hashed in records; plain unless given") \
     SECTION("admin") \
-    VALUE("admin.address", read_admin, 0, 0, 0, "", "", "ADDRESS:PORT or :PORT for health, readiness and metrics; none unless given") \
-    VALUE("admin.socket", read_socket, OF(config, admin.socket), 0, 0, "", "/run/bartizan/admin.sock", "unix socket for `status`, `revoke` and reload") \
+    VALUE("admin.address", config_read_admin, 0, 0, 0, "", "", "ADDRESS:PORT or :PORT for health, readiness and metrics; none unless given") \
+    VALUE("admin.socket", config_read_socket, OF(config, admin.socket), 0, 0, "", "/run/bartizan/admin.sock", "unix socket for `status`, `revoke` and reload") \
     SECTION("limits") \
-    VALUE("limits.headers", read_number, OF(config, limits.headers), 1, 100, "", "100", "request headers") \
-    VALUE("limits.header_bytes", read_size, OF(config, limits.header_bytes), 1024, 64 * 1024, "", "64KiB", "names and values of all headers") \
-    VALUE("limits.request_bytes", read_size, OF(config, limits.request_bytes), 4096, 8 * SIZE_MIB, "", "1MiB", "one check request, body included") \
-    VALUE("limits.connections", read_number, OF(config, limits.connections), 1, 4096, "", "64", "open connections") \
-    VALUE("limits.streams", read_number, OF(config, limits.streams), 1, 10000, "", "256", "checks at a time on one connection") \
-    VALUE("limits.queue", read_number, OF(config, limits.queue), 1, 65536, "", "1024", "checks that wait for a certificate or token to be verified")
+    VALUE("limits.headers", config_read_number, OF(config, limits.headers), 1, 100, "", "100", "request headers") \
+    VALUE("limits.header_bytes", config_read_size, OF(config, limits.header_bytes), 1024, 64 * 1024, "", "64KiB", "names and values of all headers") \
+    VALUE("limits.request_bytes", config_read_size, OF(config, limits.request_bytes), 4096, 8 * SIZE_MIB, "", "1MiB", "one check request, body included") \
+    VALUE("limits.connections", config_read_number, OF(config, limits.connections), 1, 4096, "", "64", "open connections") \
+    VALUE("limits.streams", config_read_number, OF(config, limits.streams), 1, 10000, "", "256", "checks at a time on one connection") \
+    VALUE("limits.queue", config_read_number, OF(config, limits.queue), 1, 65536, "", "1024", "checks that wait for a certificate or token to be verified")
 /* clang-format on */
 
 #define NO_ROW(...)
@@ -133,12 +133,12 @@ static void complain_unknown(const struct task *task, struct view key)
     }
     struct view nearest = diag_nearest(key, known, count);
     if (view_is_present(nearest))
-        hint = print(task->reader, "did you mean `%.*s`?", VIEW_ARG(nearest));
-    complain(task, "C0101", hint, "unknown key `%.*s`", VIEW_ARG(key));
+        hint = config_print(task->reader, "did you mean `%.*s`?", VIEW_ARG(nearest));
+    config_complain(task, "C0101", hint, "unknown key `%.*s`", VIEW_ARG(key));
 }
 
 /* Defaults go through the readers of the keys themselves, so that what the manual says is what happens. */
-void set_fallbacks(struct reader *reader, struct view prefix, char *target)
+void config_set_fallbacks(struct reader *reader, struct view prefix, char *target)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const struct field *field = &fields[i];
@@ -154,12 +154,12 @@ void set_fallbacks(struct reader *reader, struct view prefix, char *target)
 }
 
 /* Reads a map whose keys are described under task->at.schema. */
-void read_map(const struct task *task, char *target)
+void config_read_map(const struct task *task, char *target)
 {
     struct reader *reader = task->reader;
     const struct node *node = task->node;
     if (node->kind != NODE_MAP) {
-        complain(task, "C0104", (struct view){0}, "a map of keys is expected here");
+        config_complain(task, "C0104", (struct view){0}, "a map of keys is expected here");
         return;
     }
     const char *dot = view_is_empty(task->at.schema) ? "" : ".";
@@ -167,11 +167,12 @@ void read_map(const struct task *task, char *target)
         struct view key = node->keys[i]->text;
         struct task below = {.reader = reader, .field = field_find(task->at.schema, key), .node = node->keys[i]};
         below.at.schema = below.field ? view_of(below.field->path) : task->at.schema;
-        below.at.shown = print(reader, "%.*s%s%.*s", VIEW_ARG(task->at.shown), dot, VIEW_ARG(key));
+        below.at.shown = config_print(reader, "%.*s%s%.*s", VIEW_ARG(task->at.shown), dot, VIEW_ARG(key));
         if (below.field == NULL) {
             complain_unknown(&below, key);
         } else if (below.field->read == NULL) {
-            complain(&below, "C0102", (struct view){0}, "`%.*s` is not supported in this version", VIEW_ARG(key));
+            config_complain(&below, "C0102", (struct view){0}, "`%.*s` is not supported in this version",
+                            VIEW_ARG(key));
         } else {
             below.node = node->items[i];
             below.field->read(&below, target + below.field->offset);
@@ -181,23 +182,23 @@ void read_map(const struct task *task, char *target)
 
 static void read_section(const struct task *task, void *target)
 {
-    read_map(task, target);
+    config_read_map(task, target);
 }
 
 /* The parts that have no key of their own in the file. */
 static void finish(const struct task *root, struct config *config)
 {
     struct reader *reader = root->reader;
-    expect_key(root, node_get(root->node, VIEW("apiVersion")) != NULL, "apiVersion");
-    expect_key(root, node_get(root->node, VIEW("kind")) != NULL, "kind");
+    config_expect_key(root, node_get(root->node, VIEW("apiVersion")) != NULL, "apiVersion");
+    config_expect_key(root, node_get(root->node, VIEW("kind")) != NULL, "kind");
     const struct node *policy = node_get(root->node, VIEW("policy"));
     if (node_get(policy, VIEW("path")) == NULL) {
         struct task section = *root;
         section.node = policy ? policy : root->node;
-        expect_key(&section, false, policy ? "path" : "policy.path");
+        config_expect_key(&section, false, policy ? "path" : "policy.path");
     }
     if (config->listener_count == 0)
-        set_default_listener(reader, config);
+        config_set_default_listener(reader, config);
     if (config->identity.source_count == 0)
         config->identity.source_count = 1; /* zeroed, it is SOURCE_CERTIFICATE */
     char host[256] = "";
@@ -229,8 +230,8 @@ enum err config_parse(const char *file, struct view text, struct arena *arena, s
     struct config config = {.file = arena_copy(arena, name).data};
     struct reader reader = {.arena = arena, .diags = diags, .folder = folder_of(name)};
     struct task root = {.reader = &reader, .node = document.roots[0]};
-    set_fallbacks(&reader, VIEW(""), (char *)&config);
-    read_map(&root, (char *)&config);
+    config_set_fallbacks(&reader, VIEW(""), (char *)&config);
+    config_read_map(&root, (char *)&config);
     if (root.node->kind == NODE_MAP)
         finish(&root, &config);
     if (reader.is_out_of_memory || config.file == NULL)

@@ -3,10 +3,10 @@
 
 #include "spiffe_id.h"
 
-void expect_key(const struct task *task, bool is_there, const char *key)
+void config_expect_key(const struct task *task, bool is_there, const char *key)
 {
     if (!is_there)
-        complain(task, "C0103", (struct view){0}, "`%s` is missing here", key);
+        config_complain(task, "C0103", (struct view){0}, "`%s` is missing here", key);
 }
 
 /* True when the node is of `kind` and has between low and high elements. */
@@ -14,11 +14,11 @@ static bool expect_many(const struct task *task, enum node_kind kind)
 {
     const struct node *node = task->node;
     if (node->kind != kind)
-        complain(task, "C0104", (struct view){0},
-                 kind == NODE_LIST ? "a list is expected here" : "a map is expected here");
+        config_complain(task, "C0104", (struct view){0},
+                        kind == NODE_LIST ? "a list is expected here" : "a map is expected here");
     else if (node->count < task->field->low || node->count > task->field->high)
-        complain(task, "C0202", (struct view){0}, "%zu entries, where %d to %d are possible", node->count,
-                 (int)task->field->low, (int)task->field->high);
+        config_complain(task, "C0202", (struct view){0}, "%zu entries, where %d to %d are possible", node->count,
+                        (int)task->field->low, (int)task->field->high);
     else
         return true;
     return false;
@@ -28,8 +28,8 @@ static struct task element_of(const struct task *list, size_t i)
 {
     struct task item = *list;
     item.node = list->node->items[i];
-    item.at.schema = print(list->reader, "%s[]", list->field->path);
-    item.at.shown = print(list->reader, "%.*s[%zu]", VIEW_ARG(list->at.shown), i);
+    item.at.schema = config_print(list->reader, "%s[]", list->field->path);
+    item.at.shown = config_print(list->reader, "%.*s[%zu]", VIEW_ARG(list->at.shown), i);
     return item;
 }
 
@@ -37,21 +37,23 @@ static struct task entry_of(const struct task *map, size_t i)
 {
     struct task item = *map;
     item.node = map->node->items[i];
-    item.at.schema = print(map->reader, "%s.{}", map->field->path);
-    item.at.shown = print(map->reader, "%.*s[\"%.*s\"]", VIEW_ARG(map->at.shown), VIEW_ARG(map->node->keys[i]->text));
+    item.at.schema = config_print(map->reader, "%s.{}", map->field->path);
+    item.at.shown =
+        config_print(map->reader, "%.*s[\"%.*s\"]", VIEW_ARG(map->at.shown), VIEW_ARG(map->node->keys[i]->text));
     return item;
 }
 
 static void check_listener(const struct task *task, const struct listener_config *listener)
 {
     const struct node *node = task->node;
-    expect_key(task, node_get(node, VIEW("address")) != NULL, "address");
+    config_expect_key(task, node_get(node, VIEW("address")) != NULL, "address");
     static const char *const socket_keys[] = {"mode", "group", "allow_uids"};
     for (size_t i = 0; i < 3 && listener->kind == LISTENER_TCP; i++) {
         struct task key = *task;
         key.node = node_get(node, view_of(socket_keys[i]));
         if (key.node != NULL)
-            complain(&key, "C0105", (struct view){0}, "`%s` means something for a unix socket only", socket_keys[i]);
+            config_complain(&key, "C0105", (struct view){0}, "`%s` means something for a unix socket only",
+                            socket_keys[i]);
     }
 }
 
@@ -64,71 +66,71 @@ static bool is_same_address(const struct listener_config *a, const struct listen
     return a->host != NULL && b->host != NULL && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-void read_listeners(const struct task *task, void *target)
+void config_read_listeners(const struct task *task, void *target)
 {
     struct config *config = target;
     struct listener_config *all = NULL;
-    if (!expect_many(task, NODE_LIST) || (all = take_array(task->reader, task->node->count, sizeof *all)) == NULL)
+    if (!expect_many(task, NODE_LIST) || (all = config_array(task->reader, task->node->count, sizeof *all)) == NULL)
         return;
     for (size_t i = 0; i < task->node->count; i++) {
         struct task item = element_of(task, i);
-        set_fallbacks(task->reader, VIEW("listeners[]"), (char *)&all[i]);
-        read_map(&item, (char *)&all[i]);
+        config_set_fallbacks(task->reader, VIEW("listeners[]"), (char *)&all[i]);
+        config_read_map(&item, (char *)&all[i]);
         if (item.node->kind == NODE_MAP)
             check_listener(&item, &all[i]);
         for (size_t k = 0; k < i; k++)
             if (is_same_address(&all[i], &all[k]))
-                complain(&item, "C0106", (struct view){0}, "this address is given twice");
+                config_complain(&item, "C0106", (struct view){0}, "this address is given twice");
     }
     config->listeners = all;
     config->listener_count = task->node->count;
 }
 
-void set_default_listener(struct reader *reader, struct config *config)
+void config_set_default_listener(struct reader *reader, struct config *config)
 {
-    struct listener_config *listener = take_array(reader, 1, sizeof *listener);
+    struct listener_config *listener = config_array(reader, 1, sizeof *listener);
     if (listener == NULL)
         return;
-    set_fallbacks(reader, VIEW("listeners[]"), (char *)listener);
+    config_set_fallbacks(reader, VIEW("listeners[]"), (char *)listener);
     listener->path = "/run/bartizan/check.sock";
     config->listeners = listener;
     config->listener_count = 1;
 }
 
-void read_by(const struct task *task, void *target)
+void config_read_by(const struct task *task, void *target)
 {
     struct identity_source *source = target;
     const struct node *list = task->node;
     struct view *ids = NULL;
     if (list->kind != NODE_LIST) {
-        complain(task, "C0104", (struct view){0}, "a list of SPIFFE IDs is expected here");
+        config_complain(task, "C0104", (struct view){0}, "a list of SPIFFE IDs is expected here");
         return;
     }
-    if ((ids = take_array(task->reader, list->count, sizeof *ids)) == NULL)
+    if ((ids = config_array(task->reader, list->count, sizeof *ids)) == NULL)
         return;
     for (size_t i = 0; i < list->count; i++) {
         struct task item = element_of(task, i);
-        if (!expect_text(&item))
+        if (!config_expect_text(&item))
             continue;
         ids[i] = arena_copy(task->reader->arena, item.node->text);
         struct spiffe_id id;
         if (spiffe_id_parse(ids[i], &id) != ERR_NONE)
-            complain(&item, "C0207", (struct view){0}, "`%.*s` is not a SPIFFE ID", VIEW_ARG(ids[i]));
+            config_complain(&item, "C0207", (struct view){0}, "`%.*s` is not a SPIFFE ID", VIEW_ARG(ids[i]));
         for (size_t k = 0; k < i; k++)
             if (view_equals(ids[i], ids[k]))
-                complain(&item, "C0106", (struct view){0}, "this proxy is given twice");
+                config_complain(&item, "C0106", (struct view){0}, "this proxy is given twice");
     }
     source->by = ids;
     source->by_count = list->count;
 }
 
-void read_xfcc(const struct task *task, void *target)
+void config_read_xfcc(const struct task *task, void *target)
 {
     struct identity_source *source = target;
-    read_map(task, target);
+    config_read_map(task, target);
     if (task->node->kind == NODE_MAP && source->by_count != source->hops)
-        complain(task, "C0202", VIEW("`by` names each trusted proxy once"), "`hops` is %u, and `by` has %zu SPIFFE IDs",
-                 source->hops, source->by_count);
+        config_complain(task, "C0202", VIEW("`by` names each trusted proxy once"),
+                        "`hops` is %u, and `by` has %zu SPIFFE IDs", source->hops, source->by_count);
 }
 
 static void read_source(const struct task *task, struct identity_source *source)
@@ -139,18 +141,18 @@ static void read_source(const struct task *task, struct identity_source *source)
         struct field field = {.path = task->field->path, .words = words};
         struct task word = *task;
         word.field = &field;
-        read_word(&word, &source->kind);
+        config_read_word(&word, &source->kind);
         return;
     }
     source->kind = SOURCE_XFCC;
-    set_fallbacks(task->reader, VIEW("identity.sources[].xfcc"), (char *)source);
-    read_map(task, (char *)source);
+    config_set_fallbacks(task->reader, VIEW("identity.sources[].xfcc"), (char *)source);
+    config_read_map(task, (char *)source);
     if (node->kind == NODE_MAP && node->count != 1)
-        complain(task, "C0104", VIEW("write `certificate` or `xfcc: {hops: N, by: [..]}`"),
-                 "a source is one thing, this map has %zu", node->count);
+        config_complain(task, "C0104", VIEW("write `certificate` or `xfcc: {hops: N, by: [..]}`"),
+                        "a source is one thing, this map has %zu", node->count);
 }
 
-void read_sources(const struct task *task, void *target)
+void config_read_sources(const struct task *task, void *target)
 {
     struct config *config = target;
     if (!expect_many(task, NODE_LIST))
@@ -160,7 +162,7 @@ void read_sources(const struct task *task, void *target)
         struct task item = element_of(task, i);
         read_source(&item, &sources[i]);
         if (i > 0 && sources[i].kind == sources[0].kind)
-            complain(&item, "C0106", (struct view){0}, "this source is given twice");
+            config_complain(&item, "C0106", (struct view){0}, "this source is given twice");
     }
     config->identity.source_count = task->node->count;
 }
@@ -168,89 +170,89 @@ void read_sources(const struct task *task, void *target)
 /* A map that names a file and whose it is. A key that this version does not have is finding enough. */
 static void read_owned_file(const struct task *task, char *target)
 {
-    set_fallbacks(task->reader, view_of(task->field->path), target);
-    read_map(task, target);
+    config_set_fallbacks(task->reader, view_of(task->field->path), target);
+    config_read_map(task, target);
     size_t owners = node_get(task->node, VIEW("owner")) != NULL ? 1 : 0;
     if (task->node->kind == NODE_MAP && task->node->count == owners)
-        expect_key(task, false, "file");
+        config_expect_key(task, false, "file");
 }
 
-void read_bundle(const struct task *task, void *target)
+void config_read_bundle(const struct task *task, void *target)
 {
     struct trust_domain_config *domain = target;
     if (task->node->kind == NODE_MAP)
         read_owned_file(task, target);
     else if (view_equals(task->node->text, VIEW("workload-api")) && task->node->is_plain)
-        complain(task, "C0102", VIEW("name a file that is kept fresh"),
-                 "bundles from `workload-api` are not supported in this version");
+        config_complain(task, "C0102", VIEW("name a file that is kept fresh"),
+                        "bundles from `workload-api` are not supported in this version");
     else
-        read_path(task, &domain->bundle);
+        config_read_path(task, &domain->bundle);
 }
 
-void read_domains(const struct task *task, void *target)
+void config_read_domains(const struct task *task, void *target)
 {
     struct config *config = target;
     struct trust_domain_config *all = NULL;
-    if (!expect_many(task, NODE_MAP) || (all = take_array(task->reader, task->node->count, sizeof *all)) == NULL)
+    if (!expect_many(task, NODE_MAP) || (all = config_array(task->reader, task->node->count, sizeof *all)) == NULL)
         return;
     for (size_t i = 0; i < task->node->count; i++) {
         struct task item = entry_of(task, i), key = item;
         key.node = task->node->keys[i];
         all[i].name = arena_copy(task->reader->arena, key.node->text);
         if (!trust_domain_is_valid(all[i].name))
-            complain(&key, "C0206", VIEW("lower-case letters, digits, `.`, `-` and `_`"),
-                     "`%.*s` is not the name of a trust domain", VIEW_ARG(all[i].name));
-        read_map(&item, (char *)&all[i]);
+            config_complain(&key, "C0206", VIEW("lower-case letters, digits, `.`, `-` and `_`"),
+                            "`%.*s` is not the name of a trust domain", VIEW_ARG(all[i].name));
+        config_read_map(&item, (char *)&all[i]);
         if (item.node->kind == NODE_MAP)
-            expect_key(&item, node_get(item.node, VIEW("bundle")) != NULL, "bundle");
+            config_expect_key(&item, node_get(item.node, VIEW("bundle")) != NULL, "bundle");
     }
     config->identity.domains = all;
     config->identity.domain_count = task->node->count;
 }
 
-void read_keys(const struct task *task, void *target)
+void config_read_keys(const struct task *task, void *target)
 {
     read_owned_file(task, target);
 }
 
-void read_issuers(const struct task *task, void *target)
+void config_read_issuers(const struct task *task, void *target)
 {
     struct config *config = target;
     struct issuer_config *all = NULL;
-    if (!expect_many(task, NODE_MAP) || (all = take_array(task->reader, task->node->count, sizeof *all)) == NULL)
+    if (!expect_many(task, NODE_MAP) || (all = config_array(task->reader, task->node->count, sizeof *all)) == NULL)
         return;
     for (size_t i = 0; i < task->node->count; i++) {
         struct task item = entry_of(task, i), key = item;
         key.node = task->node->keys[i];
         key.field = task->field;
-        read_issuer_name(&key, &all[i].url);
-        read_map(&item, (char *)&all[i]);
+        config_read_issuer_name(&key, &all[i].url);
+        config_read_map(&item, (char *)&all[i]);
         if (item.node->kind == NODE_MAP)
-            expect_key(&item, node_get(item.node, VIEW("keys")) != NULL, "keys");
+            config_expect_key(&item, node_get(item.node, VIEW("keys")) != NULL, "keys");
     }
     config->tokens.issuers = all;
     config->tokens.issuer_count = task->node->count;
 }
 
-void read_revocations(const struct task *task, void *target)
+void config_read_revocations(const struct task *task, void *target)
 {
     struct config *config = target;
     const char **all = NULL;
-    if (!expect_many(task, NODE_LIST) || (all = take_array(task->reader, task->node->count, sizeof *all)) == NULL)
+    if (!expect_many(task, NODE_LIST) || (all = config_array(task->reader, task->node->count, sizeof *all)) == NULL)
         return;
     for (size_t i = 0; i < task->node->count; i++) {
         struct task item = element_of(task, i);
-        read_path(&item, &all[i]);
+        config_read_path(&item, &all[i]);
     }
     config->identity.revocations = all;
     config->identity.revocation_count = task->node->count;
 }
 
-void read_token_sources(const struct task *task, void *target)
+void config_read_token_sources(const struct task *task, void *target)
 {
     (void)target;
     const struct node *list = task->node;
     if (list->kind != NODE_LIST || list->count != 1 || !view_equals(list->items[0]->text, VIEW("authorization")))
-        complain(task, "C0102", VIEW("write [authorization], or leave the key out"),
-                 "tokens from other places than one `authorization` header are not supported in this version");
+        config_complain(task, "C0102", VIEW("write [authorization], or leave the key out"),
+                        "tokens from other places than one `authorization` header are not supported in this version");
 }

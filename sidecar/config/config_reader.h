@@ -36,56 +36,58 @@ struct field {
     read_value *read; /* NULL: a key of the design that this version does not have */
     size_t offset;    /* of the target in the struct of its scope */
     uint64_t low, high;
-    const char
-        *words; /* read_word: the words, separated by `|`; the enum counts from 0. A word in parentheses is refused */
+    const char *words; /* config_read_word: the words, separated by `|`; the enum counts from 0. A word in parentheses
+                          is refused */
     const char *fallback; /* as it would be written; "" for none */
 };
 
 /* Reports an error at `node`. `hint` may be absent. */
-void complain(const struct task *task, const char *code, struct view hint, const char *format, ...)
+void config_complain(const struct task *task, const char *code, struct view hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Arena memory, or NULL with the reader marked. */
-void *take_array(struct reader *reader, size_t count, size_t size);
+void *config_array(struct reader *reader, size_t count, size_t size);
 /* printf into the arena; the absent view with the reader marked. */
-struct view print(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct view config_print(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* True when the node is a scalar with some text; else reported. */
-bool expect_text(const struct task *task);
+bool config_expect_text(const struct task *task);
 /* Reports that `key` is missing in the map, unless `is_there`. */
-void expect_key(const struct task *task, bool is_there, const char *key);
+void config_expect_key(const struct task *task, bool is_there, const char *key);
 
 /* Reads a map, the struct of whose scope is at `target`, by the fields directly below task->at.schema. */
-void read_map(const struct task *task, char *target);
+void config_read_map(const struct task *task, char *target);
 /* Sets what the fields below `prefix` say in their absence. */
-void set_fallbacks(struct reader *reader, struct view prefix, char *target);
-void set_default_listener(struct reader *reader, struct config *config);
+void config_set_fallbacks(struct reader *reader, struct view prefix, char *target);
+void config_set_default_listener(struct reader *reader, struct config *config);
 
-read_value read_constant;         /* nothing; the text is exactly `words` */
-read_value read_name;             /* const char * */
-read_value read_text;             /* struct view */
-read_value read_number;           /* uint32_t in [low, high] */
-read_value read_size;             /* uint32_t in [low, high]: 65536, 64KiB */
-read_value read_long_size;        /* uint64_t, the same */
-read_value read_word;             /* an enum */
-read_value read_owner;            /* bool: the second of its words */
-read_value read_mode;             /* uint32_t, octal permissions */
-read_value read_path;             /* const char *, made absolute */
-read_value read_socket;           /* const char *, a path that fits a unix socket address */
-read_value read_url;              /* struct view, can stand in a quoted string of a header */
-read_value read_endpoint;         /* const char *, ipc://PATH or tcp://ADDRESS:PORT */
-read_value read_uids;             /* struct listener_config, allow_uids */
-read_value read_admin;            /* struct config, admin.address */
-read_value read_listener_address; /* struct listener_config */
-read_value read_issuer_name;      /* struct view */
+read_value config_read_constant;         /* nothing; the text is exactly `words` */
+read_value config_read_name;             /* const char * */
+read_value config_read_text;             /* struct view */
+read_value config_read_number;           /* uint32_t in [low, high] */
+read_value config_read_size;             /* uint32_t in [low, high]: 65536, 64KiB */
+read_value config_read_long_size;        /* uint64_t, the same */
+read_value config_read_word;             /* an enum */
+read_value config_read_owner;            /* bool: the second of its words */
+read_value config_read_mode;             /* uint32_t, octal permissions */
+read_value config_read_path;             /* const char *, made absolute */
+read_value config_read_socket;           /* const char *, a path that fits a unix socket address */
+read_value config_read_url;              /* struct view, can stand in a quoted string of a header */
+read_value config_read_endpoint;         /* const char *, ipc://PATH or tcp://ADDRESS:PORT */
+read_value config_read_uids;             /* struct listener_config, allow_uids */
+read_value config_read_admin;            /* struct config, admin.address */
+read_value config_read_listener_address; /* struct listener_config */
+read_value config_read_issuer_name;      /* struct view */
 
 /* Lists and maps of struct config, and what is inside of them. */
-read_value read_listeners, read_sources, read_domains, read_issuers, read_revocations, read_token_sources;
-read_value read_xfcc, read_by; /* struct identity_source */
-read_value read_keys;          /* struct issuer_config */
-read_value read_bundle;        /* struct trust_domain_config */
+read_value config_read_listeners, config_read_sources, config_read_domains, config_read_issuers,
+    config_read_revocations, config_read_token_sources;
+read_value config_read_xfcc, config_read_by; /* struct identity_source */
+read_value config_read_keys;                 /* struct issuer_config */
+read_value config_read_bundle;               /* struct trust_domain_config */
 
 /* "127.0.0.1:80", "[::1]:80", and with `may_omit_host` ":80": true, or false. */
-bool parse_address(struct reader *reader, struct view text, bool may_omit_host, const char **host, uint16_t *port);
+bool config_parse_address(struct reader *reader, struct view text, bool may_omit_host, const char **host,
+                          uint16_t *port);
 
 #endif

@@ -8,23 +8,16 @@
 
 enum { URL_MAX = 2048 };
 
-void complain(const struct task *task, const char *code, struct view hint, const char *format, ...)
+void config_complain(const struct task *task, const char *code, struct view hint, const char *format, ...)
 {
-    char message[512];
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(message, sizeof message, format, arguments);
+    const struct diag diag = {.code = view_of(code), .span = task->node->span, .path = task->at.shown, .hint = hint};
+    diag_vadd(task->reader->diags, &diag, format, arguments);
     va_end(arguments);
-    if (size >= (int)sizeof message)
-        size = (int)sizeof message - 1;
-    diag_add(task->reader->diags, &(struct diag){.code = view_of(code),
-                                                 .span = task->node->span,
-                                                 .path = task->at.shown,
-                                                 .message = {message, size < 0 ? 0 : (size_t)size},
-                                                 .hint = hint});
 }
 
-void *take_array(struct reader *reader, size_t count, size_t size)
+void *config_array(struct reader *reader, size_t count, size_t size)
 {
     void *memory = arena_take_array(reader->arena, count ? count : 1, size);
     if (memory == NULL)
@@ -32,30 +25,26 @@ void *take_array(struct reader *reader, size_t count, size_t size)
     return memory;
 }
 
-struct view print(struct reader *reader, const char *format, ...)
+struct view config_print(struct reader *reader, const char *format, ...)
 {
-    char small[256];
-    va_list arguments, again;
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int size = vsnprintf(small, sizeof small, format, arguments);
+    struct view text = arena_vprint(reader->arena, format, arguments);
     va_end(arguments);
-    char *text = size < 0 ? NULL : take_array(reader, (size_t)size + 1, 1);
-    if (text != NULL)
-        vsnprintf(text, (size_t)size + 1, format, again);
-    va_end(again);
-    return (struct view){text, text ? (size_t)size : 0};
+    if (!view_is_present(text))
+        reader->is_out_of_memory = true;
+    return text;
 }
 
-bool expect_text(const struct task *task)
+bool config_expect_text(const struct task *task)
 {
     const struct node *node = task->node;
     if (node->kind == NODE_SCALAR && !view_is_empty(node->text))
         return true;
-    complain(task, "C0104", (struct view){0}, "a value is expected here, not %s",
-             node->kind == NODE_MAP    ? "a map"
-             : node->kind == NODE_LIST ? "a list"
-                                       : "nothing");
+    config_complain(task, "C0104", (struct view){0}, "a value is expected here, not %s",
+                    node->kind == NODE_MAP    ? "a map"
+                    : node->kind == NODE_LIST ? "a list"
+                                              : "nothing");
     return false;
 }
 
@@ -67,59 +56,60 @@ static bool is_printable(struct view text, size_t most)
     return text.size <= most;
 }
 
-void read_constant(const struct task *task, void *target)
+void config_read_constant(const struct task *task, void *target)
 {
     (void)target;
-    if (expect_text(task) && !view_equals(task->node->text, view_of(task->field->words)))
-        complain(task, "C0003", (struct view){0}, "`%s` is expected here, not `%.*s`", task->field->words,
-                 VIEW_ARG(task->node->text));
+    if (config_expect_text(task) && !view_equals(task->node->text, view_of(task->field->words)))
+        config_complain(task, "C0003", (struct view){0}, "`%s` is expected here, not `%.*s`", task->field->words,
+                        VIEW_ARG(task->node->text));
 }
 
-void read_text(const struct task *task, void *target)
+void config_read_text(const struct task *task, void *target)
 {
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     if (is_printable(task->node->text, 255))
         *(struct view *)target = arena_copy(task->reader->arena, task->node->text);
     else
-        complain(task, "C0204", (struct view){0}, "a name has 1 to 255 printable ASCII characters without spaces");
+        config_complain(task, "C0204", (struct view){0},
+                        "a name has 1 to 255 printable ASCII characters without spaces");
 }
 
-void read_name(const struct task *task, void *target)
+void config_read_name(const struct task *task, void *target)
 {
     struct view text = {0};
-    read_text(task, &text);
+    config_read_text(task, &text);
     if (view_is_present(text))
         *(const char **)target = text.data;
 }
 
-void read_issuer_name(const struct task *task, void *target)
+void config_read_issuer_name(const struct task *task, void *target)
 {
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     if (is_printable(task->node->text, URL_MAX))
         *(struct view *)target = arena_copy(task->reader->arena, task->node->text);
     else
-        complain(task, "C0208", (struct view){0}, "an issuer is a URL of at most %d printable ASCII characters",
-                 URL_MAX);
+        config_complain(task, "C0208", (struct view){0}, "an issuer is a URL of at most %d printable ASCII characters",
+                        URL_MAX);
 }
 
 static bool check_range(const struct task *task, uint64_t value)
 {
     if (value >= task->field->low && value <= task->field->high)
         return true;
-    complain(task, "C0202", (struct view){0}, "%" PRIu64 " is outside the range of %" PRIu64 " to %" PRIu64, value,
-             task->field->low, task->field->high);
+    config_complain(task, "C0202", (struct view){0}, "%" PRIu64 " is outside the range of %" PRIu64 " to %" PRIu64,
+                    value, task->field->low, task->field->high);
     return false;
 }
 
-void read_number(const struct task *task, void *target)
+void config_read_number(const struct task *task, void *target)
 {
     uint64_t value = 0;
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     if (!view_to_u64(task->node->text, &value))
-        complain(task, "C0201", (struct view){0}, "`%.*s` is not a whole number", VIEW_ARG(task->node->text));
+        config_complain(task, "C0201", (struct view){0}, "`%.*s` is not a whole number", VIEW_ARG(task->node->text));
     else if (check_range(task, value))
         *(uint32_t *)target = (uint32_t)value;
 }
@@ -147,33 +137,33 @@ static bool parse_size(struct view text, uint64_t *out)
 
 static bool expect_size(const struct task *task, uint64_t *size)
 {
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return false;
     if (!parse_size(task->node->text, size)) {
-        complain(task, "C0201", VIEW("write 65536, 64KiB, 256MiB or 1GiB"), "`%.*s` is not a size",
-                 VIEW_ARG(task->node->text));
+        config_complain(task, "C0201", VIEW("write 65536, 64KiB, 256MiB or 1GiB"), "`%.*s` is not a size",
+                        VIEW_ARG(task->node->text));
         return false;
     }
     return check_range(task, *size);
 }
 
-void read_size(const struct task *task, void *target)
+void config_read_size(const struct task *task, void *target)
 {
     uint64_t size = 0;
     if (expect_size(task, &size))
         *(uint32_t *)target = (uint32_t)size;
 }
 
-void read_long_size(const struct task *task, void *target)
+void config_read_long_size(const struct task *task, void *target)
 {
     uint64_t size = 0;
     if (expect_size(task, &size))
         *(uint64_t *)target = size;
 }
 
-void read_word(const struct task *task, void *target)
+void config_read_word(const struct task *task, void *target)
 {
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     enum { WORDS_MAX = 8 };
     struct view known[WORDS_MAX], rest = view_of(task->field->words), text = task->node->text;
@@ -187,7 +177,8 @@ void read_word(const struct task *task, void *target)
             word = view_slice(word, 1, word.size);
         if (view_equals(word, text)) {
             if (is_refused)
-                complain(task, "C0102", (struct view){0}, "`%.*s` is not supported in this version", VIEW_ARG(word));
+                config_complain(task, "C0102", (struct view){0}, "`%.*s` is not supported in this version",
+                                VIEW_ARG(word));
             else
                 *(unsigned *)target = (unsigned)count;
             return;
@@ -197,25 +188,25 @@ void read_word(const struct task *task, void *target)
     }
     struct view hint = diag_nearest(text, known, count);
     if (view_is_present(hint)) {
-        hint = print(task->reader, "did you mean `%.*s`?", VIEW_ARG(hint));
+        hint = config_print(task->reader, "did you mean `%.*s`?", VIEW_ARG(hint));
     } else {
         hint = VIEW("it knows");
         for (size_t i = 0; i < count; i++)
-            hint = print(task->reader, "%.*s%s`%.*s`", VIEW_ARG(hint), i ? ", " : " ", VIEW_ARG(known[i]));
+            hint = config_print(task->reader, "%.*s%s`%.*s`", VIEW_ARG(hint), i ? ", " : " ", VIEW_ARG(known[i]));
     }
-    complain(task, "C0203", hint, "`%.*s` is not a word of this key", VIEW_ARG(text));
+    config_complain(task, "C0203", hint, "`%.*s` is not a word of this key", VIEW_ARG(text));
 }
 
-void read_owner(const struct task *task, void *target)
+void config_read_owner(const struct task *task, void *target)
 {
     unsigned word = 0;
-    read_word(task, &word);
+    config_read_word(task, &word);
     *(bool *)target = word == 1;
 }
 
-void read_mode(const struct task *task, void *target)
+void config_read_mode(const struct task *task, void *target)
 {
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     struct view text = task->node->text;
     uint32_t mode = 0;
@@ -225,9 +216,9 @@ void read_mode(const struct task *task, void *target)
         mode = mode * 8 + (uint32_t)(text.data[i] - '0');
     }
     if (!is_octal)
-        complain(task, "C0209", VIEW("write it as \"0660\""), "a mode is a 0 and three octal digits");
+        config_complain(task, "C0209", VIEW("write it as \"0660\""), "a mode is a 0 and three octal digits");
     else if ((mode & 0600) != 0600)
-        complain(task, "C0209", (struct view){0}, "a mode under 0600 shuts out the sidecar itself");
+        config_complain(task, "C0209", (struct view){0}, "a mode under 0600 shuts out the sidecar itself");
     else
         *(uint32_t *)target = mode;
 }
@@ -236,19 +227,19 @@ static const char *resolve(const struct task *task, struct view text)
 {
     struct reader *reader = task->reader;
     if (memchr(text.data, '\0', text.size) != NULL || text.size > 4000) {
-        complain(task, "C0204", (struct view){0}, "a path has no NUL and at most 4000 bytes");
+        config_complain(task, "C0204", (struct view){0}, "a path has no NUL and at most 4000 bytes");
         return NULL;
     }
     if (text.data[0] == '/' || view_is_empty(reader->folder))
-        return print(reader, "%.*s", VIEW_ARG(text)).data;
-    return print(reader, "%.*s%s%.*s", VIEW_ARG(reader->folder), view_ends_with(reader->folder, VIEW("/")) ? "" : "/",
-                 VIEW_ARG(text))
+        return config_print(reader, "%.*s", VIEW_ARG(text)).data;
+    return config_print(reader, "%.*s%s%.*s", VIEW_ARG(reader->folder),
+                        view_ends_with(reader->folder, VIEW("/")) ? "" : "/", VIEW_ARG(text))
         .data;
 }
 
-void read_path(const struct task *task, void *target)
+void config_read_path(const struct task *task, void *target)
 {
-    const char *path = expect_text(task) ? resolve(task, task->node->text) : NULL;
+    const char *path = config_expect_text(task) ? resolve(task, task->node->text) : NULL;
     if (path != NULL)
         *(const char **)target = path;
 }
@@ -260,21 +251,21 @@ static void set_socket(const struct task *task, struct view text, const char **t
         return;
     enum { SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)0)->sun_path - 1 };
     if (strlen(path) > SOCKET_PATH_MAX)
-        complain(task, "C0204", (struct view){0}, "a unix socket's path has at most %d bytes, this one has %zu",
-                 (int)SOCKET_PATH_MAX, strlen(path));
+        config_complain(task, "C0204", (struct view){0}, "a unix socket's path has at most %d bytes, this one has %zu",
+                        (int)SOCKET_PATH_MAX, strlen(path));
     else
         *target = path;
 }
 
-void read_socket(const struct task *task, void *target)
+void config_read_socket(const struct task *task, void *target)
 {
-    if (expect_text(task))
+    if (config_expect_text(task))
         set_socket(task, task->node->text, target);
 }
 
-void read_url(const struct task *task, void *target)
+void config_read_url(const struct task *task, void *target)
 {
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     struct view text = task->node->text;
     bool is_url = is_printable(text, URL_MAX) && memchr(text.data, '"', text.size) == NULL &&
@@ -283,10 +274,12 @@ void read_url(const struct task *task, void *target)
     if (is_url)
         *(struct view *)target = arena_copy(task->reader->arena, text);
     else
-        complain(task, "C0208", (struct view){0}, "this is not an http or https URL of printable ASCII without quotes");
+        config_complain(task, "C0208", (struct view){0},
+                        "this is not an http or https URL of printable ASCII without quotes");
 }
 
-bool parse_address(struct reader *reader, struct view text, bool may_omit_host, const char **host, uint16_t *port)
+bool config_parse_address(struct reader *reader, struct view text, bool may_omit_host, const char **host,
+                          uint16_t *port)
 {
     size_t colon = text.size;
     while (colon > 0 && text.data[colon - 1] != ':')
@@ -306,7 +299,7 @@ bool parse_address(struct reader *reader, struct view text, bool may_omit_host, 
     literal[name.size] = '\0';
     if (!(may_omit_host && text.data[0] == ':') && inet_pton(is_bracketed ? AF_INET6 : AF_INET, literal, bytes) != 1)
         return false;
-    *host = print(reader, "%s", literal).data;
+    *host = config_print(reader, "%s", literal).data;
     *port = (uint16_t)number;
     return *host != NULL;
 }
@@ -316,24 +309,25 @@ static bool is_loopback(const char *host)
     return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
-void read_listener_address(const struct task *task, void *target)
+void config_read_listener_address(const struct task *task, void *target)
 {
     struct listener_config *listener = target;
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     struct view text = task->node->text;
     if (view_starts_with(text, VIEW("unix:"))) {
         struct view path = view_slice(text, view_starts_with(text, VIEW("unix:///")) ? 7 : 5, text.size);
         if (view_is_empty(path) || path.data[0] == '@' || view_starts_with(path, VIEW("//")))
-            complain(task, "C0205", VIEW("write unix:///run/bartizan/check.sock"), "a unix address names a path");
+            config_complain(task, "C0205", VIEW("write unix:///run/bartizan/check.sock"),
+                            "a unix address names a path");
         else
             set_socket(task, path, &listener->path);
         return;
     }
     listener->kind = LISTENER_TCP;
-    if (!parse_address(task->reader, text, false, &listener->host, &listener->port)) {
-        complain(task, "C0205", VIEW("write unix:///run/bartizan/check.sock, 127.0.0.1:9191 or [::1]:9191"),
-                 "`%.*s` is not an address to listen on", VIEW_ARG(text));
+    if (!config_parse_address(task->reader, text, false, &listener->host, &listener->port)) {
+        config_complain(task, "C0205", VIEW("write unix:///run/bartizan/check.sock, 127.0.0.1:9191 or [::1]:9191"),
+                        "`%.*s` is not an address to listen on", VIEW_ARG(text));
         return;
     }
     if (!is_loopback(listener->host))
@@ -346,18 +340,18 @@ void read_listener_address(const struct task *task, void *target)
                                 .hint = VIEW("a sidecar listens on a unix socket or on 127.0.0.1")});
 }
 
-void read_admin(const struct task *task, void *target)
+void config_read_admin(const struct task *task, void *target)
 {
     struct config *config = target;
-    if (expect_text(task) &&
-        !parse_address(task->reader, task->node->text, true, &config->admin.address_host, &config->admin.address_port))
-        complain(task, "C0205", VIEW("write :8282, 127.0.0.1:8282 or [::1]:8282"),
-                 "`%.*s` is not an address to listen on", VIEW_ARG(task->node->text));
+    if (config_expect_text(task) && !config_parse_address(task->reader, task->node->text, true,
+                                                          &config->admin.address_host, &config->admin.address_port))
+        config_complain(task, "C0205", VIEW("write :8282, 127.0.0.1:8282 or [::1]:8282"),
+                        "`%.*s` is not an address to listen on", VIEW_ARG(task->node->text));
 }
 
-void read_endpoint(const struct task *task, void *target)
+void config_read_endpoint(const struct task *task, void *target)
 {
-    if (!expect_text(task))
+    if (!config_expect_text(task))
         return;
     struct view text = task->node->text;
     const char *host = NULL;
@@ -367,31 +361,32 @@ void read_endpoint(const struct task *task, void *target)
         const char *path = NULL;
         set_socket(task, rest, &path);
         if (path != NULL)
-            *(const char **)target = print(task->reader, "ipc://%s", path).data;
-    } else if (view_starts_with(text, VIEW("tcp://")) && parse_address(task->reader, rest, false, &host, &port)) {
-        *(const char **)target = print(task->reader, "%.*s", VIEW_ARG(text)).data;
+            *(const char **)target = config_print(task->reader, "ipc://%s", path).data;
+    } else if (view_starts_with(text, VIEW("tcp://")) &&
+               config_parse_address(task->reader, rest, false, &host, &port)) {
+        *(const char **)target = config_print(task->reader, "%.*s", VIEW_ARG(text)).data;
     } else {
-        complain(task, "C0205", VIEW("write ipc:///run/bartizan/tap or tcp://127.0.0.1:9192"),
-                 "`%.*s` is not an endpoint to publish on", VIEW_ARG(text));
+        config_complain(task, "C0205", VIEW("write ipc:///run/bartizan/tap or tcp://127.0.0.1:9192"),
+                        "`%.*s` is not an endpoint to publish on", VIEW_ARG(text));
     }
 }
 
-void read_uids(const struct task *task, void *target)
+void config_read_uids(const struct task *task, void *target)
 {
     struct listener_config *listener = target;
     const struct node *list = task->node;
     if (list->kind != NODE_LIST || list->count == 0) {
-        complain(task, "C0104", (struct view){0}, "a list of user ids is expected here");
+        config_complain(task, "C0104", (struct view){0}, "a list of user ids is expected here");
         return;
     }
-    uint32_t *uids = take_array(task->reader, list->count, sizeof *uids);
+    uint32_t *uids = config_array(task->reader, list->count, sizeof *uids);
     if (uids == NULL)
         return;
     for (size_t i = 0; i < list->count; i++) {
         struct task item = *task;
         item.node = list->items[i];
-        item.at.shown = print(task->reader, "%.*s[%zu]", VIEW_ARG(task->at.shown), i);
-        read_number(&item, &uids[i]);
+        item.at.shown = config_print(task->reader, "%.*s[%zu]", VIEW_ARG(task->at.shown), i);
+        config_read_number(&item, &uids[i]);
     }
     listener->allow_uids = uids;
     listener->allow_uid_count = list->count;
