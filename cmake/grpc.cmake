@@ -4,7 +4,8 @@
 # memory at the start than all of our own code. Only its plaintext variant is
 # taken (no TLS, no xDS): the sidecar serves a unix socket or loopback.
 # gRPC, abseil, re2, upb, address_sorting, c-ares and gpr are archives that name
-# each other, hence one group; libc, zlib and libstdc++ stay shared.
+# each other, hence one group. The C++ runtime is nobody else's, and of it too little is
+# used to map the whole; libc and zlib stay shared.
 include_guard(GLOBAL)
 
 set(BARTIZAN_GRPC_ARCHIVES "")
@@ -25,4 +26,5 @@ list(APPEND BARTIZAN_GRPC_ARCHIVES ${grpc_absl_archives})
 add_library(grpc_static INTERFACE)
 target_link_libraries(grpc_static INTERFACE
   -Wl,--start-group ${BARTIZAN_GRPC_ARCHIVES} -Wl,--end-group
-  z stdc++ m dl rt Threads::Threads)
+  z -l:libstdc++.a m dl rt Threads::Threads)
+target_link_options(grpc_static INTERFACE -static-libgcc)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { FILE_MAX = 1024 * 1024 };
@@ -242,6 +243,11 @@ enum err config_parse(const char *file, struct view text, struct arena *arena, s
     return ERR_NONE;
 }
 
+static void free_text(char **text)
+{
+    free(*text);
+}
+
 static void close_file(FILE **file)
 {
     if (*file != NULL)
@@ -251,7 +257,8 @@ static void close_file(FILE **file)
 enum err config_read(const char *file, struct arena *arena, struct diag_list *diags, struct config *out)
 {
     AUTO(close_file) FILE *in = fopen(file, "re");
-    char *text = in ? arena_take(arena, FILE_MAX + 1) : NULL;
+    /* Not the arena's, which stays: of this, only what the file fills is ever touched. */
+    AUTO(free_text) char *text = in ? malloc(FILE_MAX + 1) : NULL;
     if (in != NULL && text == NULL)
         return ERR_NO_MEMORY;
     size_t size = in ? fread(text, 1, FILE_MAX + 1, in) : 0;
@@ -264,5 +271,6 @@ enum err config_read(const char *file, struct arena *arena, struct diag_list *di
         diag_error(diags, "C0001", &whole, "the configuration has more than %d bytes", (int)FILE_MAX);
         return ERR_INVALID;
     }
-    return config_parse(file, (struct view){text, size}, arena, diags, out);
+    struct view copy = arena_copy(arena, (struct view){text, size});
+    return view_is_present(copy) ? config_parse(file, copy, arena, diags, out) : ERR_NO_MEMORY;
 }

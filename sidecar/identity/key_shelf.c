@@ -30,21 +30,19 @@ struct key_shelf {
     struct chunk *chunks;
     uint32_t slot_count;
     uint32_t free_slot;
-    uint32_t free_chunk;
-    uint32_t free_chunk_count;
+    uint32_t free_chunk;       /* the first that was used before */
+    uint32_t fresh_chunk;      /* it and those behind it were never touched: they are no memory yet */
+    uint32_t free_chunk_count; /* of both kinds */
     uint32_t key_bytes;
     uint32_t hand;
 };
 
-static void link_all(struct key_shelf *shelf, uint32_t chunk_count)
+static void link_all(struct key_shelf *shelf)
 {
     for (uint32_t i = 0; i < shelf->slot_count; i++) {
         shelf->buckets[i] = NOTHING;
         shelf->slots[i].next = i + 1 < shelf->slot_count ? i + 1 : NOTHING;
     }
-    for (uint32_t i = 0; i < chunk_count; i++)
-        shelf->chunks[i].next = i + 1 < chunk_count ? i + 1 : NOTHING;
-    shelf->free_chunk_count = chunk_count;
 }
 
 enum err key_shelf_open(const struct key_shelf_config *config, const struct hash_key *key, struct key_shelf **out)
@@ -63,12 +61,14 @@ enum err key_shelf_open(const struct key_shelf_config *config, const struct hash
                                 .buckets = calloc(config->slots, sizeof(uint32_t)),
                                 .chunks = calloc(chunks, sizeof(struct chunk)),
                                 .slot_count = config->slots,
+                                .free_chunk = NOTHING,
+                                .free_chunk_count = (uint32_t)chunks,
                                 .key_bytes = config->key_bytes};
     if (!shelf->slots || !shelf->buckets || !shelf->chunks) {
         key_shelf_close(shelf);
         return ERR_NO_MEMORY;
     }
-    link_all(shelf, (uint32_t)chunks);
+    link_all(shelf);
     *out = shelf;
     return ERR_NONE;
 }
@@ -198,15 +198,26 @@ static void turn_clock(struct key_shelf *shelf)
     }
 }
 
+static uint32_t take_chunk(struct key_shelf *shelf)
+{
+    uint32_t chunk = shelf->free_chunk;
+    shelf->free_chunk_count--;
+    if (chunk == NOTHING)
+        return shelf->fresh_chunk++;
+    shelf->free_chunk = shelf->chunks[chunk].next;
+    return chunk;
+}
+
 /* `count` chunks in a row of links; they are there. */
 static uint32_t take_chunks(struct key_shelf *shelf, uint32_t count)
 {
-    uint32_t first = shelf->free_chunk, last = first;
-    for (uint32_t i = 1; i < count; i++)
-        last = shelf->chunks[last].next;
-    shelf->free_chunk = shelf->chunks[last].next;
+    uint32_t first = take_chunk(shelf), last = first;
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t next = take_chunk(shelf);
+        shelf->chunks[last].next = next;
+        last = next;
+    }
     shelf->chunks[last].next = NOTHING;
-    shelf->free_chunk_count -= count;
     return first;
 }
 

@@ -117,9 +117,10 @@ def test_the_decider_never_maps_libzmq(binaries):
     assert "libzmq" in readelf(binaries / "bartizan-ship", "-d")
 
 
-def test_grpc_and_abseil_are_linked_statically(binaries):
+def test_grpc_abseil_and_their_runtime_are_linked_statically(binaries):
     needed = readelf(binaries / "bartizan", "-d")
     assert "libgrpc" not in needed and "libabsl" not in needed
+    assert "libstdc++" not in needed and "libgcc_s" not in needed
     assert "libcrypto" in needed and "libc.so" in needed
 
 

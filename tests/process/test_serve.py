@@ -579,4 +579,4 @@ def test_memory_under_load_stays_small(shared, client):
     rss = next(
         int(line.split()[1]) for line in Path(f"/proc/{decider}/status").read_text().splitlines() if line.startswith("VmRSS")
     )
-    assert rss < 32 * 1024
+    assert rss < 24 * 1024
