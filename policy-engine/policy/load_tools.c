@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-enum { MESSAGE_MAX = 1024 };
-
 void load_refuse(struct load *load, enum code code, const struct node *node, const char *hint, const char *format, ...)
 {
-    char message[MESSAGE_MAX];
     va_list args;
-    va_start(args, format);
-    int size = vsnprintf(message, sizeof(message), format, args);
-    va_end(args);
-    size_t kept = size < 0 ? 0 : (size_t)size < sizeof(message) ? (size_t)size : sizeof(message) - 1;
     const struct node *place = node != NULL ? node : load->root;
-    struct diag diag = {.severity = DIAG_ERROR,
-                        .code = view_of(code_text(code)),
-                        .span = place->span,
-                        .message = {.data = message, .size = kept},
-                        .hint = view_of(hint)};
+    struct diag diag = {
+        .severity = DIAG_ERROR, .code = view_of(code_text(code)), .span = place->span, .hint = view_of(hint)};
     if (load->diags->count < DIAG_CAP)
         diag.path = node_path(load->root, place, load->scratch);
-    diag_add(load->diags, &diag);
+    va_start(args, format);
+    diag_vadd(load->diags, &diag, format, args);
+    va_end(args);
 }
 
 void *load_take(struct load *load, size_t count, size_t size)
