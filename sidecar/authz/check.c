@@ -29,7 +29,6 @@ struct check_context {
     struct refusal_log *refusals;
     uint8_t epoch[JOURNAL_EPOCH_BYTES];
     char id_prefix[8];
-    atomic_uint_fast64_t next_sequence;
     uint64_t unrecorded; /* decisions that have no record's number */
     struct check_request request;
     struct audit_event event;
@@ -161,11 +160,6 @@ enum err check_context_replace(struct check_context *context, struct snapshot *s
 const struct snapshot *check_context_snapshot(const struct check_context *context)
 {
     return context->snapshot;
-}
-
-uint64_t check_context_next_sequence(const struct check_context *context)
-{
-    return atomic_load(&context->next_sequence);
 }
 
 /* Tokens are judged by policy and keys; generations are snapshot numbers, so the
@@ -455,9 +449,7 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
     reply->size = check_response_write(&answer, reply->bytes, sizeof(reply->bytes));
     uint64_t duration = elapsed(p, clock);
     if (room != NULL) {
-        atomic_store_explicit(&context->next_sequence, sequence + 1, memory_order_relaxed);
         record(p, &decision, &answer, room, sequence, duration, clock);
-        metrics_add(context->metrics, METRIC_JOURNAL_RECORDS, 1);
     } else if (context->journal != NULL) {
         metrics_set(context->metrics, METRIC_JOURNAL_LOST, journal_writer_lost(context->journal));
     }

@@ -46,9 +46,6 @@ void check_context_close(struct check_context *context);
 MUST_CHECK enum err check_context_replace(struct check_context *context, struct snapshot *snapshot);
 const struct snapshot *check_context_snapshot(const struct check_context *context);
 
-/* The number that the journal's next record will have; from any thread. */
-uint64_t check_context_next_sequence(const struct check_context *context);
-
 struct check_clock {
     int64_t realtime_ns;
     int64_t boottime_ns;

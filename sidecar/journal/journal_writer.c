@@ -304,6 +304,11 @@ void journal_writer_commit(struct journal_writer *writer, size_t size)
     publish(writer, size);
 }
 
+uint64_t journal_writer_next_sequence(const struct journal_writer *writer)
+{
+    return __atomic_load_n(&writer->written, __ATOMIC_RELAXED);
+}
+
 uint64_t journal_writer_lost(const struct journal_writer *writer)
 {
     return __atomic_load_n(&writer->lost, __ATOMIC_RELAXED);

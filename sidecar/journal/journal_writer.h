@@ -64,6 +64,9 @@ char *journal_writer_reserve(struct journal_writer *writer, uint64_t *sequence);
  * system call but a wake-up of the helper, once a megabyte. */
 void journal_writer_commit(struct journal_writer *writer, size_t size);
 
+/* The number of the next record, which is that of the records so far; from any thread. */
+uint64_t journal_writer_next_sequence(const struct journal_writer *writer);
+
 /* Records refused since open (each later has a loss record). */
 uint64_t journal_writer_lost(const struct journal_writer *writer);
 

@@ -276,7 +276,7 @@ static void write_journal(const struct decider_state *state, FILE *out)
     (void)fputs(", \"journal\": {\"path\": ", out);
     utf8_print_json(view_of(state->config->audit.journal.path), out);
     (void)fprintf(out, ", \"epoch\": \"%.*s\", \"next_sequence\": %" PRIu64 ", \"lost\": %" PRIu64 "}",
-                  (int)sizeof(hex), hex, check_context_next_sequence(state->context),
+                  (int)sizeof(hex), hex, journal_writer_next_sequence(state->journal),
                   metrics_get(&state->metrics, METRIC_JOURNAL_LOST));
 }
 
@@ -332,6 +332,8 @@ void decider_state_write_status(struct decider_state *state, FILE *out)
 void decider_state_write_metrics(struct decider_state *state, FILE *out)
 {
     metrics_set(&state->metrics, METRIC_READY, decider_state_is_ready(state));
+    if (state->journal != NULL)
+        metrics_set(&state->metrics, METRIC_JOURNAL_RECORDS, journal_writer_next_sequence(state->journal));
     metrics_write(&state->metrics, state->version, out);
 }
 

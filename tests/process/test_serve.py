@@ -425,6 +425,14 @@ def test_the_journal_tells_the_life_of_an_epoch(own):
     assert len(records) == 1 + 4 + 1 + 2 + 1, text  # start, four parts, the decision, change and refusal, close
 
 
+def test_records_that_are_no_decisions_are_counted_as_well(own):
+    own.start()
+    for expected in (1 + 4, 1 + 4 + 1):  # the start and its four parts, a decision
+        assert len(own.records()) == expected == own.status()["journal"]["next_sequence"]
+        assert f"bartizan_journal_records_total {expected}\n" in own.admin("GET", "/metrics")[1]
+        own.client().check(request(caller=own.web))
+
+
 def test_a_record_tells_who_asked(own):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
