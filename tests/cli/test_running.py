@@ -65,6 +65,16 @@ def test_revoke_of_a_folder_that_the_decider_does_not_read_fails(running):
     assert result.returncode == 1 and "does not read" in result.stderr
 
 
+def changes_after_the_start(place) -> set:
+    """What changed, and whether it was refused, as the journal has it."""
+    told = place.run(
+        "audit", "tail", "--journal", place.folder / "journal", "--from-start", "--no-follow", "--format", "json"
+    )
+    records = [json.loads(line) for line in told.stdout.splitlines()]
+    changes = [record["change"] for record in records if record["kind"] == "change"]
+    return {(change["what"], change.get("is_refused", False)) for change in changes[4:]}
+
+
 def test_revoke_is_in_force_beside_a_policy_that_is_refused(running):
     running.policy.write_text("kind: nonsense\n")
     result = running.run("revoke", "add", "--spiffe", WEB, "--reason", "r", "--config", running.config)
@@ -75,6 +85,10 @@ def test_revoke_is_in_force_beside_a_policy_that_is_refused(running):
     assert state["ready"] and state["snapshot"]["revocations"]["sequence"] == 1
     assert state["snapshot"]["policy"]["generation"] == 1
     assert "policy.yaml" in state["last_reload_error"]["message"]
+    deadline = time.monotonic() + 10
+    while not {("policy", True), ("revocations", False)} <= changes_after_the_start(running):
+        assert time.monotonic() < deadline, changes_after_the_start(running)
+        time.sleep(0.02)
     again = running.run("revoke", "remove", "--spiffe", WEB, "--config", running.config)
     assert again.returncode == 0 and status(running)["snapshot"]["revocations"]["entries"] == 0
 
