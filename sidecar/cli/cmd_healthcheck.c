@@ -76,12 +76,12 @@ int cmd_healthcheck(int argc, char **argv)
         {"live", NULL, "does it answer at all?", &live},
         {"ready", NULL, "can it decide? (the default)", &ready},
     };
-    const struct usage usage = {.line = "bartizan healthcheck [--config FILE] [--live | --ready]",
-                                .summary =
-                                    "Asks a running sidecar over a new connection to its check listener, by the gRPC\n"
-                                    "health checking protocol. Exit status 0 or 1.",
-                                .options = options,
-                                .option_count = 3};
+    const struct usage usage = {
+        .line = "bartizan healthcheck [--config FILE] [--live | --ready]",
+        .summary = "Asks a running sidecar over a new connection to its check listener, by the gRPC\n"
+                   "health checking protocol. Exit status 0 or 1; more where the configuration is not good.",
+        .options = options,
+        .option_count = 3};
     int code = options_read(&usage, argc, argv, NULL, &count);
     if (code != OPTIONS_GO_ON)
         return code;

@@ -124,6 +124,18 @@ def test_grpc_abseil_and_their_runtime_are_linked_statically(binaries):
     assert "libcrypto" in needed and "libc.so" in needed
 
 
+def test_the_floors_of_architecture_are_those_of_the_build(root):
+    built = {}
+    for path in tracked(root, "*/CMakeLists.txt"):
+        level = re.search(r"^floor\(\w+ LEVEL (\d)", path.read_text(), re.MULTILINE)
+        if level:
+            built[str(path.parent.relative_to(root))] = int(level[1])
+    rows = re.findall(r"^\| (\d) \| ([^|]*) \|", (root / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    told = {folder: int(level) for level, folders in rows for folder in re.findall(r"`([\w/-]+)`", folders)}
+    assert told.pop("proto") == 0
+    assert told == built
+
+
 def test_links_and_paths_in_documents_lead_somewhere(root):
     broken = []
     for document in (path for path in tracked(root) if path.suffix == ".md"):
