@@ -100,7 +100,7 @@ struct rpc_server {
     atomic_bool is_ready, is_stopping;
 };
 
-static void start_waiting(struct slot *slot);
+static bool start_waiting(struct slot *slot);
 
 static int64_t boottime_now(void)
 {
@@ -150,8 +150,6 @@ static enum reason request_bytes(struct slot *slot, struct view *out)
 static bool own_bytes(struct slot *slot)
 {
     struct view bytes = slot->check.bytes;
-    if (bytes.data != slot->server->gather)
-        return true;
     slot->copy = malloc(bytes.size);
     if (slot->copy == NULL)
         return false;
@@ -209,9 +207,8 @@ static void top_up(struct rpc_server *server)
 {
     while (server->waiting < WAITING_CALLS && !atomic_load_explicit(&server->is_stopping, memory_order_relaxed)) {
         struct slot *slot = slot_new(server);
-        if (slot == NULL)
+        if (slot == NULL || !start_waiting(slot))
             return;
-        start_waiting(slot);
     }
 }
 
@@ -390,7 +387,8 @@ static void on_matched(struct queue_event *event, bool is_good)
     decide(slot);
 }
 
-static void start_waiting(struct slot *slot)
+/* False: gRPC takes no more calls. */
+static bool start_waiting(struct slot *slot)
 {
     struct rpc_server *server = slot->server;
     slot->matched.handle = on_matched;
@@ -400,10 +398,13 @@ static void start_waiting(struct slot *slot)
     grpc_metadata_array_init(&slot->metadata);
     if (grpc_server_request_registered_call(server->server, server->method, &slot->call, &slot->deadline,
                                             &slot->metadata, &slot->payload, server->queue, server->queue,
-                                            &slot->matched) == GRPC_CALL_OK)
-        server->waiting++;
-    else
+                                            &slot->matched) != GRPC_CALL_OK) {
+        slot_release(slot);
         slot_free(slot);
+        return false;
+    }
+    server->waiting++;
+    return true;
 }
 
 /* ---- methods that are not ours ------------------------------------------- */
