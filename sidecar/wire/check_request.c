@@ -2,6 +2,7 @@
 #include "check_request.h"
 
 #include "check_metadata.h"
+#include "header_name.h"
 #include "pb_reader.h"
 #include "utf8.h"
 
@@ -173,25 +174,6 @@ static bool read_peer(struct decoder *decoder, const struct pb_field *message, s
     return at_end(decoder, &reader);
 }
 
-/* RFC 9110 section 5.6.2 token, lower case only: what Envoy writes. */
-static bool is_header_name(struct view name)
-{
-    static const bool is_name_byte[256] = {
-        ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true,
-        ['-'] = true, ['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true,  ['~'] = true, ['0'] = true,
-        ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true, ['6'] = true,  ['7'] = true, ['8'] = true,
-        ['9'] = true, ['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true, ['e'] = true,  ['f'] = true, ['g'] = true,
-        ['h'] = true, ['i'] = true, ['j'] = true, ['k'] = true, ['l'] = true, ['m'] = true,  ['n'] = true, ['o'] = true,
-        ['p'] = true, ['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true, ['u'] = true,  ['v'] = true, ['w'] = true,
-        ['x'] = true, ['y'] = true, ['z'] = true,
-    };
-
-    for (size_t i = 0; i < name.size; i++)
-        if (!is_name_byte[(uint8_t)name.data[i]])
-            return false;
-    return name.size > 0;
-}
-
 enum { VALUE_BLOCK = 32 };
 
 /* No byte below a space. A fixed count without an exit in between is what compilers
@@ -260,7 +242,7 @@ static bool add_header(struct decoder *decoder, const struct raw_header *header)
             decoder->is_path_raw = header->is_raw;
         return true;
     }
-    if (!is_header_name(header->name))
+    if (!header_name_is_valid(header->name))
         return fail(decoder, REASON_REQUEST_HEADER);
     if (out->header_count >= smaller(decoder->limits->headers, CHECK_HEADERS_MAX))
         return fail(decoder, REASON_REQUEST_HEADER_SIZE);

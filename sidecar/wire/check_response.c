@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check_response.h"
 
+#include "header_name.h"
 #include "pb_writer.h"
 #include "utf8.h"
 
@@ -228,24 +229,15 @@ static void put_metadata(struct pb_writer *writer, const struct check_answer *an
 
 /* A header that an answer may touch: a lower-case token, and neither a pseudo
  * header nor `host`, which route the request. */
-static bool is_header_name(struct view name)
+static bool is_settable(struct view name)
 {
-    static const char marks[] = "!#$%&'*+-.^_`|~";
-
-    for (size_t i = 0; i < name.size; i++) {
-        char byte = name.data[i];
-
-        if (!(byte >= 'a' && byte <= 'z') && !(byte >= '0' && byte <= '9') &&
-            memchr(marks, byte, sizeof marks - 1) == NULL)
-            return false;
-    }
-    return name.size > 0 && !view_equals(name, VIEW("host"));
+    return header_name_is_valid(name) && !view_equals(name, VIEW("host"));
 }
 
 static bool are_headers_good(const struct header_obligation *headers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!is_header_name(headers[i].name) || !is_value(headers[i].value))
+        if (!is_settable(headers[i].name) || !is_value(headers[i].value))
             return false;
     return true;
 }
@@ -256,7 +248,7 @@ static bool are_obligations_good(const struct obligations *obligations)
         !are_headers_good(obligations->response_headers, obligations->response_header_count))
         return false;
     for (size_t i = 0; i < obligations->remove_header_count; i++)
-        if (!is_header_name(obligations->remove_headers[i]))
+        if (!is_settable(obligations->remove_headers[i]))
             return false;
     for (size_t i = 0; i < obligations->metadata_count; i++)
         if (!utf8_is_text(obligations->metadata[i].name) || !utf8_is_text(obligations->metadata[i].value))
