@@ -2,6 +2,7 @@
 /* Indexes that lead from a caller to the few members of roles it can be, and from
  * a resource id to its catalog entry. A member that is found is still tested
  * whole: the index may only ever leave out what cannot match. */
+#include "match.h"
 #include "program_internal.h"
 
 #include <stdlib.h>
@@ -124,8 +125,7 @@ static const struct claim_test *selector_claim(const struct user_selector *selec
 {
     for (size_t i = 0; i < selector->claim_count; i++) {
         const struct claim_test *claim = &selector->claims[i];
-        if (claim->test.kind == TEST_ANY_OF && !view_equals(claim->path.text, VIEW("scope")) &&
-            !view_equals(claim->path.text, VIEW("scp")))
+        if (claim->test.kind == TEST_ANY_OF && !match_is_scope(&claim->path))
             return claim;
     }
     return NULL;

@@ -384,8 +384,7 @@ static struct view unjudged(const struct inquiry *inquiry, const struct nearest 
 
 static void scopes_collect(const struct inquiry *inquiry, const struct condition *condition, struct view *text)
 {
-    bool is_scope = condition->kind == CONDITION_CLAIM && (view_equals(condition->path.text, VIEW("scope")) ||
-                                                           view_equals(condition->path.text, VIEW("scp")));
+    bool is_scope = condition->kind == CONDITION_CLAIM && match_is_scope(&condition->path);
     for (size_t i = 0; is_scope && i < condition->test.values.count; i++)
         *text = text->size == 0 ? condition->test.values.items[i]
                                 : arena_print(inquiry->scratch, "%.*s %.*s", VIEW_ARG(*text),

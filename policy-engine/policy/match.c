@@ -308,8 +308,7 @@ bool match_walk(const struct claim_path *path, const struct value *root, bool tr
     return !broken;
 }
 
-/* The elements that `scope` means: RFC 6749 section 3.3, words between spaces. */
-static bool is_scope(const struct claim_path *path)
+bool match_is_scope(const struct claim_path *path)
 {
     return view_equals(path->text, VIEW("scope")) || view_equals(path->text, VIEW("scp"));
 }
@@ -400,7 +399,8 @@ enum tri match_value(const struct claim_path *path, const struct value_test *tes
         (void)match_walk(path, root, tries_whole, value_seen, &is_present);
         return tri_of(is_present == test->present);
     }
-    struct value_search search = {.test = test, .is_words = tries_whole && is_scope(path), .max_groups = max_groups};
+    struct value_search search = {
+        .test = test, .is_words = tries_whole && match_is_scope(path), .max_groups = max_groups};
     bool is_whole = match_walk(path, root, tries_whole, value_tested, &search);
     return is_whole ? search.any : tri_or(search.any, TRI_UNKNOWN);
 }

@@ -37,6 +37,9 @@ bool match_id(const struct id_pattern *pattern, struct view id);
  * upstream that takes ids for paths would find another resource behind it. */
 bool match_is_plain_id(struct view id);
 
+/* True for the claims whose text is a list of words (RFC 6749 section 3.3). */
+bool match_is_scope(const struct claim_path *path);
+
 /* IPv4-mapped IPv6 addresses (RFC 4291 section 2.5.5.2) count as IPv4. An unknown
  * address is U. */
 enum tri match_address(const struct cidr *cidrs, size_t count, const struct address_fact *address);
