@@ -25,30 +25,34 @@ static void read_strings(struct load *load, const struct node *node, void *out)
         load_text(load, node->items[i], &ignored);
 }
 
+static const struct field METADATA_FIELDS[] = {
+    FIELD_MUST("name", load_name, struct metadata, name, NAME, "The name of the document."),
+    FIELD("namespace", load_name, struct metadata, namespace, NAME, "Where the workload runs; for people."),
+    FIELD("revision", load_text, struct metadata, revision, TEXT, "What the writer calls this state of it."),
+    FIELD("owner", load_text, struct metadata, owner, TEXT, "Who answers for it."),
+    FIELD_WHOLE("labels", read_strings, ENTRIES(TEXT), "As in Kubernetes; nothing is decided on them."),
+    FIELD_WHOLE("annotations", read_strings, ENTRIES(TEXT), "As in Kubernetes; nothing is decided on them."),
+};
+static const struct block METADATA = BLOCK("metadata", "metadata", METADATA_FIELDS);
+
 static void read_metadata(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_MUST("name", load_name, struct metadata, name),
-        FIELD("namespace", load_name, struct metadata, namespace),
-        FIELD("revision", load_text, struct metadata, revision),
-        FIELD("owner", load_text, struct metadata, owner),
-        FIELD_WHOLE("labels", read_strings),
-        FIELD_WHOLE("annotations", read_strings),
-    };
     struct metadata metadata = {0};
     (void)out;
-    (void)load_map(load, node, "metadata", fields, COUNT_OF(fields), &metadata);
+    (void)load_map(load, node, &METADATA, &metadata);
 }
 
 /* ---- spec ------------------------------------------------------------------------- */
 
+static const struct view PATH_MODES[] = {[PATH_STRICT] = WORD("strict"), [PATH_ENVOY] = WORD("envoy")};
+
 /* How requests are read holds for the whole set: two documents cannot differ. */
 static void read_paths(struct load *load, const struct node *node, void *out)
 {
-    static const struct view modes[] = {[PATH_STRICT] = WORD("strict"), [PATH_ENVOY] = WORD("envoy")};
     struct model *model = load->model;
     (void)out;
-    enum path_mode mode = (enum path_mode)load_word(load, node, "a path mode", modes, COUNT_OF(modes), PATH_STRICT);
+    enum path_mode mode =
+        (enum path_mode)load_word(load, node, "a path mode", PATH_MODES, COUNT_OF(PATH_MODES), PATH_STRICT);
     if (load->has_paths && mode != model->path_mode)
         load_refuse(load, CODE_CONFLICT, node, NULL, "another document of the set says `paths` otherwise");
     load->has_paths = true;
@@ -81,17 +85,22 @@ static void read_path_bytes(struct load *load, const struct node *node, void *ou
     read_limit(load, node, PATH_BYTES_MAX, out);
 }
 
+static const struct field LIMITS_FIELDS[] = {
+    FIELD("maxGroups", read_groups, struct limits, groups, NUMBER(1, GROUPS_MAX),
+          "Values of one claim that are looked at; a longer list cannot be judged. 128 when left out."),
+    FIELD("maxSegments", read_segments, struct limits, segments, NUMBER(1, PATH_SEGMENTS_MAX),
+          "Segments a path may have. 64 when left out."),
+    FIELD("maxPathBytes", read_path_bytes, struct limits, path_bytes, NUMBER(1, PATH_BYTES_MAX),
+          "Bytes a path may have. 8192 when left out."),
+};
+static const struct block LIMITS = BLOCK("limits", "limits", LIMITS_FIELDS);
+
 static void read_limits(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD("maxGroups", read_groups, struct limits, groups),
-        FIELD("maxSegments", read_segments, struct limits, segments),
-        FIELD("maxPathBytes", read_path_bytes, struct limits, path_bytes),
-    };
     struct model *model = load->model;
     struct limits limits = {GROUPS_DEFAULT, PATH_SEGMENTS_MAX, PATH_BYTES_MAX};
     (void)out;
-    (void)load_map(load, node, "limits", fields, COUNT_OF(fields), &limits);
+    (void)load_map(load, node, &LIMITS, &limits);
     if (load->has_limits && (limits.groups != model->max_groups || limits.segments != model->max_segments ||
                              limits.path_bytes != model->max_path_bytes))
         load_refuse(load, CODE_CONFLICT, node, NULL, "another document of the set says `limits` otherwise");
@@ -111,18 +120,28 @@ static const struct {
     {WORD("rules"), load_rules},     {WORD("tests"), load_tests},
 };
 
+static const struct field SPEC_FIELDS[] = {
+    FIELD_LATER("imports"),
+    FIELD_WHOLE("paths", read_paths, ONE_WORD(PATH_MODES),
+                "strict: a path that a normaliser would change is refused; envoy: the mesh normalises before us."),
+    FIELD_WHOLE("limits", read_limits, KEYS(LIMITS), "How much of a request is looked at."),
+    FIELD_SEEN("issuers", ENTRIES(KEYS(load_issuer_block)), "The identity providers whose tokens are taken, by name."),
+    FIELD_SEEN("assurance", ENTRIES(KEYS(load_assurance_block)), "How sure one must be of a user, by name."),
+    FIELD_SEEN("roles", ENTRIES(KEYS(load_role_block)), "Who: sets of workloads or of users, by name."),
+    FIELD_SEEN("actions", ENTRIES(KEYS(load_action_block)), "What is asked for: sets of operations, by name."),
+    FIELD_SEEN("resourceTypes", ENTRIES(KEYS(load_type_block)), "Where a request names what it is about, by name."),
+    FIELD_SEEN("resources", LIST(KEYS(load_resource_block)),
+               "Known resources and their labels; the longest match wins."),
+    FIELD_SEEN_MUST("rules", LIST(KEYS(load_rule_block)), "What is allowed and denied; their order means nothing."),
+    FIELD_LATER("invariants"),
+    FIELD_SEEN("tests", LIST(KEYS(load_test_block)), "Requests and the answers that they must get."),
+};
+static const struct block SPEC = BLOCK("spec", "spec", SPEC_FIELDS);
+
 static void read_spec(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_LATER("imports"),    FIELD_WHOLE("paths", read_paths),
-        FIELD_SEEN("issuers"),     FIELD_WHOLE("limits", read_limits),
-        FIELD_SEEN("assurance"),   FIELD_SEEN("roles"),
-        FIELD_SEEN("actions"),     FIELD_SEEN("resourceTypes"),
-        FIELD_SEEN("resources"),   FIELD_WHOLE_MUST("rules", NULL),
-        FIELD_LATER("invariants"), FIELD_SEEN("tests"),
-    };
     (void)out;
-    if (!load_map(load, node, "spec", fields, COUNT_OF(fields), NULL))
+    if (!load_map(load, node, &SPEC, NULL))
         return;
     for (size_t i = 0; i < COUNT_OF(BLOCKS) && !load->is_exhausted; i++) {
         const struct node *block = node_get(node, BLOCKS[i].key);
@@ -133,10 +152,13 @@ static void read_spec(struct load *load, const struct node *node, void *out)
 
 /* ---- documents ---------------------------------------------------------------------- */
 
+static const struct view VERSIONS[] = {WORD("bartizan.dev/v1alpha1")};
+static const struct view KINDS[] = {WORD("AccessPolicy")};
+
 static void read_api_version(struct load *load, const struct node *node, void *out)
 {
     (void)out;
-    if (load_is(load, node, NODE_SCALAR, "apiVersion") && !view_equals(node->text, VIEW("bartizan.dev/v1alpha1")))
+    if (load_is(load, node, NODE_SCALAR, "apiVersion") && !view_equals(node->text, VERSIONS[0]))
         load_refuse(load, CODE_API_VERSION, node, "write bartizan.dev/v1alpha1",
                     "apiVersion `%.*s` is not one this version reads", VIEW_ARG(node->text));
 }
@@ -151,7 +173,7 @@ static bool is_policy(struct load *load, const struct node *root)
                     "a document without a kind");
         return false;
     }
-    if (view_equals(kind->text, VIEW("AccessPolicy")))
+    if (view_equals(kind->text, KINDS[0]))
         return true;
     for (size_t i = 0; i < COUNT_OF(later); i++) {
         if (!view_equals(kind->text, later[i]))
@@ -160,28 +182,29 @@ static bool is_policy(struct load *load, const struct node *root)
                     "documents of kind %.*s are not supported in this version", VIEW_ARG(kind->text));
         return false;
     }
-    static const struct view known[] = {WORD("AccessPolicy")};
-    bool is_near = view_is_present(diag_nearest(kind->text, known, 1));
+    bool is_near = view_is_present(diag_nearest(kind->text, KINDS, COUNT_OF(KINDS)));
     load_refuse(load, CODE_KIND, kind, is_near ? "did you mean `AccessPolicy`?" : "a policy is of kind AccessPolicy",
                 "a document of kind `%.*s` is no policy", VIEW_ARG(kind->text));
     return false;
 }
 
+static const struct field DOCUMENT_FIELDS[] = {
+    FIELD_WHOLE_MUST("apiVersion", read_api_version, ONE_WORD(VERSIONS), "The version of the language."),
+    FIELD_SEEN_MUST("kind", ONE_WORD(KINDS), "What the document is."),
+    FIELD_WHOLE_MUST("metadata", read_metadata, KEYS(METADATA), "What it is called, and whose it is."),
+    FIELD_WHOLE_MUST("spec", read_spec, KEYS(SPEC), "What it says."),
+};
+const struct block load_document_block = BLOCK("document", "a document", DOCUMENT_FIELDS);
+
 static void read_document(struct load *load, const struct node *root)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE_MUST("apiVersion", read_api_version),
-        FIELD_WHOLE_MUST("kind", NULL),
-        FIELD_WHOLE_MUST("metadata", read_metadata),
-        FIELD_WHOLE_MUST("spec", read_spec),
-    };
     struct scope scope = {0};
     load->root = root;
     load->scope = &scope;
     if (!view_equals(load->file, root->span.file))
         load->file = load_keep(load, root->span.file);
     if (load_is(load, root, NODE_MAP, "a document") && is_policy(load, root))
-        (void)load_map(load, root, "a document", fields, COUNT_OF(fields), NULL);
+        (void)load_map(load, root, &load_document_block, NULL);
     load->scope = NULL;
 }
 

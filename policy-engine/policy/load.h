@@ -13,6 +13,7 @@
 #include "document.h"
 #include "facts.h"
 #include "model.h"
+#include "shape.h"
 #include "table.h"
 
 struct test_case;
@@ -56,52 +57,6 @@ struct load {
     size_t test_count, test_room;
 };
 
-/* Reads `node` into *out, whose type the reader says. */
-typedef void load_reader(struct load *load, const struct node *node, void *out);
-
-enum field_use { FIELD_OPTIONAL = 0, FIELD_REQUIRED, FIELD_NOT_SUPPORTED };
-
-struct field {
-    struct view name;
-    load_reader *read; /* NULL: known, and read elsewhere */
-    size_t offset;     /* of its place in the struct that the map fills */
-    enum field_use use;
-};
-
-/* A view of a literal where C wants a constant. */
-#define WORD(literal)                                                                                                  \
-    {                                                                                                                  \
-        .data = "" literal, .size = sizeof(literal) - 1                                                                \
-    }
-
-/* FIELD fills one member; FIELD_WHOLE hands its reader the whole struct; FIELD_SEEN is
- * read elsewhere; FIELD_LATER is refused as not supported. _MUST: required. */
-#define FIELD(key, reader, type, member)                                                                               \
-    {                                                                                                                  \
-        .name = WORD(key), .read = (reader), .offset = offsetof(type, member)                                          \
-    }
-#define FIELD_MUST(key, reader, type, member)                                                                          \
-    {                                                                                                                  \
-        .name = WORD(key), .read = (reader), .offset = offsetof(type, member), .use = FIELD_REQUIRED                   \
-    }
-#define FIELD_WHOLE(key, reader)                                                                                       \
-    {                                                                                                                  \
-        .name = WORD(key), .read = (reader)                                                                            \
-    }
-#define FIELD_WHOLE_MUST(key, reader)                                                                                  \
-    {                                                                                                                  \
-        .name = WORD(key), .read = (reader), .use = FIELD_REQUIRED                                                     \
-    }
-#define FIELD_SEEN(key)                                                                                                \
-    {                                                                                                                  \
-        .name = WORD(key)                                                                                              \
-    }
-#define FIELD_LATER(key)                                                                                               \
-    {                                                                                                                  \
-        .name = WORD(key), .use = FIELD_NOT_SUPPORTED                                                                  \
-    }
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
 /* ---- findings ---- */
 
 /* An error at `node` (NULL: the document as a whole). `hint` may be NULL. */
@@ -125,9 +80,8 @@ struct span load_span(struct load *load, const struct node *node);
 bool load_is(struct load *load, const struct node *node, enum node_kind kind, const char *what);
 
 /* Reads a map by its table into *out; unknown, unsupported and missing keys are
- * errors. `what` names the map in messages: "a rule". False when it is no map. */
-bool load_map(struct load *load, const struct node *node, const char *what, const struct field *fields, size_t count,
-              void *out);
+ * errors. False when it is no map. */
+bool load_map(struct load *load, const struct node *node, const struct block *block, void *out);
 
 /* The elements of a list, or the scalar or map itself as a list of one. */
 size_t load_elements(const struct node *const *node, const struct node *const **items);
@@ -190,6 +144,10 @@ bool names_find(struct load *load, const struct names *names, const struct node 
 
 /* ---- the blocks; each fills its part of `load` from the map or list `node` ---- */
 
+extern const struct block load_issuer_block, load_assurance_block, load_role_block, load_action_block, load_type_block,
+    load_resource_block, load_rule_block, load_test_block, load_given_block, load_workload_block, load_condition_block,
+    load_obligation_block;
+
 void load_issuers(struct load *load, const struct node *node);
 void load_assurances(struct load *load, const struct node *node);
 void load_roles(struct load *load, const struct node *node);
@@ -212,10 +170,9 @@ void load_condition(struct load *load, const struct node *node, void *out);
 /* An obligations block into a struct obligation_set. */
 void load_obligations(struct load *load, const struct node *node, void *out);
 
-/* The one value test (equals, anyOf, prefix ...) of a map into *out. `allowed` is a
- * mask of 1 << enum value_test_kind; keys that are in `others` are the caller's. */
-void load_value_test(struct load *load, const struct node *map, const char *what, unsigned allowed,
-                     const struct view *others, size_t other_count, struct value_test *out);
+/* The one value test (equals, anyOf, prefix ...) of a map into *out, by a table whose
+ * FIELD_TEST rows are the tests it takes; its other keys are the caller's. */
+void load_value_test(struct load *load, const struct node *map, const struct block *block, struct value_test *out);
 
 /* Loads one set of documents into *model. ERR_INVALID: see diags. The test cases
  * are in *tests. */

@@ -76,30 +76,46 @@ static void read_methods(struct load *load, const struct node *node, void *out)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to take any method", "the list is empty");
 }
 
+static const struct view SLASHES[] = {WORD("refuse"), WORD("data")};
+static const struct view BODIES[] = {WORD("openai"), WORD("mcp"), WORD("kserve")};
+
 static void read_slash(struct load *load, const struct node *node, void *out)
 {
-    static const struct view words[] = {WORD("refuse"), WORD("data")};
-    *(size_t *)out = load_word(load, node, "a way with encoded slashes", words, COUNT_OF(words), 0);
+    *(size_t *)out = load_word(load, node, "a way with encoded slashes", SLASHES, COUNT_OF(SLASHES), 0);
 }
 
 static void read_body(struct load *load, const struct node *node, void *out)
 {
-    static const struct view words[] = {WORD("openai"), WORD("mcp"), WORD("kserve")};
-    *(size_t *)out = load_word(load, node, "a body protocol", words, COUNT_OF(words), 0) + BODY_PROTOCOL_OPENAI;
+    *(size_t *)out = load_word(load, node, "a body protocol", BODIES, COUNT_OF(BODIES), 0) + BODY_PROTOCOL_OPENAI;
 }
 
+static const struct shape METHOD = {.title = "METHOD", .pattern = "^[A-Z]{1,32}$"};
+static const struct shape PATH = {.title = "path template", .pattern = "^/"};
+static const struct shape GRPC_METHOD = {.title = "pkg.Service/Method",
+                                         .pattern = "^[A-Za-z0-9_][A-Za-z0-9_.]*/([A-Za-z0-9_]+\\*?|\\*)$"};
+static const struct shape ID_SOURCE = {.title = "id source",
+                                       .pattern = "^(path\\..+|body\\.model|body\\.tool|header\\..+|=.+)$"};
+static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern = "^[^*]*\\*?$"};
+
 static const struct field HTTP_FIELDS[] = {
-    FIELD("methods", read_methods, struct http_entry, methods),  FIELD("hosts", load_hosts, struct http_entry, hosts),
-    FIELD_MUST("paths", load_texts, struct http_entry, paths),   FIELD_LATER("query"),
-    FIELD("encodedSlash", read_slash, struct http_entry, slash), FIELD("body", read_body, struct http_entry, body),
-    FIELD("call", load_text, struct http_entry, call),
+    FIELD("methods", read_methods, struct http_entry, methods, MANY(&METHOD), "Left out: any method."),
+    FIELD("hosts", load_hosts, struct http_entry, hosts, MANY(HOST), "Left out: any host."),
+    FIELD_MUST(
+        "paths", load_texts, struct http_entry, paths, MANY(&PATH),
+        "Templates: literal segments, `{name}` and `{*}` for one, `{**}` last for the rest, `{name}:verb` last."),
+    FIELD_LATER("query"),
+    FIELD("encodedSlash", read_slash, struct http_entry, slash, ONE_WORD(SLASHES),
+          "data: a `%2F` in a segment is part of it; refuse, the default: such a request is refused."),
+    FIELD("body", read_body, struct http_entry, body, ONE_WORD(BODIES), "The protocol by which the body is read."),
+    FIELD_BESIDE("body", "call", load_text, struct http_entry, call, TEXT, "The JSON-RPC method; with `body: mcp`."),
 };
+static const struct block HTTP = BLOCK("http", "an http entry", HTTP_FIELDS);
 
 /* One operation per path of the entry; returns how many were made. */
 static size_t read_http(struct load *load, const struct action *action, const struct node *node, struct operation *out)
 {
     struct http_entry entry = {0};
-    if (!load_map(load, node, "an http entry", HTTP_FIELDS, COUNT_OF(HTTP_FIELDS), &entry))
+    if (!load_map(load, node, &HTTP, &entry))
         return 0;
     if (view_is_present(entry.call) && entry.body != BODY_PROTOCOL_MCP)
         load_refuse(load, CODE_CONFLICT, node, "add `body: mcp`",
@@ -214,9 +230,15 @@ static void read_operations(struct load *load, const struct node *node, struct a
     action->operation_count = made;
 }
 
+static const struct field ACTION_FIELDS[] = {
+    FIELD_SEEN("uses", MANY(TEXT), "Operations of protocols that are built in: `bartizan policy catalog` lists them."),
+    FIELD_SEEN("http", MANY(KEYS(HTTP)), "HTTP requests by method, host and path."),
+    FIELD_SEEN("grpc", MANY(&GRPC_METHOD), "gRPC methods: pkg.Service/Method, pkg.Service/Prefix*, pkg.Service/*."),
+};
+const struct block load_action_block = BLOCK_SOME("action", "an action", ACTION_FIELDS);
+
 void load_actions(struct load *load, const struct node *node)
 {
-    static const struct field fields[] = {FIELD_SEEN("uses"), FIELD_SEEN("http"), FIELD_SEEN("grpc")};
     if (!load_is(load, node, NODE_MAP, "actions"))
         return;
     names_init(load, &load->scope->actions, node->count);
@@ -228,7 +250,7 @@ void load_actions(struct load *load, const struct node *node)
         *action = (struct action){
             .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
         load->model->action_count++;
-        if (!load_map(load, node->items[i], "an action", fields, COUNT_OF(fields), action))
+        if (!load_map(load, node->items[i], &load_action_block, action))
             continue;
         struct operation *operations = load_take(load, count_operations(node->items[i]), sizeof(*operations));
         if (operations == NULL)
@@ -315,9 +337,15 @@ static void check_variables(struct load *load, const struct node *node, const st
     }
 }
 
+static const struct field TYPE_FIELDS[] = {
+    FIELD_WHOLE("hosts", read_type_hosts, MANY(HOST), "Left out: requests to any host."),
+    FIELD_WHOLE_MUST("id", read_ids, MANY(&ID_SOURCE),
+                     "Where a request names it: path.VARIABLE, body.model, body.tool, header.NAME, or =literal alone."),
+};
+const struct block load_type_block = BLOCK("resourceType", "a resource type", TYPE_FIELDS);
+
 void load_types(struct load *load, const struct node *node)
 {
-    static const struct field fields[] = {FIELD_WHOLE("hosts", read_type_hosts), FIELD_WHOLE_MUST("id", read_ids)};
     if (!load_is(load, node, NODE_MAP, "resourceTypes"))
         return;
     names_init(load, &load->scope->types, node->count);
@@ -329,7 +357,7 @@ void load_types(struct load *load, const struct node *node)
         *type = (struct resource_type){
             .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
         load->model->type_count++;
-        if (load_map(load, node->items[i], "a resource type", fields, COUNT_OF(fields), type))
+        if (load_map(load, node->items[i], &load_type_block, type))
             check_variables(load, node->items[i], type);
     }
 }
@@ -374,10 +402,11 @@ static void read_labels(struct load *load, const struct node *node, void *out)
 }
 
 static const struct field RESOURCE_FIELDS[] = {
-    FIELD_WHOLE_MUST("type", read_type_name),
-    FIELD_MUST("id", load_id_pattern, struct resource, id),
-    FIELD_WHOLE("labels", read_labels),
+    FIELD_WHOLE_MUST("type", read_type_name, NAME, "One of `resourceTypes`."),
+    FIELD_MUST("id", load_id_pattern, struct resource, id, &ID_PATTERN, "A literal, or a prefix that ends in `*`."),
+    FIELD_WHOLE("labels", read_labels, ENTRIES(TEXT), "What is known of it; rules ask for it."),
 };
+const struct block load_resource_block = BLOCK("resource", "a resource", RESOURCE_FIELDS);
 
 void load_resources(struct load *load, const struct node *node)
 {
@@ -389,8 +418,7 @@ void load_resources(struct load *load, const struct node *node)
         size_t index = load->model->resource_count;
         struct resource *resource = &load->resources[index];
         *resource = (struct resource){.index = index, .span = load_span(load, node->items[i])};
-        if (!load_map(load, node->items[i], "a resource", RESOURCE_FIELDS, COUNT_OF(RESOURCE_FIELDS), resource) ||
-            resource->type == NULL)
+        if (!load_map(load, node->items[i], &load_resource_block, resource) || resource->type == NULL)
             continue;
         load->model->resource_count++;
         struct view key = arena_print(load->scratch, "%.*s/%.*s%s", VIEW_ARG(resource->type->name),

@@ -77,27 +77,38 @@ static void read_expected_headers(struct load *load, const struct node *node, vo
     expected->header_count = headers != NULL ? node->count : 0;
 }
 
+static const struct field EXPECTED_OBLIGATION_FIELDS[] = {
+    FIELD_WHOLE("requestHeaders", read_expected_headers, ENTRIES(TEXT), "Headers that the upstream must be given."),
+    FIELD_LATER("responseHeaders"),
+    FIELD_LATER("metadata"),
+    FIELD_LATER("audit"),
+    FIELD_LATER("maxStream"),
+};
+static const struct block EXPECTED_OBLIGATIONS =
+    BLOCK("expectedObligations", "obligations", EXPECTED_OBLIGATION_FIELDS);
+
 static void read_expected_obligations(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE("requestHeaders", read_expected_headers),
-        FIELD_LATER("responseHeaders"),
-        FIELD_LATER("metadata"),
-        FIELD_LATER("audit"),
-        FIELD_LATER("maxStream"),
-    };
-    (void)load_map(load, node, "obligations", fields, COUNT_OF(fields), out);
+    (void)load_map(load, node, &EXPECTED_OBLIGATIONS, out);
 }
 
+static const struct shape SECONDS = {.kind = SHAPE_NUMBER, .title = "seconds", .most = UINT32_MAX};
+
 static const struct field EXPECT_FIELDS[] = {
-    FIELD_WHOLE("allow", read_rule_name),
-    FIELD_WHOLE("deny", read_rule_name),
-    FIELD_WHOLE("challenge", read_rule_name),
-    FIELD_WHOLE("reason", read_reason),
-    FIELD_WHOLE("acr_values", read_acr_values),
-    FIELD_WHOLE("max_age", read_max_age),
-    FIELD_WHOLE("obligations", read_expected_obligations),
+    FIELD_ONE_OF("allow", read_rule_name, NAME, "The rule that must allow."),
+    FIELD_ONE_OF("deny", read_rule_name, NAME, "The rule that must deny; `default` when none does."),
+    FIELD_ONE_OF("challenge", read_rule_name, NAME, "The rule that must challenge."),
+    FIELD_WHOLE("reason", read_reason, TEXT, "The reason that must be given."),
+    {FIELD_ROW("acr_values", read_acr_values, 0, FIELD_OPTIONAL, MANY(TEXT),
+               "What must be asked for; one text of words, or a list."),
+     .beside = "challenge"},
+    {FIELD_ROW("max_age", read_max_age, 0, FIELD_OPTIONAL, EITHER(&SECONDS, DURATION),
+               "The age that must be asked for."),
+     .beside = "challenge"},
+    {FIELD_ROW("obligations", read_expected_obligations, 0, FIELD_OPTIONAL, KEYS(EXPECTED_OBLIGATIONS),
+               "What must go with the answer.")},
 };
+static const struct block EXPECT = BLOCK("expect", "expect", EXPECT_FIELDS);
 
 static void read_expect(struct load *load, const struct node *node, struct expectation *expected)
 {
@@ -105,7 +116,7 @@ static void read_expect(struct load *load, const struct node *node, struct expec
         expected->verdict = (enum verdict)load_word(load, node, "an answer", VERDICTS, COUNT_OF(VERDICTS), 0);
         return;
     }
-    if (!load_map(load, node, "expect", EXPECT_FIELDS, COUNT_OF(EXPECT_FIELDS), expected))
+    if (!load_map(load, node, &EXPECT, expected))
         return;
     size_t verdicts = 0;
     for (size_t i = 0; i < COUNT_OF(VERDICTS); i++) {
@@ -236,19 +247,22 @@ static void read_test_expect(struct load *load, const struct node *node, void *o
     read_expect(load, node, &((struct test_head *)out)->test->expected);
 }
 
+static const struct field TEST_FIELDS[] = {
+    FIELD_WHOLE_MUST("name", read_test_name, TEXT, "A sentence that says what holds."),
+    FIELD_WHOLE_MUST("given", keep_given, KEYS(load_given_block),
+                     "The request; a list directly under one of its keys makes a case of each element."),
+    FIELD_WHOLE_MUST("expect", read_test_expect, EITHER(ONE_WORD(VERDICTS), KEYS(EXPECT)), "The answer."),
+};
+const struct block load_test_block = BLOCK("test", "a test", TEST_FIELDS);
+
 void load_tests(struct load *load, const struct node *node)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE_MUST("name", read_test_name),
-        FIELD_WHOLE_MUST("given", keep_given),
-        FIELD_WHOLE_MUST("expect", read_test_expect),
-    };
     if (!load_is(load, node, NODE_LIST, "tests"))
         return;
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         struct test_case common = {.span = load_span(load, node->items[i])};
         struct test_head head = {.test = &common};
-        if (load_map(load, node->items[i], "a test", fields, COUNT_OF(fields), &head) && head.given != NULL)
+        if (load_map(load, node->items[i], &load_test_block, &head) && head.given != NULL)
             read_matrix(load, head.given, &common);
     }
 }

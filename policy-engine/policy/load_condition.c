@@ -92,16 +92,25 @@ static void read_zone(struct load *load, const struct node *node, void *out)
                     "tz `%.*s`: only UTC is supported in this version", VIEW_ARG(node->text));
 }
 
+static const struct view ZONES[] = {WORD("UTC")};
+static const struct shape DAY = {.title = "mon or mon-fri",
+                                 .pattern = "^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"};
+
+static const struct field TIME_FIELDS[] = {
+    FIELD_WHOLE("tz", read_zone, ONE_WORD(ZONES), "The time zone of the rest; UTC when left out."),
+    FIELD_WHOLE("days", read_days, MANY(&DAY), "Days of the week; left out: every day."),
+    FIELD_WHOLE("between", read_between, LIST_OF(CLOCK, 2, 2), "[start, end), which may wrap midnight."),
+    FIELD_WHOLE("from", read_from, INSTANT, "Not before this instant."),
+    FIELD_WHOLE("until", read_until, INSTANT, "Before this instant."),
+};
+static const struct block TIME = BLOCK_SOME("time", "time", TIME_FIELDS);
+
 static void read_time(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE("tz", read_zone),   FIELD_WHOLE("days", read_days),   FIELD_WHOLE("between", read_between),
-        FIELD_WHOLE("from", read_from), FIELD_WHOLE("until", read_until),
-    };
     struct condition *condition = out;
     struct time_window *time = &condition->time;
     condition->kind = CONDITION_TIME;
-    if (!load_map(load, node, "time", fields, COUNT_OF(fields), time))
+    if (!load_map(load, node, &TIME, time))
         return;
     if (node->count == (node_get(node, VIEW("tz")) != NULL ? 1u : 0u))
         load_refuse(load, CODE_EMPTY, node, "say days, between, from or until", "a time that is always");
@@ -161,18 +170,22 @@ static void read_in(struct load *load, const struct node *node, void *out)
         load_refuse(load, CODE_EMPTY, node, NULL, "the list is empty");
 }
 
-static const struct field IN_FIELDS[] = {FIELD_WHOLE_MUST("in", read_in)};
+static const struct field ADDRESS_FIELDS[] = {
+    FIELD_WHOLE_MUST("in", read_in, MANY(ADDRESS), "Addresses and ranges: 192.0.2.7, 10.0.0.0/8, 2001:db8::/32."),
+};
+static const struct block SOURCE_IP = BLOCK("sourceIP", "sourceIP", ADDRESS_FIELDS);
+static const struct block REMOTE_IP = BLOCK("remoteIP", "remoteIP", ADDRESS_FIELDS);
 
 static void read_source_ip(struct load *load, const struct node *node, void *out)
 {
     ((struct condition *)out)->kind = CONDITION_SOURCE_IP;
-    (void)load_map(load, node, "sourceIP", IN_FIELDS, COUNT_OF(IN_FIELDS), out);
+    (void)load_map(load, node, &SOURCE_IP, out);
 }
 
 static void read_remote_ip(struct load *load, const struct node *node, void *out)
 {
     ((struct condition *)out)->kind = CONDITION_REMOTE_IP;
-    (void)load_map(load, node, "remoteIP", IN_FIELDS, COUNT_OF(IN_FIELDS), out);
+    (void)load_map(load, node, &REMOTE_IP, out);
 }
 
 /* One port, or [low, high] inclusive. */
@@ -210,29 +223,58 @@ static void read_sni(struct load *load, const struct node *node, void *out)
 
 /* ---- named values ----------------------------------------------------------------- */
 
-enum {
-    VALUE_TESTS = 1u << TEST_ANY_OF | 1u << TEST_PRESENT,
-    HEADER_TESTS = VALUE_TESTS | 1u << TEST_PREFIX | 1u << TEST_SUFFIX | 1u << TEST_CONTAINS | 1u << TEST_INT_RANGE,
-    CLAIM_TESTS = VALUE_TESTS | 1u << TEST_PREFIX | 1u << TEST_CONTAINS_ALL | 1u << TEST_INT_RANGE,
+static const struct shape INTEGER = {
+    .kind = SHAPE_NUMBER, .title = "whole number", .least = -INT64_MAX, .most = INT64_MAX};
+#define ONE_VALUE "It is this value, or one of these."
+#define SOME_VALUE "It is one of these."
+#define IS_PRESENT "Whether it is there."
+
+static const struct field HEADER_FIELDS[] = {
+    FIELD_SEEN_MUST("name", HEADER, "The header; its case means nothing."),
+    FIELD_TEST("equals", TEST_ANY_OF, MANY(VALUE), ONE_VALUE),
+    FIELD_TEST("anyOf", TEST_ANY_OF, MANY(VALUE), SOME_VALUE),
+    FIELD_TEST("prefix", TEST_PREFIX, MANY(TEXT), "It begins with one of these."),
+    FIELD_TEST("suffix", TEST_SUFFIX, MANY(TEXT), "It ends with one of these."),
+    FIELD_TEST("contains", TEST_CONTAINS, MANY(TEXT), "It contains one of these."),
+    FIELD_TEST("present", TEST_PRESENT, BOOL, IS_PRESENT),
+    FIELD_TEST("intRange", TEST_INT_RANGE, LIST_OF(&INTEGER, 2, 2), "A whole number from low to high, both included."),
 };
+static const struct block HEADER_TEST = BLOCK("headerCondition", "header", HEADER_FIELDS);
 
-static const struct view NAME_KEY[] = {WORD("name")};
+static const struct field CLAIM_FIELDS[] = {
+    FIELD_SEEN_MUST("name", TEXT, "The claim, its steps set apart by dots."),
+    FIELD_TEST("equals", TEST_ANY_OF, MANY(VALUE), ONE_VALUE),
+    FIELD_TEST("anyOf", TEST_ANY_OF, MANY(VALUE), SOME_VALUE),
+    FIELD_TEST("containsAll", TEST_CONTAINS_ALL, MANY(VALUE), "It holds all of these."),
+    FIELD_TEST("prefix", TEST_PREFIX, MANY(TEXT), "It begins with one of these."),
+    FIELD_TEST("present", TEST_PRESENT, BOOL, IS_PRESENT),
+    FIELD_TEST("intRange", TEST_INT_RANGE, LIST_OF(&INTEGER, 2, 2), "A whole number from low to high, both included."),
+};
+static const struct block CLAIM_TEST = BLOCK("claimCondition", "claim", CLAIM_FIELDS);
 
-/* The `name` of a header, claim or context test, or NULL and an error. */
-static const struct node *name_of(struct load *load, const struct node *node, const char *what)
-{
-    const struct node *name = node_get(node, VIEW("name"));
-    if (name == NULL && node->kind == NODE_MAP)
-        load_refuse(load, CODE_MISSING_KEY, node, NULL, "%s needs `name`", what);
-    return name;
-}
+static const struct field CONTEXT_FIELDS[] = {
+    FIELD_SEEN_MUST("name", TEXT, "The context extension of the route."),
+    FIELD_TEST("equals", TEST_ANY_OF, MANY(VALUE), ONE_VALUE),
+    FIELD_TEST("anyOf", TEST_ANY_OF, MANY(VALUE), SOME_VALUE),
+    FIELD_TEST("present", TEST_PRESENT, BOOL, IS_PRESENT),
+};
+static const struct block CONTEXT_TEST = BLOCK("contextCondition", "context", CONTEXT_FIELDS);
+
+static const struct field METADATA_FIELDS[] = {
+    FIELD_SEEN_MUST("filter", TEXT, "The Envoy filter that wrote it."),
+    FIELD_SEEN_MUST("path", MANY(TEXT), "The keys that lead to it."),
+    FIELD_TEST("equals", TEST_ANY_OF, MANY(VALUE), ONE_VALUE),
+    FIELD_TEST("anyOf", TEST_ANY_OF, MANY(VALUE), SOME_VALUE),
+    FIELD_TEST("present", TEST_PRESENT, BOOL, IS_PRESENT),
+};
+static const struct block METADATA_TEST = BLOCK("metadataCondition", "metadata", METADATA_FIELDS);
 
 static void read_header(struct load *load, const struct node *node, void *out)
 {
     struct condition *condition = out;
     condition->kind = CONDITION_HEADER;
-    load_value_test(load, node, "header", HEADER_TESTS, NAME_KEY, COUNT_OF(NAME_KEY), &condition->test);
-    const struct node *name = name_of(load, node, "header");
+    load_value_test(load, node, &HEADER_TEST, &condition->test);
+    const struct node *name = node_get(node, VIEW("name"));
     if (name != NULL)
         load_read_header(load, name, &condition->name);
 }
@@ -241,8 +283,8 @@ static void read_claim(struct load *load, const struct node *node, void *out)
 {
     struct condition *condition = out;
     condition->kind = CONDITION_CLAIM;
-    load_value_test(load, node, "claim", CLAIM_TESTS, NAME_KEY, COUNT_OF(NAME_KEY), &condition->test);
-    const struct node *name = name_of(load, node, "claim");
+    load_value_test(load, node, &CLAIM_TEST, &condition->test);
+    const struct node *name = node_get(node, VIEW("name"));
     if (name != NULL)
         load_claim_path(load, name, &condition->path);
 }
@@ -251,8 +293,8 @@ static void read_context(struct load *load, const struct node *node, void *out)
 {
     struct condition *condition = out;
     condition->kind = CONDITION_CONTEXT;
-    load_value_test(load, node, "context", VALUE_TESTS, NAME_KEY, COUNT_OF(NAME_KEY), &condition->test);
-    const struct node *name = name_of(load, node, "context");
+    load_value_test(load, node, &CONTEXT_TEST, &condition->test);
+    const struct node *name = node_get(node, VIEW("name"));
     if (name != NULL)
         load_text(load, name, &condition->name);
 }
@@ -260,17 +302,12 @@ static void read_context(struct load *load, const struct node *node, void *out)
 /* Steps are a list here, so that a filter's keys may hold dots. */
 static void read_metadata(struct load *load, const struct node *node, void *out)
 {
-    static const struct view others[] = {WORD("filter"), WORD("path")};
     struct condition *condition = out;
     condition->kind = CONDITION_METADATA;
-    load_value_test(load, node, "metadata", VALUE_TESTS, others, COUNT_OF(others), &condition->test);
-    if (node->kind != NODE_MAP)
-        return;
+    load_value_test(load, node, &METADATA_TEST, &condition->test);
     const struct node *filter = node_get(node, VIEW("filter")), *path = node_get(node, VIEW("path"));
-    if (filter == NULL || path == NULL) {
-        load_refuse(load, CODE_MISSING_KEY, node, NULL, "metadata needs `filter` and `path`");
+    if (filter == NULL || path == NULL)
         return;
-    }
     load_text(load, filter, &condition->name);
     load_texts(load, path, &condition->path.steps);
     for (size_t i = 0; i < condition->path.steps.count; i++)
@@ -312,34 +349,40 @@ static void read_not(struct load *load, const struct node *node, unsigned depth,
     out->child_count = 1;
 }
 
-static const struct {
-    struct view key;
-    load_reader *read;
-} LEAVES[] = {
-    {WORD("all"), NULL},
-    {WORD("any"), NULL},
-    {WORD("not"), NULL},
-    {WORD("time"), read_time},
-    {WORD("sourceIP"), read_source_ip},
-    {WORD("remoteIP"), read_remote_ip},
-    {WORD("header"), read_header},
-    {WORD("claim"), read_claim},
-    {WORD("context"), read_context},
-    {WORD("metadata"), read_metadata},
-    {WORD("port"), read_port},
-    {WORD("sni"), read_sni},
+static const struct shape PORT = {.kind = SHAPE_NUMBER, .title = "port", .least = 1, .most = 65535};
+
+/* A key without a reader is a tree; its tag says of which kind. */
+static const struct field CONDITION_FIELDS[] = {
+    {FIELD_ROW("all", NULL, 0, FIELD_CHOICE, LIST_OF(KEYS(load_condition_block), 1, CHILDREN_MAX),
+               "Each of them holds."),
+     .tag = CONDITION_ALL},
+    {FIELD_ROW("any", NULL, 0, FIELD_CHOICE, LIST_OF(KEYS(load_condition_block), 1, CHILDREN_MAX),
+               "One of them holds."),
+     .tag = CONDITION_ANY},
+    {FIELD_ROW("not", NULL, 0, FIELD_CHOICE, KEYS(load_condition_block), "The leaf does not hold."),
+     .tag = CONDITION_NOT},
+    FIELD_ONE_OF("time", read_time, KEYS(TIME), "When the request comes."),
+    FIELD_ONE_OF("sourceIP", read_source_ip, KEYS(SOURCE_IP), "The address of the connection."),
+    FIELD_ONE_OF("remoteIP", read_remote_ip, KEYS(REMOTE_IP), "The address that the proxy believes it comes from."),
+    FIELD_ONE_OF("header", read_header, KEYS(HEADER_TEST), "A request header."),
+    FIELD_ONE_OF("claim", read_claim, KEYS(CLAIM_TEST), "A claim of the user's token."),
+    FIELD_ONE_OF("context", read_context, KEYS(CONTEXT_TEST), "A context extension of the route."),
+    FIELD_ONE_OF("metadata", read_metadata, KEYS(METADATA_TEST), "Dynamic metadata of an Envoy filter."),
+    FIELD_ONE_OF("port", read_port, EITHER(&PORT, LIST_OF(&PORT, 1, 2)),
+                 "The port that was connected to, or [low, high]."),
+    FIELD_ONE_OF("sni", read_sni, MANY(HOST), "The server name of the TLS handshake."),
+    FIELD_LATER("query"),
 };
+const struct block load_condition_block = BLOCK("condition", "a condition", CONDITION_FIELDS);
 
 static void refuse_leaf(struct load *load, const struct node *key)
 {
-    struct view words[COUNT_OF(LEAVES)];
-    for (size_t i = 0; i < COUNT_OF(LEAVES); i++)
-        words[i] = LEAVES[i].key;
-    struct view near = diag_nearest(key->text, words, COUNT_OF(LEAVES));
+    struct view words[COUNT_OF(CONDITION_FIELDS)];
+    for (size_t i = 0; i < COUNT_OF(CONDITION_FIELDS); i++)
+        words[i] = CONDITION_FIELDS[i].name;
+    struct view near = diag_nearest(key->text, words, COUNT_OF(CONDITION_FIELDS));
     struct view hint = VIEW("time, sourceIP, remoteIP, header, claim, context, metadata, port, sni; all, any, not");
-    if (view_equals(key->text, VIEW("query")))
-        hint = VIEW("conditions on query parameters are not supported in this version");
-    else if (view_is_present(near))
+    if (view_is_present(near))
         hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
     load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "a condition has no key `%.*s`", VIEW_ARG(key->text));
 }
@@ -358,22 +401,22 @@ static void read_condition(struct load *load, const struct node *node, unsigned 
         load_refuse(load, CODE_DEPTH, node, NULL, "conditions nest at most %d deep", DEPTH_MAX);
         return;
     }
-    size_t at = 0;
-    while (at < COUNT_OF(LEAVES) && !view_equals(LEAVES[at].key, node->keys[0]->text))
-        at++;
-    if (at == COUNT_OF(LEAVES)) {
+    const struct field *field = block_field(&load_condition_block, node->keys[0]->text);
+    if (field == NULL) {
         refuse_leaf(load, node->keys[0]);
-    } else if (LEAVES[at].read != NULL) {
-        LEAVES[at].read(load, node->items[0], out);
+    } else if (field->use == FIELD_NOT_SUPPORTED) {
+        load_refuse(load, CODE_NOT_SUPPORTED, node->keys[0], NULL,
+                    "conditions on `%.*s` are not supported in this version", VIEW_ARG(field->name));
+    } else if (field->read != NULL) {
+        field->read(load, node->items[0], out);
     } else {
-        out->kind = (enum condition_kind)at; /* the first three stand in the enum's order */
+        out->kind = (enum condition_kind)field->tag;
         if (out->kind == CONDITION_NOT)
             read_not(load, node->items[0], depth, out);
         else
             read_children(load, node->items[0], depth, out);
     }
 }
-_Static_assert(CONDITION_ALL == 0 && CONDITION_ANY == 1 && CONDITION_NOT == 2, "LEAVES begins in this order");
 
 void load_condition(struct load *load, const struct node *node, void *out)
 {

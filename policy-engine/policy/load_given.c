@@ -150,20 +150,23 @@ static void read_metadata(struct load *load, const struct node *node, void *out)
     ((struct given *)out)->facts->metadata = value;
 }
 
+static const struct field BODY_FIELDS[] = {
+    FIELD("model", load_text, struct body_facts, model, TEXT, "The model that it names."),
+    FIELD("tool", load_text, struct body_facts, tool, TEXT, "The tool that it names."),
+    FIELD("call", load_text, struct body_facts, call, TEXT, "Its JSON-RPC method."),
+};
+static const struct block BODY = BLOCK("givenBody", "body", BODY_FIELDS);
+static const struct view BODY_STATES[] = {WORD("unreadable")};
+
 static void read_body(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD("model", load_text, struct body_facts, model),
-        FIELD("tool", load_text, struct body_facts, tool),
-        FIELD("call", load_text, struct body_facts, call),
-    };
     struct body_facts *body = &((struct given *)out)->facts->body;
-    if (node->kind == NODE_SCALAR && view_equals(node->text, VIEW("unreadable"))) {
+    if (node->kind == NODE_SCALAR && view_equals(node->text, BODY_STATES[0])) {
         body->state = BODY_UNREADABLE;
         return;
     }
     body->state = BODY_READ;
-    (void)load_map(load, node, "body", fields, COUNT_OF(fields), body);
+    (void)load_map(load, node, &BODY, body);
 }
 
 static void read_address(struct load *load, const struct node *node, struct address_fact *out)
@@ -211,11 +214,12 @@ static void read_workload(struct load *load, const struct node *node, void *out)
         .proof = PROOF_CERTIFICATE, .spiffe_id = id, .trust_domain = view_slice(id, scheme.size, slash)};
 }
 
+static const struct view CERTIFICATES[] = {WORD("valid"), WORD("none"), WORD("invalid")};
+
 static void read_certificate(struct load *load, const struct node *node, void *out)
 {
-    static const struct view words[] = {WORD("valid"), WORD("none"), WORD("invalid")};
     struct given *given = out;
-    size_t word = load_word(load, node, "the state of a certificate", words, COUNT_OF(words), 0);
+    size_t word = load_word(load, node, "the state of a certificate", CERTIFICATES, COUNT_OF(CERTIFICATES), 0);
     given->has_certificate = true;
     given->is_certificate_none = word == 1;
     given->is_certificate_invalid = word == 2;
@@ -413,26 +417,31 @@ static enum reason read_user(struct load *load, const struct given *given, struc
 
 /* ---- given ----------------------------------------------------------------------------------- */
 
+static const struct shape REPEATED = {.kind = SHAPE_LIST, .of = VALUE};
+
+/* In a test each of these may also be a list: a case of each element. */
 static const struct field GIVEN_FIELDS[] = {
-    FIELD_WHOLE("method", read_method),
-    FIELD_WHOLE("host", read_host),
-    FIELD_WHOLE("path", read_path),
-    FIELD_WHOLE("grpc", read_grpc),
-    FIELD_WHOLE("headers", read_headers),
-    FIELD_WHOLE("body", read_body),
-    FIELD_WHOLE("workload", read_workload),
-    FIELD_WHOLE("certificate", read_certificate),
-    FIELD_WHOLE("jwt", keep_jwt),
-    FIELD_WHOLE("token", read_token),
-    FIELD_WHOLE("dpop", read_dpop),
-    FIELD_SEEN("now"),
-    FIELD_WHOLE("sourceIP", read_source_ip),
-    FIELD_WHOLE("remoteIP", read_remote_ip),
-    FIELD_WHOLE("port", read_port),
-    FIELD_WHOLE("sni", read_sni),
-    FIELD_WHOLE("context", read_context),
-    FIELD_WHOLE("metadata", read_metadata),
+    FIELD_WHOLE("method", read_method, TEXT, "GET when left out."),
+    FIELD_WHOLE("host", read_host, TEXT, "localhost when left out."),
+    FIELD_ONE_OF("path", read_path, TEXT, "The path and query, as on the wire."),
+    FIELD_ONE_OF("grpc", read_grpc, TEXT, "pkg.Service/Method, for a gRPC call."),
+    FIELD_WHOLE("headers", read_headers, ENTRIES(EITHER(VALUE, &REPEATED)), "A list is a header that repeats."),
+    FIELD_WHOLE("body", read_body, EITHER(ONE_WORD(BODY_STATES), KEYS(BODY)), "What was read out of the body."),
+    FIELD_WHOLE("workload", read_workload, SPIFFE_ID, "Whose certificate the caller has."),
+    FIELD_WHOLE("certificate", read_certificate, ONE_WORD(CERTIFICATES), "What the caller's certificate is worth."),
+    FIELD_WHOLE("jwt", keep_jwt, ENTRIES(ANYTHING),
+                "The token's claims; `auth_time`, `iat`, `exp`, `nbf` may be relative to now; `cnf: peer` or `other`."),
+    FIELD_WHOLE("token", read_token, ONE_WORD(TOKENS), "What the token is worth; unjudgeable: no keys of its issuer."),
+    FIELD_WHOLE("dpop", read_dpop, ONE_WORD(DPOPS), "What the proof of possession is worth."),
+    FIELD_SEEN("now", INSTANT, "2026-01-01T12:00:00Z, a Thursday, when left out."),
+    FIELD_WHOLE("sourceIP", read_source_ip, ADDRESS, "The address of the connection."),
+    FIELD_WHOLE("remoteIP", read_remote_ip, ADDRESS, "The address that the proxy believes the request comes from."),
+    FIELD_WHOLE("port", read_port, NUMBER(1, 65535), "The port that was connected to."),
+    FIELD_WHOLE("sni", read_sni, TEXT, "The server name of the TLS handshake."),
+    FIELD_WHOLE("context", read_context, ENTRIES(EITHER(VALUE, &REPEATED)), "Context extensions of the route."),
+    FIELD_WHOLE("metadata", read_metadata, ENTRIES(ANYTHING), "Dynamic metadata: filter, then its keys."),
 };
+const struct block load_given_block = BLOCK("given", "given", GIVEN_FIELDS);
 
 static void settle_caller(struct load *load, const struct node *node, const struct given *given)
 {
@@ -459,7 +468,7 @@ void load_given(struct load *load, const struct node *node, const struct node *w
                             .host = VIEW("localhost"),
                             .is_raw_path = true,
                             .decision_id = VIEW("test")};
-    if (!load_map(load, node, "given", GIVEN_FIELDS, COUNT_OF(GIVEN_FIELDS), &given))
+    if (!load_map(load, node, &load_given_block, &given))
         return;
     const struct node *now = node_get(node, VIEW("now"));
     if (now != NULL && (now->kind != NODE_SCALAR || !load_instant(now->text, &given.now)))

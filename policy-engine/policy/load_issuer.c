@@ -3,15 +3,16 @@
 
 enum { SKEW_DEFAULT = 30, SKEW_MAX = 60 };
 
+static const struct view PROFILES[] = {
+    [PROFILE_GENERIC] = WORD("generic"), [PROFILE_KEYCLOAK] = WORD("keycloak"), [PROFILE_ENTRA] = WORD("entra"),
+    [PROFILE_OKTA] = WORD("okta"),       [PROFILE_AUTH0] = WORD("auth0"),       [PROFILE_COGNITO] = WORD("cognito"),
+    [PROFILE_GOOGLE] = WORD("google"),
+};
+
 static void read_profile(struct load *load, const struct node *node, void *out)
 {
-    static const struct view profiles[] = {
-        [PROFILE_GENERIC] = WORD("generic"), [PROFILE_KEYCLOAK] = WORD("keycloak"), [PROFILE_ENTRA] = WORD("entra"),
-        [PROFILE_OKTA] = WORD("okta"),       [PROFILE_AUTH0] = WORD("auth0"),       [PROFILE_COGNITO] = WORD("cognito"),
-        [PROFILE_GOOGLE] = WORD("google"),
-    };
     enum issuer_profile *profile = out;
-    *profile = (enum issuer_profile)load_word(load, node, "a profile", profiles, COUNT_OF(profiles), PROFILE_GENERIC);
+    *profile = (enum issuer_profile)load_word(load, node, "a profile", PROFILES, COUNT_OF(PROFILES), PROFILE_GENERIC);
 }
 
 static void read_aliases(struct load *load, const struct node *node, void *out)
@@ -28,16 +29,17 @@ static void read_aliases(struct load *load, const struct node *node, void *out)
     issuer->amr_alias_count = aliases != NULL ? node->count : 0;
 }
 
+static const struct view CLASSES[] = {WORD("knowledge"), WORD("possession"), WORD("inherence")};
+
 static void read_classes(struct load *load, const struct node *node, void *out)
 {
-    static const struct view classes[] = {WORD("knowledge"), WORD("possession"), WORD("inherence")};
     struct issuer *issuer = out;
     if (!load_is(load, node, NODE_MAP, "amrClasses"))
         return;
     struct amr_class *entries = load_take(load, node->count, sizeof(*entries));
     for (size_t i = 0; entries != NULL && i < node->count; i++) {
         load_text(load, node->keys[i], &entries[i].amr);
-        size_t class = load_word(load, node->items[i], "a class of factors", classes, COUNT_OF(classes), 0);
+        size_t class = load_word(load, node->items[i], "a class of factors", CLASSES, COUNT_OF(CLASSES), 0);
         entries[i].factor = (enum factor_class)(class + FACTOR_KNOWLEDGE);
     }
     issuer->amr_classes = entries;
@@ -62,22 +64,28 @@ static void read_clients(struct load *load, const struct node *node, void *out)
     issuer->client_count = clients != NULL ? node->count : 0;
 }
 
+static const struct field STEP_UP_FIELDS[] = {
+    FIELD("twoFactors", load_texts, struct issuer, step_up_two_factors, MANY(TEXT),
+          "The acr values to ask for when a second factor is missing."),
+    FIELD("phishingResistant", load_texts, struct issuer, step_up_phishing_resistant, MANY(TEXT),
+          "The acr values to ask for when a phishing-resistant login is missing."),
+};
+static const struct block STEP_UP = BLOCK("stepUp", "stepUp", STEP_UP_FIELDS);
+
 static void read_step_up(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD("twoFactors", load_texts, struct issuer, step_up_two_factors),
-        FIELD("phishingResistant", load_texts, struct issuer, step_up_phishing_resistant),
-    };
-    (void)load_map(load, node, "stepUp", fields, COUNT_OF(fields), out);
+    (void)load_map(load, node, &STEP_UP, out);
 }
+
+static const struct field RESISTANT_FIELDS[] = {
+    FIELD("acr", load_texts, struct issuer, phishing_resistant_acr, MANY(TEXT), "Values of acr that say so."),
+    FIELD("amr", load_texts, struct issuer, phishing_resistant_amr, MANY(TEXT), "Values of amr that say so."),
+};
+static const struct block RESISTANT = BLOCK("phishingResistant", "phishingResistant", RESISTANT_FIELDS);
 
 static void read_phishing_resistant(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD("acr", load_texts, struct issuer, phishing_resistant_acr),
-        FIELD("amr", load_texts, struct issuer, phishing_resistant_amr),
-    };
-    (void)load_map(load, node, "phishingResistant", fields, COUNT_OF(fields), out);
+    (void)load_map(load, node, &RESISTANT, out);
 }
 
 static void read_skew(struct load *load, const struct node *node, void *out)
@@ -104,20 +112,29 @@ static void read_url(struct load *load, const struct node *node, void *out)
                     "`%.*s` is not an issuer's URL", VIEW_ARG(*url));
 }
 
+static const struct shape ISSUER_URL = {.title = "issuer URL",
+                                        .pattern = "^((https?|spiffe)://[^#\\s]*|accounts\\.google\\.com)$"};
+
 static const struct field ISSUER_FIELDS[] = {
-    FIELD_MUST("url", read_url, struct issuer, url),
-    FIELD_MUST("audiences", load_texts, struct issuer, audiences),
-    FIELD("profile", read_profile, struct issuer, profile),
-    FIELD_WHOLE("amrAliases", read_aliases),
-    FIELD("acrOrder", load_texts, struct issuer, acr_order),
-    FIELD("trustMfaAssertion", load_bool, struct issuer, trusts_mfa_assertion),
-    FIELD("clockSkew", read_skew, struct issuer, clock_skew),
-    FIELD("maxLifetime", load_duration, struct issuer, max_lifetime),
-    FIELD_WHOLE("stepUp", read_step_up),
-    FIELD_WHOLE("amrClasses", read_classes),
-    FIELD_WHOLE("phishingResistant", read_phishing_resistant),
-    FIELD_WHOLE("clients", read_clients),
+    FIELD_MUST("url", read_url, struct issuer, url, &ISSUER_URL, "Equals the token's `iss` byte for byte."),
+    FIELD_MUST("audiences", load_texts, struct issuer, audiences, MANY(TEXT),
+               "One of them must be in the token's `aud`."),
+    FIELD("profile", read_profile, struct issuer, profile, ONE_WORD(PROFILES),
+          "What its claims mean; generic when left out."),
+    FIELD_WHOLE("amrAliases", read_aliases, ENTRIES(MANY(TEXT)), "Its names of methods, in ours (RFC 8176)."),
+    FIELD("acrOrder", load_texts, struct issuer, acr_order, MANY(TEXT), "Its acr values, lowest first."),
+    FIELD("trustMfaAssertion", load_bool, struct issuer, trusts_mfa_assertion, BOOL,
+          "Take its word `mfa` for two factors; false when left out."),
+    FIELD("clockSkew", read_skew, struct issuer, clock_skew, DURATION, "At most 60s; 30s when left out."),
+    FIELD("maxLifetime", load_duration, struct issuer, max_lifetime, DURATION,
+          "The most that lies between iat and exp."),
+    FIELD_WHOLE("stepUp", read_step_up, KEYS(STEP_UP), "What to ask it for in a challenge."),
+    FIELD_WHOLE("amrClasses", read_classes, ENTRIES(ONE_WORD(CLASSES)), "What kind of factor a method of its own is."),
+    FIELD_WHOLE("phishingResistant", read_phishing_resistant, KEYS(RESISTANT),
+                "What it says when a login could not have been phished."),
+    FIELD_WHOLE("clients", read_clients, ENTRIES(SPIFFE_ID), "Which workload an OAuth client of its runs as."),
 };
+const struct block load_issuer_block = BLOCK("issuer", "an issuer", ISSUER_FIELDS);
 
 /* True when two nodes say the same, however they are written. */
 static bool says_same(const struct node *a, const struct node *b)
@@ -149,7 +166,7 @@ static void read_issuer(struct load *load, const struct node *key, const struct 
     struct issuer *issuer = &load->issuers[index];
     *issuer = (struct issuer){
         .index = index, .name = load_keep(load, key->text), .span = load_span(load, key), .clock_skew = SKEW_DEFAULT};
-    if (!load_map(load, node, "an issuer", ISSUER_FIELDS, COUNT_OF(ISSUER_FIELDS), issuer))
+    if (!load_map(load, node, &load_issuer_block, issuer))
         return;
     refuse_repeats(load, node, &issuer->acr_order, "acrOrder");
     size_t same = 0;
@@ -186,13 +203,17 @@ static void read_factors(struct load *load, const struct node *node, void *out)
         *factors = (uint32_t)number;
 }
 
+static const struct field METHODS_FIELDS[] = {
+    {FIELD_ROW("anyOf", load_texts, offsetof(struct assurance, methods_any), FIELD_CHOICE, MANY(TEXT),
+               "One of these methods was used.")},
+    {FIELD_ROW("allOf", load_texts, offsetof(struct assurance, methods_all), FIELD_CHOICE, MANY(TEXT),
+               "All of these methods were used.")},
+};
+static const struct block METHODS = BLOCK("methods", "methods", METHODS_FIELDS);
+
 static void read_methods(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD("anyOf", load_texts, struct assurance, methods_any),
-        FIELD("allOf", load_texts, struct assurance, methods_all),
-    };
-    if (load_map(load, node, "methods", fields, COUNT_OF(fields), out) && node->count != 1)
+    if (load_map(load, node, &METHODS, out) && node->count != 1)
         load_refuse(load, CODE_CONFLICT, node, NULL, "methods takes one of anyOf and allOf");
 }
 
@@ -203,24 +224,28 @@ static void read_max_age(struct load *load, const struct node *node, void *out)
     load_duration(load, node, &assurance->max_age);
 }
 
+static const struct field ACR_FIELDS[] = {FIELD_MUST("atLeast", load_text, struct assurance, at_least, TEXT,
+                                                     "This acr or one that the issuer ranks above it in acrOrder.")};
+static const struct block ACR = BLOCK("acr", "acr", ACR_FIELDS);
+
 static void read_acr(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {FIELD_MUST("atLeast", load_text, struct assurance, at_least)};
     struct assurance *assurance = out;
     if (node->kind == NODE_MAP)
-        (void)load_map(load, node, "acr", fields, COUNT_OF(fields), assurance);
+        (void)load_map(load, node, &ACR, assurance);
     else
         load_texts(load, node, &assurance->acr);
 }
 
+static const struct view BINDINGS[] = {[BINDING_NONE] = WORD("none"),
+                                       [BINDING_WORKLOAD] = WORD("workload"),
+                                       [BINDING_CERTIFICATE] = WORD("certificate"),
+                                       [BINDING_DPOP] = WORD("dpop")};
+
 static void read_bound(struct load *load, const struct node *node, void *out)
 {
-    static const struct view bindings[] = {[BINDING_NONE] = WORD("none"),
-                                           [BINDING_WORKLOAD] = WORD("workload"),
-                                           [BINDING_CERTIFICATE] = WORD("certificate"),
-                                           [BINDING_DPOP] = WORD("dpop")};
     enum binding *bound = out;
-    *bound = (enum binding)load_word(load, node, "a binding", bindings, COUNT_OF(bindings), BINDING_NONE);
+    *bound = (enum binding)load_word(load, node, "a binding", BINDINGS, COUNT_OF(BINDINGS), BINDING_NONE);
 }
 
 static void read_issuer_names(struct load *load, const struct node *node, void *out)
@@ -238,15 +263,17 @@ static void read_issuer_names(struct load *load, const struct node *node, void *
 }
 
 static const struct field ASSURANCE_FIELDS[] = {
-    FIELD("factors", read_factors, struct assurance, factors),
-    FIELD_WHOLE("methods", read_methods),
-    FIELD("phishingResistant", load_bool, struct assurance, phishing_resistant),
-    FIELD_WHOLE("maxAge", read_max_age),
-    FIELD_WHOLE("acr", read_acr),
-    FIELD("bound", read_bound, struct assurance, bound),
-    FIELD_WHOLE("issuers", read_issuer_names),
-    FIELD("ask", load_texts, struct assurance, ask),
+    FIELD("factors", read_factors, struct assurance, factors, NUMBER(1, 3), "How many kinds of factors."),
+    FIELD_WHOLE("methods", read_methods, KEYS(METHODS), "Which methods of authentication."),
+    FIELD("phishingResistant", load_bool, struct assurance, phishing_resistant, BOOL,
+          "A login that cannot be phished."),
+    FIELD_WHOLE("maxAge", read_max_age, DURATION, "How long ago the user may have logged in."),
+    FIELD_WHOLE("acr", read_acr, EITHER(MANY(TEXT), KEYS(ACR)), "One of these acr values, or at least that one."),
+    FIELD("bound", read_bound, struct assurance, bound, ONE_WORD(BINDINGS), "What the token must be bound to."),
+    FIELD_WHOLE("issuers", read_issuer_names, MANY(NAME), "Left out: every issuer of the document."),
+    FIELD("ask", load_texts, struct assurance, ask, MANY(TEXT), "The acr values that a challenge asks for."),
 };
+const struct block load_assurance_block = BLOCK_SOME("assurance", "an assurance", ASSURANCE_FIELDS);
 
 /* Blocks are local to their document: an assurance that names no issuer means
  * every issuer of its own. */
@@ -309,7 +336,7 @@ static void check_answerable(struct load *load, const struct node *key, const st
 static void read_assurance(struct load *load, const struct node *key, const struct node *node,
                            struct assurance *assurance)
 {
-    if (!load_map(load, node, "an assurance", ASSURANCE_FIELDS, COUNT_OF(ASSURANCE_FIELDS), assurance))
+    if (!load_map(load, node, &load_assurance_block, assurance))
         return;
     if (node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "say factors, methods, phishingResistant, maxAge, acr or bound",

@@ -171,11 +171,19 @@ static void read_removed(struct load *load, const struct node *node, void *out)
     (void)read_settable(load, node, out);
 }
 
+static const struct shape TEMPLATE = {.kind = SHAPE_VALUE, .title = "value with $variables"};
+
+static const struct field REQUEST_HEADERS_FIELDS[] = {
+    FIELD_SEEN("set", ENTRIES(&TEMPLATE), "Given in place of what the caller sent."),
+    FIELD_SEEN("append", ENTRIES(&TEMPLATE), "Given beside what the caller sent."),
+    FIELD_SEEN("remove", MANY(HEADER), "Taken away."),
+};
+static const struct block REQUEST_HEADERS = BLOCK("requestHeaders", "requestHeaders", REQUEST_HEADERS_FIELDS);
+
 static void read_request_headers(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {FIELD_SEEN("set"), FIELD_SEEN("append"), FIELD_SEEN("remove")};
     struct obligation_set *obligations = out;
-    if (!load_map(load, node, "requestHeaders", fields, COUNT_OF(fields), obligations))
+    if (!load_map(load, node, &REQUEST_HEADERS, obligations))
         return;
     const struct node *set = node_get(node, VIEW("set")), *append = node_get(node, VIEW("append")),
                       *removed = node_get(node, VIEW("remove"));
@@ -193,11 +201,15 @@ static void read_request_headers(struct load *load, const struct node *node, voi
             load_array(load, removed, sizeof(struct view), read_removed, &obligations->remove_headers.count);
 }
 
+static const struct field RESPONSE_HEADERS_FIELDS[] = {
+    FIELD_SEEN("set", ENTRIES(&TEMPLATE), "Given to the caller in place of what the upstream sent."),
+};
+static const struct block RESPONSE_HEADERS = BLOCK("responseHeaders", "responseHeaders", RESPONSE_HEADERS_FIELDS);
+
 static void read_response_headers(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {FIELD_SEEN("set")};
     struct obligation_set *obligations = out;
-    if (!load_map(load, node, "responseHeaders", fields, COUNT_OF(fields), obligations))
+    if (!load_map(load, node, &RESPONSE_HEADERS, obligations))
         return;
     const struct node *set = node_get(node, VIEW("set"));
     size_t count = map_count(load, set, "set");
@@ -220,18 +232,20 @@ static void read_metadata(struct load *load, const struct node *node, void *out)
     obligations->metadata_count = entries != NULL ? count : 0;
 }
 
+static const struct view LEVELS[] = {
+    [AUDIT_MINIMAL] = WORD("minimal"), [AUDIT_SUMMARY] = WORD("summary"), [AUDIT_FULL] = WORD("full")};
+static const struct view STREAM_WORDS[] = {WORD("credentials")};
+
 static void read_audit(struct load *load, const struct node *node, void *out)
 {
-    static const struct view levels[] = {
-        [AUDIT_MINIMAL] = WORD("minimal"), [AUDIT_SUMMARY] = WORD("summary"), [AUDIT_FULL] = WORD("full")};
     *(enum audit_level *)out =
-        (enum audit_level)load_word(load, node, "an audit level", levels, COUNT_OF(levels), AUDIT_SUMMARY);
+        (enum audit_level)load_word(load, node, "an audit level", LEVELS, COUNT_OF(LEVELS), AUDIT_SUMMARY);
 }
 
 static void read_max_stream(struct load *load, const struct node *node, void *out)
 {
     struct obligation_set *obligations = out;
-    if (node->kind == NODE_SCALAR && view_equals(node->text, VIEW("credentials"))) {
+    if (node->kind == NODE_SCALAR && view_equals(node->text, STREAM_WORDS[0])) {
         obligations->max_stream_by_credentials = true;
         return;
     }
@@ -241,16 +255,23 @@ static void read_max_stream(struct load *load, const struct node *node, void *ou
         load_refuse(load, CODE_DURATION, node, "Envoy reads 0 as no limit", "maxStream must be longer than nothing");
 }
 
+static const struct field OBLIGATION_FIELDS[] = {
+    FIELD_WHOLE("requestHeaders", read_request_headers, KEYS(REQUEST_HEADERS),
+                "What the upstream is given; allow only."),
+    FIELD_WHOLE("responseHeaders", read_response_headers, KEYS(RESPONSE_HEADERS),
+                "What the caller is given; allow only."),
+    FIELD_LATER("queryParams"),
+    FIELD_WHOLE("metadata", read_metadata, ENTRIES(&TEMPLATE),
+                "Dynamic metadata for Envoy's later filters; allow only."),
+    FIELD("audit", read_audit, struct obligation_set, audit, ONE_WORD(LEVELS),
+          "How much the record keeps; minimal not on resources."),
+    FIELD_WHOLE("maxStream", read_max_stream, EITHER(ONE_WORD(STREAM_WORDS), DURATION),
+                "How long the answer may stream; credentials: as long as they hold; allow only."),
+    FIELD_LATER("deny"),
+};
+const struct block load_obligation_block = BLOCK("obligations", "obligations", OBLIGATION_FIELDS);
+
 void load_obligations(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE("requestHeaders", read_request_headers),
-        FIELD_WHOLE("responseHeaders", read_response_headers),
-        FIELD_LATER("queryParams"),
-        FIELD_WHOLE("metadata", read_metadata),
-        FIELD("audit", read_audit, struct obligation_set, audit),
-        FIELD_WHOLE("maxStream", read_max_stream),
-        FIELD_LATER("deny"),
-    };
-    (void)load_map(load, node, "obligations", fields, COUNT_OF(fields), out);
+    (void)load_map(load, node, &load_obligation_block, out);
 }

@@ -99,44 +99,59 @@ static void read_depth(struct load *load, const struct node *node, void *out)
         rule->max_depth = (uint32_t)depth;
 }
 
+static const struct view ACTORS[] = {WORD("peer")};
+static const struct view DELEGATIONS[] = {WORD("none"), WORD("any")};
+static const struct view PROOFS[] = {WORD("certificate"), WORD("xfcc-text")};
+
+static const struct field DELEGATION_FIELDS[] = {
+    FIELD_WHOLE_MUST("actor", read_actor, ONE_WORD(ACTORS),
+                     "peer: the last actor of the token is the calling workload."),
+    FIELD_WHOLE("maxDepth", read_depth, NUMBER(1, FACTS_ACTORS_MAX), "How many actors at most."),
+};
+static const struct block DELEGATION = BLOCK("delegation", "delegation", DELEGATION_FIELDS);
+
 static void read_delegation(struct load *load, const struct node *node, void *out)
 {
-    static const struct view words[] = {WORD("none"), WORD("any")};
-    static const struct field fields[] = {FIELD_WHOLE_MUST("actor", read_actor), FIELD_WHOLE("maxDepth", read_depth)};
     struct rule *rule = out;
     if (node->kind == NODE_MAP) {
         rule->delegation = DELEGATION_PEER;
         rule->max_depth = FACTS_ACTORS_MAX;
-        (void)load_map(load, node, "delegation", fields, COUNT_OF(fields), rule);
+        (void)load_map(load, node, &DELEGATION, rule);
         return;
     }
-    size_t word = load_word(load, node, "a delegation", words, COUNT_OF(words), 0);
+    size_t word = load_word(load, node, "a delegation", DELEGATIONS, COUNT_OF(DELEGATIONS), 0);
     rule->delegation = word == 0 ? DELEGATION_NONE : DELEGATION_ANY;
 }
 
 static void read_proof(struct load *load, const struct node *node, void *out)
 {
-    static const struct view words[] = {WORD("certificate"), WORD("xfcc-text")};
     struct rule *rule = out;
-    bool is_text = load_word(load, node, "a proof", words, COUNT_OF(words), 0) == 1;
+    bool is_text = load_word(load, node, "a proof", PROOFS, COUNT_OF(PROOFS), 0) == 1;
     if (rule->effect == RULE_DENY && !is_text)
         load_refuse(load, CODE_EFFECT, node, "leave `proof` out", "a deny rule holds however the caller is known");
     rule->accepts_xfcc_text = is_text || rule->effect == RULE_DENY;
 }
 
+static const struct view SUBJECT_WORDS[] = {WORD("any")};
+
+static const struct field SUBJECT_FIELDS[] = {
+    FIELD_WHOLE("workload", read_workload, EITHER(MANY(NAME), KEYS(load_workload_block)),
+                "`any`, roles of workloads, or a workload as in a role."),
+    FIELD_WHOLE("user", read_user, MANY(NAME), "`any`, `none`, or roles of users."),
+    FIELD_WHOLE("delegation", read_delegation, EITHER(ONE_WORD(DELEGATIONS), KEYS(DELEGATION)),
+                "Whether somebody acts for the user; an allow that is silent takes no delegated token."),
+    FIELD_WHOLE("proof", read_proof, ONE_WORD(PROOFS),
+                "xfcc-text: the proxy's word for the caller is enough; certificate, the default: it is not."),
+};
+static const struct block SUBJECTS = BLOCK_SOME("subjects", "subjects", SUBJECT_FIELDS);
+
 static void read_subjects(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE("workload", read_workload),
-        FIELD_WHOLE("user", read_user),
-        FIELD_WHOLE("delegation", read_delegation),
-        FIELD_WHOLE("proof", read_proof),
-    };
     if (is_word(node, "any"))
         return;
     if (node->kind == NODE_MAP && node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "write `subjects: any`", "subjects is empty");
-    (void)load_map(load, node, "subjects", fields, COUNT_OF(fields), out);
+    (void)load_map(load, node, &SUBJECTS, out);
 }
 
 /* ---- what it is about ---------------------------------------------------------------- */
@@ -216,17 +231,21 @@ static void read_not_labels(struct load *load, const struct node *node, void *ou
     rule->not_labels = read_label_tests(load, node, &rule->not_label_count);
 }
 
+static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern = "^[^*]*\\*?$"};
+
+static const struct field RULE_RESOURCES_FIELDS[] = {
+    FIELD_WHOLE("types", read_types, MANY(NAME), "Left out: every type of the document."),
+    FIELD_WHOLE("ids", read_ids, MANY(&ID_PATTERN), "Literals and prefixes that end in `*`."),
+    FIELD_WHOLE("labels", read_labels, ENTRIES(MANY(TEXT)), "Labels it must have, each with one of these values."),
+    FIELD_WHOLE("notLabels", read_not_labels, ENTRIES(MANY(TEXT)), "Labels it must not have with one of these values."),
+};
+static const struct block RULE_RESOURCES = BLOCK_SOME("ruleResources", "resources", RULE_RESOURCES_FIELDS);
+
 static void read_resources(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE("types", read_types),
-        FIELD_WHOLE("ids", read_ids),
-        FIELD_WHOLE("labels", read_labels),
-        FIELD_WHOLE("notLabels", read_not_labels),
-    };
     struct rule *rule = out;
     rule->has_resources = true;
-    if (!load_map(load, node, "resources", fields, COUNT_OF(fields), rule))
+    if (!load_map(load, node, &RULE_RESOURCES, rule))
         return;
     if (node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "resources says nothing");
@@ -266,15 +285,19 @@ static void read_purpose_source(struct load *load, const struct node *node, void
                     VIEW_ARG(node->text));
 }
 
+static const struct shape PURPOSE_SOURCE = {.title = "claim.NAME or header.NAME", .pattern = "^(claim|header)\\..+$"};
+
+static const struct field PURPOSE_FIELDS[] = {
+    FIELD_WHOLE_MUST("from", read_purpose_source, &PURPOSE_SOURCE, "Where a request says what it is for."),
+    FIELD_MUST("anyOf", load_texts, struct rule, purposes, MANY(TEXT), "What it may say."),
+};
+static const struct block PURPOSE = BLOCK("purpose", "purpose", PURPOSE_FIELDS);
+
 static void read_purpose(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE_MUST("from", read_purpose_source),
-        FIELD_MUST("anyOf", load_texts, struct rule, purposes),
-    };
     struct rule *rule = out;
     rule->has_purpose = true;
-    (void)load_map(load, node, "purpose", fields, COUNT_OF(fields), rule);
+    (void)load_map(load, node, &PURPOSE, rule);
 }
 
 static void read_priority(struct load *load, const struct node *node, void *out)
@@ -288,33 +311,39 @@ static void read_priority(struct load *load, const struct node *node, void *out)
 /* ---- one rule ---------------------------------------------------------------------------- */
 
 static const struct field RULE_FIELDS[] = {
-    FIELD_SEEN("allow"),
-    FIELD_SEEN("deny"),
-    FIELD("priority", read_priority, struct rule, priority),
-    FIELD_WHOLE("subjects", read_subjects),
-    FIELD_WHOLE("actions", read_actions),
-    FIELD_WHOLE("resources", read_resources),
-    FIELD("assurance", read_assurance, struct rule, assurance),
-    FIELD_WHOLE("purpose", read_purpose),
-    FIELD("when", load_condition, struct rule, when),
-    FIELD("unless", load_condition, struct rule, unless),
-    FIELD("unlessAssurance", read_assurance, struct rule, unless_assurance),
-    FIELD("obligations", load_obligations, struct rule, obligations),
-    FIELD("reason", load_text, struct rule, reason),
+    FIELD_ONE_OF("allow", NULL, NAME, "Begins a rule that allows, and names it."),
+    FIELD_ONE_OF("deny", NULL, NAME, "Begins a rule that denies, and names it."),
+    FIELD("priority", read_priority, struct rule, priority, NUMBER(0, PRIORITY_MAX),
+          "The highest with a deciding rule decides; 0 when left out."),
+    FIELD_WHOLE("subjects", read_subjects, EITHER(ONE_WORD(SUBJECT_WORDS), KEYS(SUBJECTS)), "Who asks."),
+    FIELD_WHOLE("actions", read_actions, MANY(NAME), "Left out: every request."),
+    FIELD_WHOLE("resources", read_resources, KEYS(RULE_RESOURCES), "What it is about; left out: anything."),
+    FIELD_BESIDE("allow", "assurance", read_assurance, struct rule, assurance, NAME,
+                 "How sure one must be of the user; lacking it is a challenge."),
+    {FIELD_ROW("purpose", read_purpose, 0, FIELD_OPTIONAL, KEYS(PURPOSE), "What the request is for."),
+     .beside = "allow"},
+    FIELD("when", load_condition, struct rule, when, KEYS(load_condition_block), "What else must hold."),
+    FIELD_BESIDE("deny", "unless", load_condition, struct rule, unless, KEYS(load_condition_block),
+                 "What lifts the denial."),
+    FIELD_BESIDE("deny", "unlessAssurance", read_assurance, struct rule, unless_assurance, NAME,
+                 "The assurance that lifts the denial; lacking it is a challenge."),
+    FIELD("obligations", load_obligations, struct rule, obligations, KEYS(load_obligation_block),
+          "What goes with the answer."),
+    FIELD("reason", load_text, struct rule, reason, TEXT, "Text for whoever reads the record."),
 };
+const struct block load_rule_block = BLOCK("rule", "a rule", RULE_FIELDS);
 
 static void refuse_other_effect(struct load *load, const struct node *node, const struct rule *rule)
 {
-    static const struct view allow_only[] = {WORD("assurance"), WORD("purpose")};
-    static const struct view deny_only[] = {WORD("unless"), WORD("unlessAssurance")};
-    const struct view *wrong = rule->effect == RULE_ALLOW ? deny_only : allow_only;
-    for (size_t i = 0; i < node->count; i++)
-        if (view_equals(node->keys[i]->text, wrong[0]) || view_equals(node->keys[i]->text, wrong[1]))
+    const char *effect = rule->effect == RULE_ALLOW ? "allow" : "deny";
+    for (size_t i = 0; i < node->count; i++) {
+        const struct field *field = block_field(&load_rule_block, node->keys[i]->text);
+        if (field != NULL && field->beside != NULL && strcmp(field->beside, effect) != 0)
             load_refuse(load, CODE_EFFECT, node->keys[i],
                         rule->effect == RULE_ALLOW ? "an allow rule says what must hold under `when`"
                                                    : "a deny rule says `unlessAssurance`, and `when` or `unless`",
-                        "`%.*s` belongs to %s rules", VIEW_ARG(node->keys[i]->text),
-                        rule->effect == RULE_ALLOW ? "deny" : "allow");
+                        "`%.*s` belongs to %s rules", VIEW_ARG(node->keys[i]->text), field->beside);
+    }
     const struct node *obligations = node_get(node, VIEW("obligations"));
     for (size_t i = 0;
          rule->effect == RULE_DENY && obligations != NULL && obligations->kind == NODE_MAP && i < obligations->count;
@@ -365,7 +394,7 @@ static void read_rule(struct load *load, const struct node *node)
     }
     rule->delegation = rule->effect == RULE_ALLOW ? DELEGATION_NONE : DELEGATION_UNCONSTRAINED;
     rule->accepts_xfcc_text = rule->effect == RULE_DENY;
-    (void)load_map(load, node, "a rule", RULE_FIELDS, COUNT_OF(RULE_FIELDS), rule);
+    (void)load_map(load, node, &load_rule_block, rule);
     if (name != NULL)
         check_rule(load, node, rule);
     load->model->rule_count++;

@@ -7,15 +7,6 @@ enum { SPIFFE_SEGMENTS_MAX = 32 };
 
 /* ---- value tests -------------------------------------------------------------- */
 
-static const struct {
-    struct view key;
-    enum value_test_kind kind;
-} TEST_KEYS[] = {
-    {WORD("equals"), TEST_ANY_OF},   {WORD("anyOf"), TEST_ANY_OF},       {WORD("containsAll"), TEST_CONTAINS_ALL},
-    {WORD("prefix"), TEST_PREFIX},   {WORD("suffix"), TEST_SUFFIX},      {WORD("contains"), TEST_CONTAINS},
-    {WORD("present"), TEST_PRESENT}, {WORD("intRange"), TEST_INT_RANGE},
-};
-
 /* [low, high], decimals with an optional sign. */
 static bool read_integer(struct load *load, const struct node *node, int64_t *out)
 {
@@ -65,47 +56,25 @@ static void read_test(struct load *load, const struct node *node, enum value_tes
                         "an empty text to look for");
 }
 
-static bool is_among(struct view key, const struct view *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (view_equals(words[i], key))
-            return true;
-    return false;
-}
-
-void load_value_test(struct load *load, const struct node *map, const char *what, unsigned allowed,
-                     const struct view *others, size_t other_count, struct value_test *out)
+void load_value_test(struct load *load, const struct node *map, const struct block *block, struct value_test *out)
 {
     const struct node *seen = NULL;
-    if (!load_is(load, map, NODE_MAP, what))
+    if (!load_map(load, map, block, NULL))
         return;
     for (size_t i = 0; i < map->count; i++) {
         const struct node *key = map->keys[i];
-        if (is_among(key->text, others, other_count))
+        const struct field *field = block_field(block, key->text);
+        if (field == NULL || field->use != FIELD_CHOICE)
             continue;
-        size_t at = 0;
-        while (at < COUNT_OF(TEST_KEYS) && !view_equals(TEST_KEYS[at].key, key->text))
-            at++;
-        if (at == COUNT_OF(TEST_KEYS) || (allowed & 1u << TEST_KEYS[at].kind) == 0) {
-            struct view words[COUNT_OF(TEST_KEYS)];
-            for (size_t j = 0; j < COUNT_OF(TEST_KEYS); j++)
-                words[j] = TEST_KEYS[j].key;
-            struct view near = diag_nearest(key->text, words, COUNT_OF(TEST_KEYS));
-            struct view hint = {0};
-            if (view_is_present(near) && !view_equals(near, key->text))
-                hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
-            load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "%s has no key `%.*s`", what, VIEW_ARG(key->text));
-            continue;
-        }
         if (seen != NULL)
             load_refuse(load, CODE_CONFLICT, key, "write two conditions under `all`",
                         "`%.*s` beside `%.*s`: one test each", VIEW_ARG(key->text), VIEW_ARG(seen->text));
         seen = key;
-        read_test(load, map->items[i], TEST_KEYS[at].kind, out);
+        read_test(load, map->items[i], (enum value_test_kind)field->tag, out);
     }
     if (seen == NULL)
         load_refuse(load, CODE_MISSING_KEY, map, "equals, anyOf, prefix or present: one of them",
-                    "%s says nothing about the value", what);
+                    "%s says nothing about the value", block->what);
 }
 
 /* ---- workloads ---------------------------------------------------------------- */
@@ -236,15 +205,26 @@ static void read_accounts(struct load *load, const struct node *node, void *out)
                                             &workload->service_account_count);
 }
 
+static const struct shape SPIFFE_GLOB = {.title = "SPIFFE ID pattern",
+                                         .pattern = "^spiffe://([a-z0-9._-]{1,255}|\\*)(/[A-Za-z0-9._*-]+)*$"};
+static const struct shape TRUST_DOMAIN = {.title = "trust domain", .pattern = "^[a-z0-9._-]{1,255}$"};
+static const struct shape SEGMENT = {.title = "namespace", .pattern = "^[A-Za-z0-9._-]+$"};
+static const struct shape ACCOUNT = {.title = "namespace/account", .pattern = "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$"};
+
+static const struct field WORKLOAD_FIELDS[] = {
+    FIELD_WHOLE("spiffe", read_spiffes, MANY(&SPIFFE_GLOB),
+                "`*` stays inside a segment, `**` stands last for the rest."),
+    FIELD("trustDomain", read_domains, struct workload_selector, trust_domains, MANY(&TRUST_DOMAIN),
+          "Of its SPIFFE ID."),
+    FIELD("namespace", read_namespaces, struct workload_selector, namespaces, MANY(&SEGMENT),
+          "Of an ID like spiffe://domain/ns/NAMESPACE/sa/ACCOUNT."),
+    FIELD_WHOLE("serviceAccount", read_accounts, MANY(&ACCOUNT), "Of such an ID, as namespace/account."),
+};
+const struct block load_workload_block = BLOCK_SOME("workload", "a workload", WORKLOAD_FIELDS);
+
 void load_workload(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE("spiffe", read_spiffes),
-        FIELD("trustDomain", read_domains, struct workload_selector, trust_domains),
-        FIELD("namespace", read_namespaces, struct workload_selector, namespaces),
-        FIELD_WHOLE("serviceAccount", read_accounts),
-    };
-    if (!load_map(load, node, "a workload", fields, COUNT_OF(fields), out))
+    if (!load_map(load, node, &load_workload_block, out))
         return;
     for (size_t i = 0; i < node->count; i++)
         if (node->items[i]->kind == NODE_LIST && node->items[i]->count == 0)
@@ -265,16 +245,24 @@ static void read_user_issuer(struct load *load, const struct node *node, void *o
         user->issuer = &load->issuers[index];
 }
 
+static const struct field USER_CLAIM_FIELDS[] = {
+    FIELD_TEST("equals", TEST_ANY_OF, MANY(VALUE), "It is, or holds, this value or one of these."),
+    FIELD_TEST("anyOf", TEST_ANY_OF, MANY(VALUE), "It is, or holds, one of these."),
+    FIELD_TEST("containsAll", TEST_CONTAINS_ALL, MANY(VALUE), "It holds all of these."),
+    FIELD_TEST("prefix", TEST_PREFIX, MANY(TEXT), "It begins with one of these."),
+    FIELD_TEST("present", TEST_PRESENT, BOOL, "Whether it is there."),
+};
+static const struct block USER_CLAIM = BLOCK("userClaim", "the test of a claim", USER_CLAIM_FIELDS);
+
 static void read_claims(struct load *load, const struct node *node, void *out)
 {
     struct user_selector *user = out;
-    unsigned allowed = 1u << TEST_ANY_OF | 1u << TEST_CONTAINS_ALL | 1u << TEST_PREFIX | 1u << TEST_PRESENT;
     if (!load_is(load, node, NODE_MAP, "claims"))
         return;
     struct claim_test *claims = load_take(load, node->count, sizeof(*claims));
     for (size_t i = 0; claims != NULL && i < node->count; i++) {
         load_claim_path(load, node->keys[i], &claims[i].path);
-        load_value_test(load, node->items[i], "the test of a claim", allowed, NULL, 0, &claims[i].test);
+        load_value_test(load, node->items[i], &USER_CLAIM, &claims[i].test);
     }
     user->claims = claims;
     user->claim_count = claims != NULL ? node->count : 0;
@@ -282,14 +270,17 @@ static void read_claims(struct load *load, const struct node *node, void *out)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "claims is empty");
 }
 
+static const struct field USER_FIELDS[] = {
+    FIELD_WHOLE_MUST("issuer", read_user_issuer, NAME, "One of `issuers`."),
+    FIELD("subject", load_texts, struct user_selector, subjects, MANY(TEXT), "The token's `sub`."),
+    FIELD_WHOLE("claims", read_claims, ENTRIES(KEYS(USER_CLAIM)),
+                "Tests of its claims, by dotted name; all must hold."),
+};
+static const struct block USER = BLOCK("user", "a user", USER_FIELDS);
+
 static void read_user(struct load *load, const struct node *node, void *out)
 {
-    static const struct field fields[] = {
-        FIELD_WHOLE_MUST("issuer", read_user_issuer),
-        FIELD("subject", load_texts, struct user_selector, subjects),
-        FIELD_WHOLE("claims", read_claims),
-    };
-    (void)load_map(load, node, "a user", fields, COUNT_OF(fields), out);
+    (void)load_map(load, node, &USER, out);
 }
 
 /* ---- roles -------------------------------------------------------------------- */
@@ -346,15 +337,23 @@ static void read_inherits(struct load *load, const struct node *node, void *out)
     role->inherits = inherits;
 }
 
+static const struct field MEMBER_FIELDS[] = {
+    FIELD_ONE_OF("workload", NULL, KEYS(load_workload_block), "A workload, by what its SPIFFE ID must be."),
+    FIELD_ONE_OF("user", NULL, KEYS(USER), "A user, by what the token must say."),
+};
+static const struct block MEMBER = BLOCK("member", "a member", MEMBER_FIELDS);
+
+static const struct field ROLE_FIELDS[] = {
+    FIELD_WHOLE("inherits", read_inherits, MANY(NAME), "Roles that its members hold as well."),
+    FIELD_SEEN("description", TEXT, "For people."),
+    FIELD_WHOLE("members", read_members, LIST(KEYS(MEMBER)), "All workloads, or all users; one of them is enough."),
+};
+const struct block load_role_block = BLOCK("role", "a role", ROLE_FIELDS);
+
 static void read_role(struct load *load, const struct node *node, struct role *role)
 {
     struct view description;
-    static const struct field fields[] = {
-        FIELD_WHOLE("inherits", read_inherits),
-        FIELD_SEEN("description"),
-        FIELD_WHOLE("members", read_members),
-    };
-    if (!load_map(load, node, "a role", fields, COUNT_OF(fields), role))
+    if (!load_map(load, node, &load_role_block, role))
         return;
     if (node_get(node, VIEW("description")) != NULL)
         load_text(load, node_get(node, VIEW("description")), &description);

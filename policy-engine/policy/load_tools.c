@@ -54,49 +54,40 @@ bool load_is(struct load *load, const struct node *node, enum node_kind kind, co
     return false;
 }
 
-static const struct field *field_of(const struct field *fields, size_t count, struct view key)
+static void refuse_key(struct load *load, const struct node *key, const struct block *block)
 {
-    for (size_t i = 0; i < count; i++)
-        if (view_equals(fields[i].name, key))
-            return &fields[i];
-    return NULL;
-}
-
-static void refuse_key(struct load *load, const struct node *key, const char *what, const struct field *fields,
-                       size_t count)
-{
-    struct view *names = arena_take_array(load->scratch, count, sizeof(*names));
+    struct view *names = arena_take_array(load->scratch, block->count, sizeof(*names));
     if (names == NULL) {
         load->is_exhausted = true;
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        names[i] = fields[i].name;
-    struct view near = diag_nearest(key->text, names, count);
+    for (size_t i = 0; i < block->count; i++)
+        names[i] = block->fields[i].name;
+    struct view near = diag_nearest(key->text, names, block->count);
     struct view hint = {0};
     if (view_is_present(near))
         hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
-    load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "%s has no key `%.*s`", what, VIEW_ARG(key->text));
+    load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "%s has no key `%.*s`", block->what, VIEW_ARG(key->text));
 }
 
-bool load_map(struct load *load, const struct node *node, const char *what, const struct field *fields, size_t count,
-              void *out)
+bool load_map(struct load *load, const struct node *node, const struct block *block, void *out)
 {
-    if (!load_is(load, node, NODE_MAP, what))
+    if (!load_is(load, node, NODE_MAP, block->what))
         return false;
     for (size_t i = 0; i < node->count; i++) {
-        const struct field *field = field_of(fields, count, node->keys[i]->text);
+        const struct field *field = block_field(block, node->keys[i]->text);
         if (field == NULL)
-            refuse_key(load, node->keys[i], what, fields, count);
+            refuse_key(load, node->keys[i], block);
         else if (field->use == FIELD_NOT_SUPPORTED)
             load_refuse(load, CODE_NOT_SUPPORTED, node->keys[i], NULL, "`%.*s` is not supported in this version",
                         VIEW_ARG(field->name));
         else if (field->read != NULL)
             field->read(load, node->items[i], out != NULL ? (char *)out + field->offset : NULL);
     }
-    for (size_t i = 0; i < count; i++)
-        if (fields[i].use == FIELD_REQUIRED && node_get(node, fields[i].name) == NULL)
-            load_refuse(load, CODE_MISSING_KEY, node, NULL, "%s needs `%.*s`", what, VIEW_ARG(fields[i].name));
+    for (size_t i = 0; i < block->count; i++)
+        if (block->fields[i].use == FIELD_REQUIRED && node_get(node, block->fields[i].name) == NULL)
+            load_refuse(load, CODE_MISSING_KEY, node, NULL, "%s needs `%.*s`", block->what,
+                        VIEW_ARG(block->fields[i].name));
     return true;
 }
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shape.h"
+
+const struct shape shape_text = {.kind = SHAPE_TEXT, .title = "text"};
+const struct shape shape_value = {.kind = SHAPE_VALUE, .title = "value"};
+const struct shape shape_bool = {.kind = SHAPE_BOOL, .title = "true or false"};
+const struct shape shape_name = {.kind = SHAPE_TEXT, .title = "name", .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"};
+const struct shape shape_duration = {
+    .kind = SHAPE_TEXT, .title = "duration", .pattern = "^([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"};
+const struct shape shape_header = {
+    .kind = SHAPE_TEXT, .title = "header name", .pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"};
+const struct shape shape_host = {.kind = SHAPE_TEXT,
+                                 .title = "host",
+                                 .pattern =
+                                     "^(\\*\\.)?([A-Za-z0-9._-]{1,253}|\\[[0-9A-Fa-f:.]+\\])(:0*[1-9][0-9]{0,4})?$"};
+const struct shape shape_instant = {
+    .kind = SHAPE_TEXT,
+    .title = "instant",
+    .pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([Zz]|[+-][0-9]{2}:[0-9]{2})$"};
+const struct shape shape_clock = {
+    .kind = SHAPE_TEXT, .title = "hh:mm", .pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"};
+const struct shape shape_address = {
+    .kind = SHAPE_TEXT, .title = "address range", .pattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$"};
+const struct shape shape_spiffe_id = {.kind = SHAPE_TEXT, .title = "SPIFFE ID", .pattern = "^spiffe://[^*]+$"};
+const struct shape shape_anything = {.kind = SHAPE_ANYTHING, .title = "anything"};
+
+const struct field *block_field(const struct block *block, struct view key)
+{
+    for (size_t i = 0; i < block->count; i++)
+        if (view_equals(block->fields[i].name, key))
+            return &block->fields[i];
+    return NULL;
+}
