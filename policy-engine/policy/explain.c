@@ -325,6 +325,18 @@ static struct view condition_subject(const struct inquiry *inquiry, const struct
     return arena_print(inquiry->scratch, "%s%.*s", condition_noun(condition->kind), VIEW_ARG(name));
 }
 
+/* "Tue 19:30 Europe/Paris"; absent where neither day nor clock is asked. */
+static struct view local_time(const struct inquiry *inquiry, const struct time_window *window)
+{
+    static const char days[7][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    if (window->days == 0 && !window->has_between)
+        return (struct view){0};
+    uint32_t local = match_week_minute(window->zone, inquiry->facts->now), minute = local % 1440;
+    struct view zone = window->zone ? window->zone->name : VIEW("UTC");
+    return arena_print(inquiry->scratch, "%s %02u:%02u %.*s", days[local / 1440], minute / 60, minute % 60,
+                       VIEW_ARG(zone));
+}
+
 static struct view condition_value(const struct inquiry *inquiry, const struct condition *condition)
 {
     const struct pair *header = NULL;
@@ -332,6 +344,8 @@ static struct view condition_value(const struct inquiry *inquiry, const struct c
         return match_scalar(&condition->path, inquiry->facts->user.claims);
     if (condition->kind == CONDITION_HEADER)
         header = facts_header(inquiry->facts, condition->name);
+    if (condition->kind == CONDITION_TIME)
+        return local_time(inquiry, &condition->time);
     return header && !header->is_repeated ? header->value : (struct view){0};
 }
 

@@ -18,6 +18,12 @@
 
 struct test_case;
 
+/* A time zone that was read already. */
+struct zone_node {
+    const struct time_zone *zone;
+    const struct zone_node *next;
+};
+
 /* The names that one block of one document defines. */
 struct names {
     struct table table; /* name -> position below */
@@ -40,7 +46,8 @@ struct load {
     struct scope *scope;     /* of the document being read */
     struct view file;        /* its name, kept */
     struct names rules;      /* names are unique in the set */
-    bool is_exhausted;       /* an allocation failed: the result is useless */
+    const struct zone_node *zones;
+    bool is_exhausted; /* an allocation failed: the result is useless */
 
     bool has_paths, has_limits; /* some document said so already */
     struct model *model;
@@ -166,6 +173,9 @@ void load_workload(struct load *load, const struct node *node, void *out);
 
 /* COND into a const struct condition *. */
 void load_condition(struct load *load, const struct node *node, void *out);
+
+/* A zone's name into a const struct time_zone *, NULL for UTC. */
+void load_zone(struct load *load, const struct node *node, void *out);
 
 /* An obligations block into a struct obligation_set. */
 void load_obligations(struct load *load, const struct node *node, void *out);

@@ -84,20 +84,14 @@ static void read_until(struct load *load, const struct node *node, void *out)
                     VIEW_ARG(node->text));
 }
 
-static void read_zone(struct load *load, const struct node *node, void *out)
-{
-    (void)out;
-    if (load_is(load, node, NODE_SCALAR, "tz") && !view_equals(node->text, VIEW("UTC")))
-        load_refuse(load, CODE_TIME_ZONE, node, "write tz: UTC and the times in UTC",
-                    "tz `%.*s`: only UTC is supported in this version", VIEW_ARG(node->text));
-}
-
-static const struct view ZONES[] = {WORD("UTC")};
+/* What time_zone_is_name takes. */
+static const struct shape ZONE = {.title = "time zone", .pattern = "^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$"};
 static const struct shape DAY = {.title = "mon or mon-fri",
                                  .pattern = "^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"};
 
 static const struct field TIME_FIELDS[] = {
-    FIELD_WHOLE("tz", read_zone, ONE_WORD(ZONES), "The time zone of the rest; UTC when left out."),
+    FIELD("tz", load_zone, struct time_window, zone, &ZONE,
+          "The time zone of days and between, such as Europe/Paris; UTC when left out."),
     FIELD_WHOLE("days", read_days, MANY(&DAY), "Days of the week; left out: every day."),
     FIELD_WHOLE("between", read_between, LIST_OF(CLOCK, 2, 2), "[start, end), which may wrap midnight."),
     FIELD_WHOLE("from", read_from, INSTANT, "Not before this instant."),

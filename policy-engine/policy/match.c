@@ -184,22 +184,29 @@ enum tri match_address(const struct cidr *cidrs, size_t count, const struct addr
     return TRI_FALSE;
 }
 
+enum { DAY_MINUTES = 24 * 60, WEEK_MINUTES = 7 * DAY_MINUTES };
+
+uint32_t match_week_minute(const struct time_zone *zone, int64_t now)
+{
+    int64_t local = now;
+    if (__builtin_add_overflow(now, time_zone_offset(zone, now), &local))
+        local = now;
+    int64_t minute = local / 60 - (local % 60 < 0);
+    /* 1970-01-01 was a Thursday, three days into the week. */
+    return (uint32_t)(((minute % WEEK_MINUTES + 3 * DAY_MINUTES) % WEEK_MINUTES + WEEK_MINUTES) % WEEK_MINUTES);
+}
+
 bool match_time(const struct time_window *window, int64_t now)
 {
-    enum { DAY = 86400 };
     if ((window->has_from && now < window->from) || (window->has_until && now >= window->until))
         return false;
-    int64_t second = now % DAY, day = now / DAY;
-    if (second < 0) {
-        second += DAY;
-        day--;
-    }
-    int64_t weekday = ((day + 3) % 7 + 7) % 7; /* 1970-01-01 was a Thursday; 0 is Monday */
-    if (window->days != 0 && !(window->days >> weekday & 1))
+    if (window->days == 0 && !window->has_between)
+        return true;
+    uint32_t local = match_week_minute(window->zone, now), minute = local % DAY_MINUTES;
+    if (window->days != 0 && !(window->days >> local / DAY_MINUTES & 1))
         return false;
     if (!window->has_between)
         return true;
-    int64_t minute = second / 60;
     if (window->start < window->end)
         return minute >= window->start && minute < window->end;
     return minute >= window->start || minute < window->end;

@@ -44,6 +44,9 @@ bool match_is_scope(const struct claim_path *path);
  * address is U. */
 enum tri match_address(const struct cidr *cidrs, size_t count, const struct address_fact *address);
 
+/* The minute of the week at `now` by the zone's clock, from Monday 00:00. */
+uint32_t match_week_minute(const struct time_zone *zone, int64_t now);
+
 bool match_time(const struct time_window *window, int64_t now);
 
 /* A test on a text that is there: a header, a context value. */

@@ -16,6 +16,7 @@
 #include "decision.h"
 #include "diag.h"
 #include "request_path.h"
+#include "time_zone.h"
 
 struct path_pattern; /* path_pattern.h */
 
@@ -282,8 +283,9 @@ enum condition_kind {
     CONDITION_SNI,
 };
 
-struct time_window { /* UTC; every part that is there must hold */
-    uint8_t days;    /* bit 0 Monday .. bit 6 Sunday; 0: any */
+struct time_window {              /* every part that is there must hold */
+    const struct time_zone *zone; /* of days and between; NULL: UTC */
+    uint8_t days;                 /* bit 0 Monday .. bit 6 Sunday; 0: any */
     bool has_between;
     uint16_t start, end; /* minutes of the day, [start, end); end <= start wraps midnight */
     bool has_from, has_until;

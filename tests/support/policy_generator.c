@@ -127,6 +127,9 @@ static const char *const leaves[] = {
     "{time: {tz: UTC, between: [\"22:00\", \"06:00\"]}}",
     "{time: {tz: UTC, from: \"2026-01-01T12:00:00Z\"}}",
     "{time: {tz: UTC, until: \"2026-01-01T12:00:00Z\"}}",
+    "{time: {tz: Europe/Paris, days: [sun]}}",
+    "{time: {tz: Europe/Paris, between: [\"02:00\", \"03:00\"]}}",
+    "{time: {tz: America/New_York, days: [mon-thu], between: [\"22:00\", \"07:00\"]}}",
 };
 
 static void put_condition(struct random *random, struct text *text, unsigned depth)
@@ -560,7 +563,11 @@ void generate_facts(struct random *random, struct arena *arena, struct facts *ou
         "spiffe://prod.ex/ns/a/sa/x", "spiffe://prod.ex/ns/a/sa/y",  "spiffe://prod.ex/ns/b/sa/y",
         "spiffe://prod.ex/ns/b/sa/x", "spiffe://prod.ex/ns/ab/sa/x", "spiffe://dev.ex/w",
         "spiffe://dev.ex/ns/a/sa/x",  "spiffe://prod.ex/ns/b",       "spiffe://prod.ex/ns/b/sa/y/z"};
-    static const int64_t clocks[] = {0, -1, -60, 59, 60, 86400, 36000, 64800};
+    static const int64_t clocks[] = {
+        0,       -1,       -60,
+        59,      60,       86400,
+        36000,   64800,    /* summer time in Paris: 01:00Z on 29 March and 25 October */ 7477200,
+        7477199, 25621200, 25617600};
     *out = (struct facts){.request_failure = REASON_NONE, .workload_failure = REASON_NONE, .user_failure = REASON_NONE};
     out->is_raw_path = chance(random, 50);
     out->now = NOW + PICK(random, clocks);

@@ -18,6 +18,7 @@ static const char spec[] =
     "    operator: {members: [{user: {issuer: sso, claims: {roles: {anyOf: [op]}}}}]}\n"
     "  actions:\n"
     "    use: {http: [{methods: [GET], paths: [\"/use\"]}]}\n"
+    "    office: {http: [{methods: [GET], paths: [\"/office\"]}]}\n"
     "    other: {http: [{methods: [GET], paths: [\"/other\"]}]}\n"
     "  rules:\n"
     "    - allow: main\n"
@@ -27,6 +28,8 @@ static const char spec[] =
     "      purpose: {from: claim.purpose, anyOf: [incident, evaluation]}\n"
     "      when: {claim: {name: scope, containsAll: [\"m:use\"]}}\n"
     "      obligations: {requestHeaders: {set: {x-mail: \"$claim.mail\"}}}\n"
+    "    - {allow: office, subjects: {workload: [app]}, actions: [office],"
+    " when: {time: {tz: Europe/Paris, between: [\"08:00\", \"18:00\"]}}}\n"
     "    - {allow: delegated, subjects: {workload: [app], user: [operator], delegation: {actor: peer, maxDepth: 1}},"
     " actions: [other]}\n";
 
@@ -87,6 +90,14 @@ static void delegation_names_both_parties(void **state)
          REASON_DELEGATION, "delegated", "the token is not delegated (no act), the rule wants one that is");
 }
 
+static void a_time_is_told_by_the_clock_of_its_zone(void **state)
+{
+    (void)state;
+    says("{method: GET, host: h, path: /office, now: \"2026-07-01T16:30:00Z\"" APP "}", REASON_CONDITION, "office",
+         "time is \"Wed 18:30 Europe/Paris\", which the rule's condition does not accept");
+    says("{method: GET, host: h, path: /office, now: \"2026-07-01T15:30:00Z\"" APP "}", REASON_RULE, NULL, NULL);
+}
+
 static void nothing_near_has_no_closest_rule(void **state)
 {
     (void)state;
@@ -106,6 +117,7 @@ int main(void)
         cmocka_unit_test(a_challenge_says_how_old_the_login_is),
         cmocka_unit_test(the_first_test_that_fails_gives_the_reason),
         cmocka_unit_test(delegation_names_both_parties),
+        cmocka_unit_test(a_time_is_told_by_the_clock_of_its_zone),
         cmocka_unit_test(nothing_near_has_no_closest_rule),
     };
     return cmocka_run_group_tests(tests, NULL, close_case);

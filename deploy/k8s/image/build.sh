@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The container image, built without a daemon: from scratch, the two programs and
-# exactly the shared libraries they name.
+# The container image, built without a daemon: from scratch, the two programs, exactly
+# the shared libraries they name, and the time zones that a policy can name.
 #   build.sh BIN_FOLDER [IMAGE:TAG]
 set -euo pipefail
 bin=${1:?the folder of the built programs}
@@ -24,6 +24,9 @@ for program in bartizan bartizan-ship; do
         cp -Lu "$library" "$root$library"
     done
 done
+mkdir -p "$root/usr/share"
+cp -a /usr/share/zoneinfo "$root/usr/share/zoneinfo"
+(cd "$root/usr/share/zoneinfo" && rm -rf right posix localtime posixrules)
 printf 'bartizan:x:10002:10000:bartizan:/:/usr/bin/bartizan\n' >"$root/etc/passwd"
 printf 'bartizan:x:10000:\n' >"$root/etc/group"
 
