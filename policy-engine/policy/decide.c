@@ -663,12 +663,7 @@ void program_decide(const struct program *program, const struct facts *facts, st
                     struct decision *out)
 {
     *out = (struct decision){.audit = AUDIT_SUMMARY};
-    struct evaluation e;
-    e.program = program;
-    e.actions = NULL;
-    e.action_count = e.action_room = 0;
-    e.is_out_of_memory = e.is_unreadable = e.is_ambiguous = false;
-    e.tests = 0;
+    struct evaluation e = {.program = program};
     struct selection selection = {.tier = UINT32_MAX};
     enum reason reason = request_open(&e, facts, scratch, out);
     if (reason == REASON_NONE && !select_rule(&e, &selection))
