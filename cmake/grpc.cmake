@@ -25,6 +25,11 @@ list(APPEND BARTIZAN_GRPC_ARCHIVES ${grpc_absl_archives})
 
 add_library(grpc_static INTERFACE)
 target_link_libraries(grpc_static INTERFACE
-  -Wl,--start-group ${BARTIZAN_GRPC_ARCHIVES} -Wl,--end-group
-  z -l:libstdc++.a m dl rt Threads::Threads)
-target_link_options(grpc_static INTERFACE -static-libgcc)
+  -Wl,--start-group ${BARTIZAN_GRPC_ARCHIVES} -Wl,--end-group z)
+if(BARTIZAN_SANITIZE MATCHES thread) # it sees what it intercepts, which is the shared one
+  target_link_libraries(grpc_static INTERFACE stdc++)
+else()
+  target_link_libraries(grpc_static INTERFACE -l:libstdc++.a)
+  target_link_options(grpc_static INTERFACE -static-libgcc)
+endif()
+target_link_libraries(grpc_static INTERFACE m dl rt Threads::Threads)
