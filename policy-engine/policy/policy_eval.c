@@ -79,7 +79,7 @@ enum err policy_given(const struct policy *policy, const struct policy_source *g
                     load.test_count);
     if (diags->errors > errors)
         return ERR_INVALID;
-    *out = &load.tests[0].facts;
+    *out = &load.tests->facts;
     return ERR_NONE;
 }
 
