@@ -95,7 +95,7 @@ static const struct shape GRPC_METHOD = {.title = "pkg.Service/Method",
                                          .pattern = "^[A-Za-z0-9_][A-Za-z0-9_.]*/([A-Za-z0-9_]+\\*?|\\*)$"};
 static const struct shape ID_SOURCE = {.title = "id source",
                                        .pattern = "^(path\\..+|body\\.model|body\\.tool|header\\..+|=.+)$"};
-static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern = "^[^*]*\\*?$"};
+static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern = "^[^*]*\\*?$", .takes_numbers = true};
 
 static const struct field HTTP_FIELDS[] = {
     FIELD("methods", read_methods, struct http_entry, methods, MANY(&METHOD), "Left out: any method."),
@@ -231,9 +231,11 @@ static void read_operations(struct load *load, const struct node *node, struct a
 }
 
 static const struct field ACTION_FIELDS[] = {
-    FIELD_SEEN("uses", MANY(TEXT), "Operations of protocols that are built in: `bartizan policy catalog` lists them."),
-    FIELD_SEEN("http", MANY(KEYS(HTTP)), "HTTP requests by method, host and path."),
-    FIELD_SEEN("grpc", MANY(&GRPC_METHOD), "gRPC methods: pkg.Service/Method, pkg.Service/Prefix*, pkg.Service/*."),
+    FIELD_SEEN("uses", MANY_OR_NONE(TEXT),
+               "Operations of protocols that are built in: `bartizan policy catalog` lists them."),
+    FIELD_SEEN("http", MANY_OR_NONE(KEYS(HTTP)), "HTTP requests by method, host and path."),
+    FIELD_SEEN("grpc", MANY_OR_NONE(&GRPC_METHOD),
+               "gRPC methods: pkg.Service/Method, pkg.Service/Prefix*, pkg.Service/*."),
 };
 const struct block load_action_block = BLOCK_SOME("action", "an action", ACTION_FIELDS);
 
@@ -404,7 +406,7 @@ static void read_labels(struct load *load, const struct node *node, void *out)
 static const struct field RESOURCE_FIELDS[] = {
     FIELD_WHOLE_MUST("type", read_type_name, NAME, "One of `resourceTypes`."),
     FIELD_MUST("id", load_id_pattern, struct resource, id, &ID_PATTERN, "A literal, or a prefix that ends in `*`."),
-    FIELD_WHOLE("labels", read_labels, ENTRIES(TEXT), "What is known of it; rules ask for it."),
+    FIELD_WHOLE("labels", read_labels, NAMED(TEXT), "What is known of it; rules ask for it."),
 };
 const struct block load_resource_block = BLOCK("resource", "a resource", RESOURCE_FIELDS);
 

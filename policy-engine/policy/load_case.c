@@ -78,7 +78,8 @@ static void read_expected_headers(struct load *load, const struct node *node, vo
 }
 
 static const struct field EXPECTED_OBLIGATION_FIELDS[] = {
-    FIELD_WHOLE("requestHeaders", read_expected_headers, ENTRIES(TEXT), "Headers that the upstream must be given."),
+    FIELD_WHOLE("requestHeaders", read_expected_headers, ENTRIES_OF(HEADER, TEXT),
+                "Headers that the upstream must be given."),
     FIELD_LATER("responseHeaders"),
     FIELD_LATER("metadata"),
     FIELD_LATER("audit"),

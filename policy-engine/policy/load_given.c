@@ -425,7 +425,8 @@ static const struct field GIVEN_FIELDS[] = {
     FIELD_WHOLE("host", read_host, TEXT, "localhost when left out."),
     FIELD_ONE_OF("path", read_path, TEXT, "The path and query, as on the wire."),
     FIELD_ONE_OF("grpc", read_grpc, TEXT, "pkg.Service/Method, for a gRPC call."),
-    FIELD_WHOLE("headers", read_headers, ENTRIES(EITHER(VALUE, &REPEATED)), "A list is a header that repeats."),
+    FIELD_WHOLE("headers", read_headers, ENTRIES_OF(HEADER, EITHER(VALUE, &REPEATED)),
+                "A list is a header that repeats."),
     FIELD_WHOLE("body", read_body, EITHER(ONE_WORD(BODY_STATES), KEYS(BODY)), "What was read out of the body."),
     FIELD_WHOLE("workload", read_workload, SPIFFE_ID, "Whose certificate the caller has."),
     FIELD_WHOLE("certificate", read_certificate, ONE_WORD(CERTIFICATES), "What the caller's certificate is worth."),
@@ -441,7 +442,8 @@ static const struct field GIVEN_FIELDS[] = {
     FIELD_WHOLE("context", read_context, ENTRIES(EITHER(VALUE, &REPEATED)), "Context extensions of the route."),
     FIELD_WHOLE("metadata", read_metadata, ENTRIES(ANYTHING), "Dynamic metadata: filter, then its keys."),
 };
-const struct block load_given_block = BLOCK("given", "given", GIVEN_FIELDS);
+const struct block load_given_block = {
+    .name = "given", .what = "given", .fields = GIVEN_FIELDS, .count = COUNT_OF(GIVEN_FIELDS), .is_matrix = true};
 
 static void settle_caller(struct load *load, const struct node *node, const struct given *given)
 {

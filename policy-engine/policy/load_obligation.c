@@ -174,9 +174,9 @@ static void read_removed(struct load *load, const struct node *node, void *out)
 static const struct shape TEMPLATE = {.kind = SHAPE_VALUE, .title = "value with $variables"};
 
 static const struct field REQUEST_HEADERS_FIELDS[] = {
-    FIELD_SEEN("set", ENTRIES(&TEMPLATE), "Given in place of what the caller sent."),
-    FIELD_SEEN("append", ENTRIES(&TEMPLATE), "Given beside what the caller sent."),
-    FIELD_SEEN("remove", MANY(HEADER), "Taken away."),
+    FIELD_SEEN("set", ENTRIES_OF(HEADER, &TEMPLATE), "Given in place of what the caller sent."),
+    FIELD_SEEN("append", ENTRIES_OF(HEADER, &TEMPLATE), "Given beside what the caller sent."),
+    FIELD_SEEN("remove", MANY_OR_NONE(HEADER), "Taken away."),
 };
 static const struct block REQUEST_HEADERS = BLOCK("requestHeaders", "requestHeaders", REQUEST_HEADERS_FIELDS);
 
@@ -202,7 +202,7 @@ static void read_request_headers(struct load *load, const struct node *node, voi
 }
 
 static const struct field RESPONSE_HEADERS_FIELDS[] = {
-    FIELD_SEEN("set", ENTRIES(&TEMPLATE), "Given to the caller in place of what the upstream sent."),
+    FIELD_SEEN("set", ENTRIES_OF(HEADER, &TEMPLATE), "Given to the caller in place of what the upstream sent."),
 };
 static const struct block RESPONSE_HEADERS = BLOCK("responseHeaders", "responseHeaders", RESPONSE_HEADERS_FIELDS);
 
@@ -261,8 +261,7 @@ static const struct field OBLIGATION_FIELDS[] = {
     FIELD_WHOLE("responseHeaders", read_response_headers, KEYS(RESPONSE_HEADERS),
                 "What the caller is given; allow only."),
     FIELD_LATER("queryParams"),
-    FIELD_WHOLE("metadata", read_metadata, ENTRIES(&TEMPLATE),
-                "Dynamic metadata for Envoy's later filters; allow only."),
+    FIELD_WHOLE("metadata", read_metadata, NAMED(&TEMPLATE), "Dynamic metadata for Envoy's later filters; allow only."),
     FIELD("audit", read_audit, struct obligation_set, audit, ONE_WORD(LEVELS),
           "How much the record keeps; minimal not on resources."),
     FIELD_WHOLE("maxStream", read_max_stream, EITHER(ONE_WORD(STREAM_WORDS), DURATION),

@@ -231,13 +231,13 @@ static void read_not_labels(struct load *load, const struct node *node, void *ou
     rule->not_labels = read_label_tests(load, node, &rule->not_label_count);
 }
 
-static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern = "^[^*]*\\*?$"};
+static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern = "^[^*]*\\*?$", .takes_numbers = true};
 
 static const struct field RULE_RESOURCES_FIELDS[] = {
     FIELD_WHOLE("types", read_types, MANY(NAME), "Left out: every type of the document."),
     FIELD_WHOLE("ids", read_ids, MANY(&ID_PATTERN), "Literals and prefixes that end in `*`."),
-    FIELD_WHOLE("labels", read_labels, ENTRIES(MANY(TEXT)), "Labels it must have, each with one of these values."),
-    FIELD_WHOLE("notLabels", read_not_labels, ENTRIES(MANY(TEXT)), "Labels it must not have with one of these values."),
+    FIELD_WHOLE("labels", read_labels, NAMED(MANY(TEXT)), "Labels it must have, each with one of these values."),
+    FIELD_WHOLE("notLabels", read_not_labels, NAMED(MANY(TEXT)), "Labels it must not have with one of these values."),
 };
 static const struct block RULE_RESOURCES = BLOCK_SOME("ruleResources", "resources", RULE_RESOURCES_FIELDS);
 

@@ -207,8 +207,9 @@ static void read_accounts(struct load *load, const struct node *node, void *out)
 
 static const struct shape SPIFFE_GLOB = {.title = "SPIFFE ID pattern",
                                          .pattern = "^spiffe://([a-z0-9._-]{1,255}|\\*)(/[A-Za-z0-9._*-]+)*$"};
-static const struct shape TRUST_DOMAIN = {.title = "trust domain", .pattern = "^[a-z0-9._-]{1,255}$"};
-static const struct shape SEGMENT = {.title = "namespace", .pattern = "^[A-Za-z0-9._-]+$"};
+static const struct shape TRUST_DOMAIN = {
+    .title = "trust domain", .pattern = "^[a-z0-9._-]{1,255}$", .takes_numbers = true};
+static const struct shape SEGMENT = {.title = "namespace", .pattern = "^[A-Za-z0-9._-]+$", .takes_numbers = true};
 static const struct shape ACCOUNT = {.title = "namespace/account", .pattern = "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$"};
 
 static const struct field WORKLOAD_FIELDS[] = {
@@ -344,7 +345,7 @@ static const struct field MEMBER_FIELDS[] = {
 static const struct block MEMBER = BLOCK("member", "a member", MEMBER_FIELDS);
 
 static const struct field ROLE_FIELDS[] = {
-    FIELD_WHOLE("inherits", read_inherits, MANY(NAME), "Roles that its members hold as well."),
+    FIELD_WHOLE("inherits", read_inherits, MANY_OR_NONE(NAME), "Roles that its members hold as well."),
     FIELD_SEEN("description", TEXT, "For people."),
     FIELD_WHOLE("members", read_members, LIST(KEYS(MEMBER)), "All workloads, or all users; one of them is enough."),
 };

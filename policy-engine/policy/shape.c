@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shape.h"
 
-const struct shape shape_text = {.kind = SHAPE_TEXT, .title = "text"};
+const struct shape shape_text = {.kind = SHAPE_TEXT, .title = "text", .takes_numbers = true};
 const struct shape shape_value = {.kind = SHAPE_VALUE, .title = "value"};
 const struct shape shape_bool = {.kind = SHAPE_BOOL, .title = "true or false"};
-const struct shape shape_name = {.kind = SHAPE_TEXT, .title = "name", .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"};
+const struct shape shape_name = {
+    .kind = SHAPE_TEXT, .title = "name", .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", .takes_numbers = true};
 const struct shape shape_duration = {
     .kind = SHAPE_TEXT, .title = "duration", .pattern = "^([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"};
-const struct shape shape_header = {
-    .kind = SHAPE_TEXT, .title = "header name", .pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"};
+const struct shape shape_header = {.kind = SHAPE_TEXT,
+                                   .title = "header name",
+                                   .pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$",
+                                   .takes_numbers = true};
 const struct shape shape_host = {.kind = SHAPE_TEXT,
                                  .title = "host",
                                  .pattern =
-                                     "^(\\*\\.)?([A-Za-z0-9._-]{1,253}|\\[[0-9A-Fa-f:.]+\\])(:0*[1-9][0-9]{0,4})?$"};
+                                     "^(\\*\\.)?([A-Za-z0-9._-]{1,253}|\\[[0-9A-Fa-f:.]+\\])(:0*[1-9][0-9]{0,4})?$",
+                                 .takes_numbers = true};
 const struct shape shape_instant = {
     .kind = SHAPE_TEXT,
     .title = "instant",
-    .pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([Zz]|[+-][0-9]{2}:[0-9]{2})$"};
+    .pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$"};
 const struct shape shape_clock = {
     .kind = SHAPE_TEXT, .title = "hh:mm", .pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"};
 const struct shape shape_address = {

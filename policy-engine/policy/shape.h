@@ -22,9 +22,9 @@ enum shape_kind {
     SHAPE_BOOL,
     SHAPE_NUMBER,  /* least to most */
     SHAPE_WORDS,   /* one of `words` */
-    SHAPE_MANY,    /* one `of`, or a list of at least one */
+    SHAPE_MANY,    /* one `of`, or a list of at least `least` */
     SHAPE_LIST,    /* a list of `of`, of `least` to `most` elements (most 0: no limit) */
-    SHAPE_ENTRIES, /* a map with keys of the writer's, each value an `of` */
+    SHAPE_ENTRIES, /* a map with keys of the writer's, each of shape `other` when there is one; each value an `of` */
     SHAPE_BLOCK,   /* a map with the keys of `block` */
     SHAPE_EITHER,  /* an `of` or an `other` */
     SHAPE_ANYTHING,
@@ -34,6 +34,7 @@ struct shape {
     enum shape_kind kind;
     const char *title;   /* how the reference writes it: "duration"; may be NULL for composites */
     const char *pattern; /* ECMA-262, anchored; no stricter than the reader */
+    bool takes_numbers;  /* SHAPE_TEXT: what YAML takes for a number or a boolean is such a text */
     int64_t least, most;
     const struct view *words;
     size_t word_count;
@@ -67,7 +68,8 @@ struct block {
     const char *what; /* "a rule": in messages */
     const struct field *fields;
     size_t count;
-    size_t least; /* keys that must be there, whichever */
+    size_t least;   /* keys that must be there, whichever */
+    bool is_matrix; /* every key also takes a list of what it takes */
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -140,10 +142,13 @@ struct block {
 #define SHAPE(...) (&(const struct shape){__VA_ARGS__})
 #define NUMBER(low, high) SHAPE(.kind = SHAPE_NUMBER, .title = "number", .least = (low), .most = (high))
 #define ONE_WORD(array) SHAPE(.kind = SHAPE_WORDS, .words = (array), .word_count = COUNT_OF(array))
-#define MANY(element) SHAPE(.kind = SHAPE_MANY, .of = (element))
+#define MANY(element) SHAPE(.kind = SHAPE_MANY, .of = (element), .least = 1)
+#define MANY_OR_NONE(element) SHAPE(.kind = SHAPE_MANY, .of = (element))
 #define LIST(element) SHAPE(.kind = SHAPE_LIST, .of = (element))
 #define LIST_OF(element, low, high) SHAPE(.kind = SHAPE_LIST, .of = (element), .least = (low), .most = (high))
 #define ENTRIES(value) SHAPE(.kind = SHAPE_ENTRIES, .of = (value))
+#define ENTRIES_OF(key, value) SHAPE(.kind = SHAPE_ENTRIES, .of = (value), .other = (key))
+#define NAMED(value) ENTRIES_OF(NAME, value)
 #define KEYS(which) SHAPE(.kind = SHAPE_BLOCK, .block = &(which))
 #define EITHER(one, or) SHAPE(.kind = SHAPE_EITHER, .of = (one), .other = (or))
 
