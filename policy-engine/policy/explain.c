@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "match.h"
+#include "query.h"
 
 enum { QUOTE_MAX = 128 }; /* bytes of a fact's value in a sentence */
 
@@ -304,6 +305,7 @@ static const char *condition_noun(enum condition_kind kind)
     case CONDITION_SOURCE_IP: return "sourceIP";
     case CONDITION_REMOTE_IP: return "remoteIP";
     case CONDITION_HEADER: return "header ";
+    case CONDITION_QUERY: return "query ";
     case CONDITION_CLAIM: return "claim ";
     case CONDITION_CONTEXT: return "context ";
     case CONDITION_METADATA: return "metadata ";
@@ -337,6 +339,13 @@ static struct view local_time(const struct inquiry *inquiry, const struct time_w
                        VIEW_ARG(zone));
 }
 
+static struct view query_value(const struct inquiry *inquiry, struct view name)
+{
+    struct query_param param;
+    query_find(inquiry->facts->path, inquiry->facts->is_raw_path, name, &param);
+    return arena_copy(inquiry->scratch, param.value);
+}
+
 static struct view condition_value(const struct inquiry *inquiry, const struct condition *condition)
 {
     const struct pair *header = NULL;
@@ -344,6 +353,8 @@ static struct view condition_value(const struct inquiry *inquiry, const struct c
         return match_scalar(&condition->path, inquiry->facts->user.claims);
     if (condition->kind == CONDITION_HEADER)
         header = facts_header(inquiry->facts, condition->name);
+    if (condition->kind == CONDITION_QUERY)
+        return query_value(inquiry, condition->name);
     if (condition->kind == CONDITION_TIME)
         return local_time(inquiry, &condition->time);
     return header && !header->is_repeated ? header->value : (struct view){0};
@@ -386,7 +397,7 @@ static struct view unjudged(const struct inquiry *inquiry, const struct nearest 
 {
     const struct rule *rule = nearest->rule;
     if (nearest->parts.operation == TRI_UNKNOWN)
-        return VIEW("path");
+        return inquiry->slashes != 0 ? VIEW("path") : VIEW("query");
     if (nearest->parts.resource == TRI_UNKNOWN)
         return nearest->parts.found ? nearest->parts.found->type->name : VIEW("resource");
     if (nearest->parts.user == TRI_UNKNOWN)

@@ -120,6 +120,8 @@ enum tri inquiry_operation(const struct inquiry *inquiry, const struct operation
     const struct body_facts *body = &inquiry->facts->body;
     if (inquiry->slashes != 0 && !slashes_are_captured(inquiry, operation))
         fits = TRI_UNKNOWN;
+    for (size_t i = 0; i < operation->query_count && fits != TRI_FALSE; i++)
+        fits = tri_and(fits, match_query(&operation->queries[i].test, operation->queries[i].name, inquiry->facts));
     if (!view_is_present(operation->call))
         return fits;
     if (body->state == BODY_READ)

@@ -40,7 +40,7 @@ enum reason inquiry_open(struct inquiry *inquiry, const struct model *model, con
                          struct arena *scratch);
 
 /* Of an operation whose method, host and path fit: does the rest? An encoded slash
- * that is not the operation's data is U: an allow does not match, a deny does. */
+ * that is not the operation's data is U, as is a query that cannot be judged: an allow does not match, a deny does. */
 enum tri inquiry_operation(const struct inquiry *inquiry, const struct operation *operation);
 
 /* True when `operation`, which fits the path, makes the policy depend on the body. */

@@ -58,6 +58,8 @@ struct http_entry { /* what the paths of one entry share */
     size_t slash;
     size_t body;
     struct view call;
+    const struct query_test *queries;
+    size_t query_count;
 };
 
 static void read_method(struct load *load, const struct node *node, void *out)
@@ -89,6 +91,28 @@ static void read_body(struct load *load, const struct node *node, void *out)
     *(size_t *)out = load_word(load, node, "a body protocol", BODIES, COUNT_OF(BODIES), 0) + BODY_PROTOCOL_OPENAI;
 }
 
+enum { QUERIES_MAX = 16 };
+
+static void read_query(struct load *load, const struct node *node, void *out)
+{
+    struct http_entry *entry = out;
+    if (!load_is(load, node, NODE_MAP, "query"))
+        return;
+    if (node->count == 0 || node->count > QUERIES_MAX) {
+        load_refuse(load, node->count == 0 ? CODE_EMPTY : CODE_LIMIT, node, NULL, "query takes 1 to %d parameters",
+                    QUERIES_MAX);
+        return;
+    }
+    struct query_test *queries = load_take(load, node->count, sizeof(*queries));
+    for (size_t i = 0; queries != NULL && i < node->count; i++) {
+        queries[i].test.kind = TEST_ANY_OF;
+        load_text(load, node->keys[i], &queries[i].name);
+        load_values(load, node->items[i], &queries[i].test.values);
+    }
+    entry->queries = queries;
+    entry->query_count = queries != NULL ? node->count : 0;
+}
+
 static const struct shape METHOD = {.title = "METHOD", .pattern = "^[A-Z]{1,32}$"};
 static const struct shape PATH = {.title = "path template", .pattern = "^/"};
 static const struct shape GRPC_METHOD = {.title = "pkg.Service/Method",
@@ -103,7 +127,7 @@ static const struct field HTTP_FIELDS[] = {
     FIELD_MUST(
         "paths", load_texts, struct http_entry, paths, MANY(&PATH),
         "Templates: literal segments, `{name}` and `{*}` for one, `{**}` last for the rest, `{name}:verb` last."),
-    FIELD_LATER("query"),
+    FIELD_WHOLE("query", read_query, ENTRIES(MANY(VALUE)), "Query parameters by name, each one of these values."),
     FIELD("encodedSlash", read_slash, struct http_entry, slash, ONE_WORD(SLASHES),
           "data: a `%2F` in a segment is part of it; refuse, the default: such a request is refused."),
     FIELD("body", read_body, struct http_entry, body, ONE_WORD(BODIES), "The protocol by which the body is read."),
@@ -133,7 +157,9 @@ static size_t read_http(struct load *load, const struct action *action, const st
                                        .host_count = entry.hosts.count,
                                        .encoded_slash_is_data = entry.slash == 1,
                                        .body = (enum body_protocol)entry.body,
-                                       .call = entry.call};
+                                       .call = entry.call,
+                                       .queries = entry.queries,
+                                       .query_count = entry.query_count};
         read_pattern(load, items[i], items[i]->text, &out[made++].path);
     }
     return made;

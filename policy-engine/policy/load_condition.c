@@ -235,6 +235,18 @@ static const struct field HEADER_FIELDS[] = {
 };
 static const struct block HEADER_TEST = BLOCK("headerCondition", "header", HEADER_FIELDS);
 
+static const struct field QUERY_FIELDS[] = {
+    FIELD_SEEN_MUST("name", TEXT, "The parameter, decoded; given twice, it cannot be judged."),
+    FIELD_TEST("equals", TEST_ANY_OF, MANY(VALUE), ONE_VALUE),
+    FIELD_TEST("anyOf", TEST_ANY_OF, MANY(VALUE), SOME_VALUE),
+    FIELD_TEST("prefix", TEST_PREFIX, MANY(TEXT), "It begins with one of these."),
+    FIELD_TEST("suffix", TEST_SUFFIX, MANY(TEXT), "It ends with one of these."),
+    FIELD_TEST("contains", TEST_CONTAINS, MANY(TEXT), "It contains one of these."),
+    FIELD_TEST("present", TEST_PRESENT, BOOL, IS_PRESENT),
+    FIELD_TEST("intRange", TEST_INT_RANGE, LIST_OF(&INTEGER, 2, 2), "A whole number from low to high, both included."),
+};
+static const struct block QUERY_TEST = BLOCK("queryCondition", "query", QUERY_FIELDS);
+
 static const struct field CLAIM_FIELDS[] = {
     FIELD_SEEN_MUST("name", TEXT, "The claim, its steps set apart by dots."),
     FIELD_TEST("equals", TEST_ANY_OF, MANY(VALUE), ONE_VALUE),
@@ -271,6 +283,16 @@ static void read_header(struct load *load, const struct node *node, void *out)
     const struct node *name = node_get(node, VIEW("name"));
     if (name != NULL)
         load_read_header(load, name, &condition->name);
+}
+
+static void read_query(struct load *load, const struct node *node, void *out)
+{
+    struct condition *condition = out;
+    condition->kind = CONDITION_QUERY;
+    load_value_test(load, node, &QUERY_TEST, &condition->test);
+    const struct node *name = node_get(node, VIEW("name"));
+    if (name != NULL)
+        load_text(load, name, &condition->name);
 }
 
 static void read_claim(struct load *load, const struct node *node, void *out)
@@ -359,13 +381,13 @@ static const struct field CONDITION_FIELDS[] = {
     FIELD_ONE_OF("sourceIP", read_source_ip, KEYS(SOURCE_IP), "The address of the connection."),
     FIELD_ONE_OF("remoteIP", read_remote_ip, KEYS(REMOTE_IP), "The address that the proxy believes it comes from."),
     FIELD_ONE_OF("header", read_header, KEYS(HEADER_TEST), "A request header."),
+    FIELD_ONE_OF("query", read_query, KEYS(QUERY_TEST), "A parameter of the query, percent-decoded."),
     FIELD_ONE_OF("claim", read_claim, KEYS(CLAIM_TEST), "A claim of the user's token."),
     FIELD_ONE_OF("context", read_context, KEYS(CONTEXT_TEST), "A context extension of the route."),
     FIELD_ONE_OF("metadata", read_metadata, KEYS(METADATA_TEST), "Dynamic metadata of an Envoy filter."),
     FIELD_ONE_OF("port", read_port, EITHER(&PORT, LIST_OF(&PORT, 1, 2)),
                  "The port that was connected to, or [low, high]."),
     FIELD_ONE_OF("sni", read_sni, MANY(HOST), "The server name of the TLS handshake."),
-    FIELD_LATER("query"),
 };
 const struct block load_condition_block = BLOCK("condition", "a condition", CONDITION_FIELDS);
 
@@ -375,7 +397,8 @@ static void refuse_leaf(struct load *load, const struct node *key)
     for (size_t i = 0; i < COUNT_OF(CONDITION_FIELDS); i++)
         words[i] = CONDITION_FIELDS[i].name;
     struct view near = diag_nearest(key->text, words, COUNT_OF(CONDITION_FIELDS));
-    struct view hint = VIEW("time, sourceIP, remoteIP, header, claim, context, metadata, port, sni; all, any, not");
+    struct view hint =
+        VIEW("time, sourceIP, remoteIP, header, query, claim, context, metadata, port, sni; all, any, not");
     if (view_is_present(near))
         hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
     load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "a condition has no key `%.*s`", VIEW_ARG(key->text));

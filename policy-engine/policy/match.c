@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match.h"
 
+#include "query.h"
+
 bool match_string(const struct string_list *list, struct view text)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -274,6 +276,17 @@ enum tri match_pair(const struct value_test *test, const struct pair *pair)
     return pair->is_repeated ? TRI_UNKNOWN : match_text(test, pair->value);
 }
 
+enum tri match_query(const struct value_test *test, struct view name, const struct facts *facts)
+{
+    struct query_param param;
+    query_find(facts->path, facts->is_raw_path, name, &param);
+    if (test->kind == TEST_PRESENT)
+        return tri_of((param.count > 0) == test->present);
+    if (param.is_unknown)
+        return TRI_UNKNOWN;
+    return param.count == 0 ? TRI_FALSE : match_text(test, param.value);
+}
+
 static bool is_scalar(const struct value *value)
 {
     return value->kind == VALUE_STRING || value->kind == VALUE_NUMBER || value->kind == VALUE_BOOL;
@@ -474,6 +487,7 @@ static enum tri match_leaf(const struct condition *condition, const struct model
     case CONDITION_SOURCE_IP: return match_address(condition->cidrs, condition->cidr_count, &facts->source_ip);
     case CONDITION_REMOTE_IP: return match_address(condition->cidrs, condition->cidr_count, &facts->remote_ip);
     case CONDITION_HEADER: return match_pair(&condition->test, facts_header(facts, condition->name));
+    case CONDITION_QUERY: return match_query(&condition->test, condition->name, facts);
     case CONDITION_CLAIM: {
         struct claim_test claim = {.path = condition->path, .test = condition->test};
         return claims_are_open ? TRI_UNKNOWN : match_claim(&claim, model, &facts->user);

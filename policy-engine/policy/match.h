@@ -55,6 +55,9 @@ enum tri match_text(const struct value_test *test, struct view text);
 /* A test on a header or context value; NULL is absent. */
 enum tri match_pair(const struct value_test *test, const struct pair *pair);
 
+/* A test on a query parameter of the target in `facts` (query.h). */
+enum tri match_query(const struct value_test *test, struct view name, const struct facts *facts);
+
 /* A test on what `path` leads to in `root` (NULL: nothing). `tries_whole`: the
  * whole dotted name is tried first as one member. */
 enum tri match_value(const struct claim_path *path, const struct value_test *test, const struct value *root,

@@ -200,6 +200,12 @@ struct host_pattern {
 
 enum body_protocol { BODY_PROTOCOL_NONE = 0, BODY_PROTOCOL_OPENAI, BODY_PROTOCOL_MCP, BODY_PROTOCOL_KSERVE };
 
+/* A query parameter that an operation wants. */
+struct query_test {
+    struct view name;
+    struct value_test test; /* TEST_ANY_OF */
+};
+
 enum operation_kind { OPERATION_HTTP = 0, OPERATION_GRPC };
 
 /* One thing a request can be. A catalog's or policy's entry with several paths
@@ -210,9 +216,11 @@ struct operation {
     struct span span;           /* the `uses` element or the entry */
     struct string_list methods; /* upper case; empty: any. gRPC: POST */
     const struct host_pattern *hosts;
-    size_t host_count;               /* 0: any */
-    const struct path_pattern *path; /* OPERATION_HTTP */
-    struct view service;             /* OPERATION_GRPC: the path is /service/method, compared byte for byte */
+    size_t host_count;                /* 0: any */
+    const struct path_pattern *path;  /* OPERATION_HTTP */
+    const struct query_test *queries; /* all of them hold */
+    size_t query_count;
+    struct view service; /* OPERATION_GRPC: the path is /service/method, compared byte for byte */
     struct view method;
     bool method_is_prefix;      /* written `Svc/Pre*`, or `Svc/` and a star: then method is empty and present */
     bool encoded_slash_is_data; /* %2F may stand inside a captured segment */
@@ -276,6 +284,7 @@ enum condition_kind {
     CONDITION_SOURCE_IP,
     CONDITION_REMOTE_IP,
     CONDITION_HEADER,
+    CONDITION_QUERY,
     CONDITION_CLAIM,
     CONDITION_CONTEXT,
     CONDITION_METADATA,
@@ -306,9 +315,9 @@ struct condition {
     struct time_window time;
     const struct cidr *cidrs; /* SOURCE_IP, REMOTE_IP: in any of them */
     size_t cidr_count;
-    struct view name;                 /* HEADER (lower case), CONTEXT: its name; METADATA: the filter */
+    struct view name;                 /* HEADER (lower case), QUERY, CONTEXT: its name; METADATA: the filter */
     struct claim_path path;           /* CLAIM; METADATA: the steps inside the filter's value (no top-level try) */
-    struct value_test test;           /* HEADER, CLAIM, CONTEXT, METADATA */
+    struct value_test test;           /* HEADER, QUERY, CLAIM, CONTEXT, METADATA */
     uint16_t port_low, port_high;     /* PORT: inclusive */
     const struct host_pattern *names; /* SNI: any of them, port 0 */
     size_t name_count;

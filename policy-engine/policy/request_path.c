@@ -140,8 +140,8 @@ static enum reason segments_split(struct view path, struct request_path *out)
     return REASON_NONE;
 }
 
-/* Nothing is decided on the query; what could end the request line early, or
- * begin a fragment, is refused all the same. */
+/* What is in a query is for whoever asks (query.h); what could end the request line
+ * early, or begin a fragment, is refused whoever asks. */
 static bool query_is_plain(struct view query)
 {
     for (size_t i = 0; i < query.size; i++) {

@@ -88,7 +88,8 @@ static const char *const actions[ACTIONS] = {
     "{http: [{methods: [GET], paths: [\"/m/{*}\", \"/m/m1\"], hosts: [\"*.ex\"]}]}",
     "{http: [{methods: [GET, POST], paths: [\"/m/{model}/d/{data}\"]}, {methods: [PUT], paths: [\"/d/{data}\"]}]}",
     "{http: [{methods: [POST], paths: [\"/rpc\"], body: mcp, call: tools/call}]}",
-    "{grpc: [pkg.Svc/Get, pkg.Other/*]}",
+    "{http: [{paths: [\"/x/y\"], query: {op: [list, show]}}, {paths: [\"/x/{*}\"], query: {op: drop, q: v1}}],"
+    " grpc: [pkg.Svc/Get, pkg.Other/*]}",
     "{grpc: [\"pkg.Svc/Ge*\"], http: [{paths: [\"/\", \"/m/\"]}]}",
     "{http: [{paths: [\"/d/{data}/{**}\"], hosts: [h.ex, \"p.ex:8080\"]}]}",
 };
@@ -113,6 +114,9 @@ static const char *const leaves[] = {
     "{header: {name: x-a, present: false}}",
     "{header: {name: x-a, prefix: v}}",
     "{header: {name: x-n, intRange: [1, 10]}}",
+    "{query: {name: q, equals: v1}}",
+    "{query: {name: q, present: true}}",
+    "{query: {name: n, intRange: [1, 10]}}",
     "{claim: {name: groups, anyOf: [g1, g2]}}",
     "{claim: {name: scope, containsAll: [\"s:read\", \"s:write\"]}}",
     "{claim: {name: level, intRange: [2, 5]}}",
@@ -486,7 +490,18 @@ static void generate_request(struct random *random, struct facts *out)
                                         "/pkg.Svc/Get/x",
                                         "/m/x%3f?q",
                                         "/a/../b",
-                                        "/m/m"};
+                                        "/m/m",
+                                        "/x/y?op=list",
+                                        "/x/y?op=drop&q=v1",
+                                        "/x/y?op=drop&q=v1&q=v1",
+                                        "/x/z?op=dr%6Fp&q=v1",
+                                        "/x/y?op=list;op=drop",
+                                        "/m/m1?q=v1&n=5",
+                                        "/m/m1?q=v2&n=11",
+                                        "/m/m2?q=v1&q=v2",
+                                        "/d/d1?q=a+b&n=x",
+                                        "/d/d1/x?%zz=1&q=v1",
+                                        "/m/m1/d/d1?q&n=1"};
     out->method = view_of(PICK(random, methods));
     out->host = view_of(PICK(random, hosts));
     out->path = view_of(PICK(random, paths));

@@ -18,6 +18,7 @@ static const char spec[] =
     "    operator: {members: [{user: {issuer: sso, claims: {roles: {anyOf: [op]}}}}]}\n"
     "  actions:\n"
     "    use: {http: [{methods: [GET], paths: [\"/use\"]}]}\n"
+    "    list: {http: [{methods: [GET], paths: [\"/list\"]}]}\n"
     "    office: {http: [{methods: [GET], paths: [\"/office\"]}]}\n"
     "    other: {http: [{methods: [GET], paths: [\"/other\"]}]}\n"
     "  rules:\n"
@@ -30,6 +31,7 @@ static const char spec[] =
     "      obligations: {requestHeaders: {set: {x-mail: \"$claim.mail\"}}}\n"
     "    - {allow: office, subjects: {workload: [app]}, actions: [office],"
     " when: {time: {tz: Europe/Paris, between: [\"08:00\", \"18:00\"]}}}\n"
+    "    - {allow: list, subjects: {workload: [app]}, actions: [list], when: {query: {name: scope, equals: mine}}}\n"
     "    - {allow: delegated, subjects: {workload: [app], user: [operator], delegation: {actor: peer, maxDepth: 1}},"
     " actions: [other]}\n";
 
@@ -98,6 +100,16 @@ static void a_time_is_told_by_the_clock_of_its_zone(void **state)
     says("{method: GET, host: h, path: /office, now: \"2026-07-01T15:30:00Z\"" APP "}", REASON_RULE, NULL, NULL);
 }
 
+static void a_query_is_told_as_it_was_read(void **state)
+{
+    (void)state;
+    says("{method: GET, host: h, path: \"/list?scope=a%20ll\"" APP "}", REASON_CONDITION, "list",
+         "query scope is \"a ll\", which the rule's condition does not accept");
+    says("{method: GET, host: h, path: \"/list?scope=mine&scope=mine\"" APP "}", REASON_INDETERMINATE, "list",
+         "query scope cannot be judged");
+    says("{method: GET, host: h, path: \"/list?scope=m%69ne\"" APP "}", REASON_RULE, NULL, NULL);
+}
+
 static void nothing_near_has_no_closest_rule(void **state)
 {
     (void)state;
@@ -118,6 +130,7 @@ int main(void)
         cmocka_unit_test(the_first_test_that_fails_gives_the_reason),
         cmocka_unit_test(delegation_names_both_parties),
         cmocka_unit_test(a_time_is_told_by_the_clock_of_its_zone),
+        cmocka_unit_test(a_query_is_told_as_it_was_read),
         cmocka_unit_test(nothing_near_has_no_closest_rule),
     };
     return cmocka_run_group_tests(tests, NULL, close_case);
