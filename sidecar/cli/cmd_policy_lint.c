@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `bartizan policy lint`: what compiles and is probably not meant. */
+#include "lint.h"
+#include "policy_session.h"
+
+enum { POLICY_FILE_MAX = 8 * 1024 * 1024 };
+
+/* Findings are made of places: the lines that they stand in are read again. A file that is gone
+ * by now leaves them without a caret. */
+static void locate(struct session *session)
+{
+    struct diag_list *diags = &session->diags;
+    for (size_t i = 0; i < diags->count; i++) {
+        struct view file = arena_copy(&session->arena, diags->items[i].span.file), text = {0};
+        bool is_done = view_is_present(diags->items[i].span.text) || !view_is_present(file);
+        if (!is_done && read_whole(file.data, POLICY_FILE_MAX, &session->arena, &text) == ERR_NONE)
+            diag_list_locate(diags, i, file, text);
+    }
+}
+
+static int lint_policy(struct session *session, bool is_json)
+{
+    size_t before = session->diags.count + session->diags.dropped;
+    lint(policy_model(session->policy), &session->diags);
+    locate(session);
+    size_t found = session->diags.count + session->diags.dropped - before;
+    (void)print_findings(&session->diags, is_json, ERR_NONE);
+    if (!is_json)
+        printf("%zu finding%s\n", found, found == 1 ? "" : "s");
+    return found > 0 ? EXIT_FAILED : EXIT_GOOD;
+}
+
+int policy_lint_command(int argc, char **argv)
+{
+    const char *format = NULL, *path = NULL;
+    size_t count = 0;
+    bool is_json = false;
+    const struct option_spec options[] = {{"format", "text|json", "how findings are printed", &format}};
+    const struct usage usage = {.line = "bartizan policy lint PATH [--format text|json]",
+                                .summary =
+                                    "Warns of what compiles and is probably not meant, each with a stable code,\n"
+                                    "its place and a hint. Exit status 0 when there is nothing, 1 when there is,\n"
+                                    "2 when the policy does not compile.",
+                                .options = options,
+                                .option_count = 1,
+                                .operands_least = 1,
+                                .operands_most = 1};
+    int code = options_read(&usage, argc, argv, &path, &count);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!format_parse(format, &is_json))
+        return usage_error(&usage, "`--format` is text or json, not `%s`", format);
+    AUTO(session_close) struct session session = {0};
+    enum err err = session_open(&session, path);
+    if (err != ERR_NONE)
+        return print_findings(&session.diags, is_json, err);
+    return lint_policy(&session, is_json);
+}

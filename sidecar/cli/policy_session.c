@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_session.h"
+
+#include <errno.h>
+
+enum { GIVEN_MAX = 1024 * 1024 };
+
+void session_close(struct session *session)
+{
+    policy_free(session->policy);
+    arena_free(&session->arena);
+}
+
+enum err session_open(struct session *session, const char *path)
+{
+    arena_init(&session->arena, COMMAND_MEMORY);
+    diag_list_init(&session->diags, &session->arena);
+    return policy_read(path, &session->diags, &session->policy);
+}
+
+int session_given(struct session *session, const char *file, bool is_json, const struct facts **facts)
+{
+    struct policy_source given = {.name = view_of(file)};
+    enum err err = read_whole(file, GIVEN_MAX, &session->arena, &given.text);
+    if (err != ERR_NONE) {
+        fprintf(stderr, "bartizan: %s: %s\n", file, err == ERR_IO ? strerror(errno) : err_text(err));
+        return exit_code_of(err);
+    }
+    err = policy_given(session->policy, &given, now_seconds(), &session->arena, &session->diags, facts);
+    return err == ERR_NONE ? EXIT_GOOD : print_findings(&session->diags, is_json, err);
+}
