@@ -33,7 +33,7 @@ struct writer {
 static void put(struct writer *writer, uint64_t number, size_t width)
 {
     for (size_t i = width; i-- > 0;)
-        writer->bytes[writer->size++] = i < sizeof(number) ? (char)(number >> 8 * i & 0xff) : 0;
+        writer->bytes[writer->size++] = (char)(i < sizeof(number) ? number >> 8 * i & 0xff : 0);
 }
 
 static void put_text(struct writer *writer, struct view text)
