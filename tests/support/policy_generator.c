@@ -88,8 +88,8 @@ static const char *const actions[ACTIONS] = {
     "{http: [{methods: [GET], paths: [\"/m/{*}\", \"/m/m1\"], hosts: [\"*.ex\"]}]}",
     "{http: [{methods: [GET, POST], paths: [\"/m/{model}/d/{data}\"]}, {methods: [PUT], paths: [\"/d/{data}\"]}]}",
     "{http: [{methods: [POST], paths: [\"/rpc\"], body: mcp, call: tools/call}]}",
-    "{http: [{paths: [\"/x/y\"], query: {op: [list, show]}}, {paths: [\"/x/{*}\"], query: {op: drop, q: v1}}],"
-    " grpc: [pkg.Svc/Get, pkg.Other/*]}",
+    ("{http: [{paths: [\"/x/y\"], query: {op: [list, show]}}, {paths: [\"/x/{*}\"], query: {op: drop, q: v1}}],"
+     " grpc: [pkg.Svc/Get, pkg.Other/*]}"),
     "{grpc: [\"pkg.Svc/Ge*\"], http: [{paths: [\"/\", \"/m/\"]}]}",
     "{http: [{paths: [\"/d/{data}/{**}\"], hosts: [h.ex, \"p.ex:8080\"]}]}",
 };
