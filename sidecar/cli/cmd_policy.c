@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd_policy_tools.h"
 #include "policy_session.h"
+#include "sarif_print.h"
 
 /* ---- policy check ---- */
 
@@ -8,9 +10,9 @@ static int check(int argc, char **argv)
     const char *format = NULL, *path = NULL;
     size_t count = 0;
     bool is_json = false;
-    const struct option_spec options[] = {{"format", "text|json", "how findings are printed", &format}};
+    const struct option_spec options[] = {{"format", "text|json|sarif", "how findings are printed", &format}};
     const struct usage usage = {
-        .line = "bartizan policy check PATH [--format text|json]",
+        .line = "bartizan policy check PATH [--format text|json|sarif]",
         .summary = "Reads a policy file, or every *.yaml of a folder, and prints every finding with its place.\n"
                    "Exit status 0 when a sidecar would take it (warnings are printed all the same), 2 when not.",
         .options = options,
@@ -20,10 +22,15 @@ static int check(int argc, char **argv)
     int code = options_read(&usage, argc, argv, &path, &count);
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!format_parse(format, &is_json))
-        return usage_error(&usage, "`--format` is text or json, not `%s`", format);
+    bool is_sarif = format != NULL && strcmp(format, "sarif") == 0;
+    if (!is_sarif && !format_parse(format, &is_json))
+        return usage_error(&usage, "`--format` is text, json or sarif, not `%s`", format);
     AUTO(session_close) struct session session = {0};
     enum err err = session_open(&session, path);
+    if (is_sarif) {
+        sarif_print(&session.diags, &session.arena);
+        return exit_code_of(err);
+    }
     code = print_findings(&session.diags, is_json, err);
     if (err == ERR_NONE && !is_json)
         printf("%s: %zu rules, digest %.*s\n", path, policy_rule_count(session.policy),
@@ -41,6 +48,9 @@ int cmd_policy(int argc, char **argv)
         {"why-not", "tell what a request lacks to be allowed", policy_why_not_command},
         {"new", "print a policy to begin with", policy_new_command},
         {"bench", "measure what deciding costs", policy_bench_command},
+        {"schema", "print the JSON Schema of the language, or every key", cmd_policy_schema},
+        {"explain", "tell what a finding's code means, and how to mend it", cmd_policy_explain},
+        {"catalog", "list the operations that are built in", cmd_policy_catalog},
     };
     return subcommand_run("bartizan policy", table, sizeof table / sizeof table[0], argc, argv);
 }
