@@ -58,6 +58,8 @@ const struct template_part *answer_unfilled(const struct inquiry *inquiry, const
         part = list_unfilled(inquiry, rule, found, set->response_headers, set->response_header_count);
     if (!part)
         part = list_unfilled(inquiry, rule, found, set->metadata, set->metadata_count);
+    if (!part)
+        part = list_unfilled(inquiry, rule, found, set->query_params, set->query_param_count);
     return part;
 }
 
@@ -104,6 +106,33 @@ static enum err list_fill(const struct inquiry *inquiry, const struct rule *rule
     return ERR_NONE;
 }
 
+static bool sets_query(const struct obligation_set *set, struct view name)
+{
+    for (size_t i = 0; i < set->query_param_count; i++)
+        if (view_equals(set->query_params[i].name, name))
+            return true;
+    return false;
+}
+
+/* Every parameter that some rule sets and this one does not, then the rule's own. */
+static enum err query_removals(const struct inquiry *inquiry, const struct rule *rule, struct obligations *out)
+{
+    const struct obligation_set *set = &rule->obligations;
+    const struct string_list *lists[] = {&inquiry->model->settable_queries, &set->remove_queries};
+    size_t most = lists[0]->count + lists[1]->count;
+    struct view *names = most > 0 ? arena_take_array(inquiry->scratch, most, sizeof *names) : NULL;
+    if (most > 0 && !names)
+        return ERR_NO_MEMORY;
+    struct string_list list = {.items = names};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < lists[i]->count; k++)
+            if (!sets_query(set, lists[i]->items[k]) && !match_string(&list, lists[i]->items[k]))
+                names[list.count++] = lists[i]->items[k];
+    out->remove_queries = list.items;
+    out->remove_query_count = list.count;
+    return ERR_NONE;
+}
+
 static enum err obligations_fill(const struct inquiry *inquiry, const struct rule *rule,
                                  const struct found_resource *found, struct obligations *out)
 {
@@ -111,6 +140,9 @@ static enum err obligations_fill(const struct inquiry *inquiry, const struct rul
     TRY(list_fill(inquiry, rule, found, set->request_headers, set->request_header_count, &out->request_headers));
     TRY(list_fill(inquiry, rule, found, set->response_headers, set->response_header_count, &out->response_headers));
     TRY(list_fill(inquiry, rule, found, set->metadata, set->metadata_count, &out->metadata));
+    TRY(list_fill(inquiry, rule, found, set->query_params, set->query_param_count, &out->query_params));
+    TRY(query_removals(inquiry, rule, out));
+    out->query_param_count = set->query_param_count;
     out->request_header_count = set->request_header_count;
     out->response_header_count = set->response_header_count;
     out->metadata_count = set->metadata_count;
@@ -181,6 +213,7 @@ void answer_deny(const struct rule *rule, struct decision *out)
     answer_refuse(REASON_DENY_RULE, out);
     out->rule = rule->name;
     out->missing = rule->reason;
+    out->denial = rule->obligations.denial;
 }
 
 void answer_challenge(const struct inquiry *inquiry, const struct rule *rule, const struct assurance *wanted,

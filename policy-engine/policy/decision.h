@@ -5,6 +5,8 @@
 
 #include "reason.h"
 
+#include <stdint.h>
+
 enum audit_level { AUDIT_MINIMAL = 0, AUDIT_SUMMARY, AUDIT_FULL };
 
 /* What to ask of the user, RFC 9470: the whole requirement of the rule. */
@@ -36,9 +38,20 @@ struct obligations {
     size_t response_header_count;
     const struct header_obligation *metadata; /* name and value of dynamic metadata strings */
     size_t metadata_count;
+    const struct header_obligation *query_params; /* set; names and values as they are, not encoded */
+    size_t query_param_count;
+    const struct view *remove_queries; /* as remove_headers */
+    size_t remove_query_count;
     bool has_max_stream;
     uint32_t max_stream;            /* seconds */
     bool max_stream_by_credentials; /* also bounded by token exp and certificate notAfter */
+};
+
+/* How a denial looks where the deciding rule says so. */
+struct denial {
+    uint16_t status;          /* 400 to 599; 0: that of the reason */
+    struct view body;         /* absent: that of the reason */
+    struct view grpc_message; /* in place of the body for a gRPC caller; absent: the body */
 };
 
 enum { DECISION_LABELS_MAX = 8 };
@@ -54,6 +67,7 @@ struct decision {
     struct view attribute;      /* REASON_INDETERMINATE: what could not be judged */
     struct challenge challenge; /* VERDICT_CHALLENGE */
     struct obligations obligations; /* VERDICT_ALLOW */
+    struct denial denial;           /* REASON_DENY_RULE */
     enum audit_level audit;
     struct view scope; /* REASON_SCOPE: scopes the rule names, space separated; may be absent */
 
@@ -69,5 +83,11 @@ struct decision {
     struct view path;         /* canonical path without query */
     uint32_t candidate_tests; /* rules whose conditions were tested: the work counter */
 };
+
+/* The HTTP status that a refusal has. */
+static inline int decision_http_status(const struct decision *decision)
+{
+    return decision->denial.status != 0 ? decision->denial.status : reason_info(decision->reason)->http_status;
+}
 
 #endif

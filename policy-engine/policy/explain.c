@@ -40,7 +40,8 @@ static bool needs_user(const struct rule *rule)
            (rule->has_purpose && rule->purpose_is_claim) || condition_reads_claims(rule->when) ||
            templates_read_user(set->request_headers, set->request_header_count) ||
            templates_read_user(set->response_headers, set->response_header_count) ||
-           templates_read_user(set->metadata, set->metadata_count);
+           templates_read_user(set->metadata, set->metadata_count) ||
+           templates_read_user(set->query_params, set->query_param_count);
 }
 
 /* Everything holds that does not depend on the user, who is not there or cannot

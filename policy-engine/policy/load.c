@@ -250,8 +250,42 @@ static bool reads_call(const struct model *model)
     return false;
 }
 
+static void add_name(struct string_list *list, struct view *names, struct view name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (view_equals(names[i], name))
+            return;
+    names[list->count++] = name;
+}
+
+/* What rules set in a query, and what they set or remove. */
+static void collect_queries(struct load *load, struct model *model)
+{
+    size_t sets = 0, removals = 0;
+    for (size_t i = 0; i < model->rule_count; i++) {
+        sets += load->rules_made[i].obligations.query_param_count;
+        removals += load->rules_made[i].obligations.remove_queries.count;
+    }
+    struct view *settable = load_take(load, sets, sizeof(*settable));
+    struct view *touched = load_take(load, sets + removals, sizeof(*touched));
+    if (load->is_exhausted)
+        return;
+    model->settable_queries.items = settable;
+    model->touched_queries.items = touched;
+    for (size_t i = 0; i < model->rule_count; i++) {
+        const struct obligation_set *set = &load->rules_made[i].obligations;
+        for (size_t k = 0; k < set->query_param_count; k++) {
+            add_name(&model->settable_queries, settable, set->query_params[k].name);
+            add_name(&model->touched_queries, touched, set->query_params[k].name);
+        }
+        for (size_t k = 0; k < set->remove_queries.count; k++)
+            add_name(&model->touched_queries, touched, set->remove_queries.items[k]);
+    }
+}
+
 static void finish(struct load *load, struct model *model)
 {
+    collect_queries(load, model);
     model->issuers = load->issuers;
     model->assurances = load->assurances;
     model->roles = load->roles;
@@ -288,9 +322,10 @@ enum err load_documents(const struct document *documents, size_t count, struct a
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < documents[i].count && !load.is_exhausted; j++)
             read_document(&load, documents[i].roots[j]);
+    if (!load.is_exhausted)
+        finish(&load, model);
     if (load.is_exhausted)
         return ERR_NO_MEMORY;
-    finish(&load, model);
     *tests = load.tests;
     *test_count = load.test_count;
     return diags->errors > errors ? ERR_INVALID : ERR_NONE;

@@ -232,6 +232,101 @@ static void read_metadata(struct load *load, const struct node *node, void *out)
     obligations->metadata_count = entries != NULL ? count : 0;
 }
 
+/* ---- query parameters ------------------------------------------------------------- */
+
+/* Unreserved (RFC 3986 section 2.3): a name that is written in one way only, so that
+ * Envoy, which compares names byte for byte, finds the caller's own. */
+static void read_query_name(struct load *load, const struct node *node, void *out)
+{
+    struct view *name = out;
+    load_text(load, node, name);
+    for (size_t i = 0; i < name->size; i++) {
+        char c = name->data[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                        c == '.' || c == '_' || c == '~';
+        if (is_plain && name->size <= 128)
+            continue;
+        load_refuse(load, CODE_QUERY, node, "A-Z a-z 0-9 - . _ ~, at most 128",
+                    "`%.*s` is not a query parameter that can be set", VIEW_ARG(*name));
+        return;
+    }
+}
+
+static const struct shape QUERY_NAME = {.title = "parameter", .pattern = "^[A-Za-z0-9._~-]{1,128}$"};
+static const struct field QUERY_PARAMS_FIELDS[] = {
+    FIELD_SEEN("set", ENTRIES_OF(&QUERY_NAME, &TEMPLATE), "Given in place of what the caller sent, percent-encoded."),
+    FIELD_SEEN("remove", MANY_OR_NONE(&QUERY_NAME), "Taken away."),
+};
+static const struct block QUERY_PARAMS = BLOCK("queryParams", "queryParams", QUERY_PARAMS_FIELDS);
+
+static void read_query_params(struct load *load, const struct node *node, void *out)
+{
+    struct obligation_set *obligations = out;
+    if (!load_map(load, node, &QUERY_PARAMS, obligations))
+        return;
+    const struct node *set = node_get(node, VIEW("set")), *removed = node_get(node, VIEW("remove"));
+    size_t count = map_count(load, set, "set");
+    struct header_template *params = load_take(load, count, sizeof(*params));
+    for (size_t i = 0; params != NULL && i < count; i++) {
+        read_query_name(load, set->keys[i], &params[i].name);
+        read_template(load, set->items[i], &params[i].value);
+    }
+    obligations->query_params = params;
+    obligations->query_param_count = params != NULL ? count : 0;
+    if (removed != NULL)
+        obligations->remove_queries.items =
+            load_array(load, removed, sizeof(struct view), read_query_name, &obligations->remove_queries.count);
+}
+
+/* ---- denials ---------------------------------------------------------------------- */
+
+enum { DENIAL_TEXT_MAX = 1024 };
+
+/* A denial that looks like a success, or sends the caller elsewhere, is none. */
+static void read_status(struct load *load, const struct node *node, void *out)
+{
+    uint64_t status;
+    if (load_number(load, node, 400, 599, &status))
+        *(uint16_t *)out = (uint16_t)status;
+}
+
+static void read_denial_text(struct load *load, const struct node *node, void *out)
+{
+    struct view *text = out;
+    load_text(load, node, text);
+    if (text->size > DENIAL_TEXT_MAX)
+        load_refuse(load, CODE_LIMIT, node, NULL, "the text of a denial has at most %d bytes", DENIAL_TEXT_MAX);
+}
+
+/* It travels in a header. */
+static void read_grpc_message(struct load *load, const struct node *node, void *out)
+{
+    struct view *text = out;
+    read_denial_text(load, node, text);
+    for (size_t i = 0; i < text->size; i++) {
+        if (text->data[i] >= 0x20 && text->data[i] < 0x7f)
+            continue;
+        load_refuse(load, CODE_VALUE, node, NULL, "grpcMessage travels in a header: printable ASCII only");
+        return;
+    }
+}
+
+static const struct field DENIAL_FIELDS[] = {
+    FIELD("status", read_status, struct denial, status, NUMBER(400, 599), "The HTTP status; 403 when left out."),
+    FIELD("body", read_denial_text, struct denial, body, TEXT, "What the caller reads, the same for everybody."),
+    FIELD("grpcMessage", read_grpc_message, struct denial, grpc_message, TEXT,
+          "In place of the body for a gRPC caller."),
+};
+static const struct block DENIAL = BLOCK_SOME("denial", "deny", DENIAL_FIELDS);
+
+static void read_denial(struct load *load, const struct node *node, void *out)
+{
+    if (load_map(load, node, &DENIAL, out) && node->count == 0)
+        load_refuse(load, CODE_EMPTY, node, "leave `deny` out for 403", "a denial that says nothing");
+}
+
+/* ---- the whole -------------------------------------------------------------------- */
+
 static const struct view LEVELS[] = {
     [AUDIT_MINIMAL] = WORD("minimal"), [AUDIT_SUMMARY] = WORD("summary"), [AUDIT_FULL] = WORD("full")};
 static const struct view STREAM_WORDS[] = {WORD("credentials")};
@@ -260,13 +355,13 @@ static const struct field OBLIGATION_FIELDS[] = {
                 "What the upstream is given; allow only."),
     FIELD_WHOLE("responseHeaders", read_response_headers, KEYS(RESPONSE_HEADERS),
                 "What the caller is given; allow only."),
-    FIELD_LATER("queryParams"),
+    FIELD_WHOLE("queryParams", read_query_params, KEYS(QUERY_PARAMS), "What becomes of the query; allow only."),
     FIELD_WHOLE("metadata", read_metadata, NAMED(&TEMPLATE), "Dynamic metadata for Envoy's later filters; allow only."),
     FIELD("audit", read_audit, struct obligation_set, audit, ONE_WORD(LEVELS),
           "How much the record keeps; minimal not on resources."),
     FIELD_WHOLE("maxStream", read_max_stream, EITHER(ONE_WORD(STREAM_WORDS), DURATION),
                 "How long the answer may stream; credentials: as long as they hold; allow only."),
-    FIELD_LATER("deny"),
+    FIELD("deny", read_denial, struct obligation_set, denial, KEYS(DENIAL), "How the denial looks; deny only."),
 };
 const struct block load_obligation_block = BLOCK("obligations", "obligations", OBLIGATION_FIELDS);
 

@@ -345,6 +345,10 @@ static void refuse_other_effect(struct load *load, const struct node *node, cons
                         "`%.*s` belongs to %s rules", VIEW_ARG(node->keys[i]->text), field->beside);
     }
     const struct node *obligations = node_get(node, VIEW("obligations"));
+    const struct node *denial = node_get(obligations, VIEW("deny"));
+    if (rule->effect == RULE_ALLOW && denial != NULL)
+        load_refuse(load, CODE_EFFECT, denial, "a denial by default looks as its reason says",
+                    "`deny` would never be carried out: an allow rule denies nothing");
     for (size_t i = 0;
          rule->effect == RULE_DENY && obligations != NULL && obligations->kind == NODE_MAP && i < obligations->count;
          i++)

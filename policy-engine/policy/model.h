@@ -361,6 +361,10 @@ struct obligation_set {
     size_t response_header_count;
     const struct header_template *metadata;
     size_t metadata_count;
+    const struct header_template *query_params;
+    size_t query_param_count;
+    struct string_list remove_queries;
+    struct denial denial;   /* deny */
     enum audit_level audit; /* AUDIT_SUMMARY unless written */
     bool has_max_stream;
     uint32_t max_stream; /* seconds */
@@ -461,7 +465,9 @@ struct model {
     size_t resource_count;
     const struct rule *rules;
     size_t rule_count;
-    bool reads_body; /* some type has ID_BODY_*, or some operation a call */
+    struct string_list settable_queries; /* parameters that some rule sets; each once, as are: */
+    struct string_list touched_queries;  /* those that some rule sets or removes */
+    bool reads_body;                     /* some type has ID_BODY_*, or some operation a call */
 };
 
 #endif

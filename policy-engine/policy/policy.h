@@ -73,6 +73,9 @@ void policy_headers(const struct policy *policy, void (*each)(void *context, str
 /* Likewise for those that some rule sets. */
 void policy_settable_headers(const struct policy *policy, void (*each)(void *context, struct view name), void *context);
 
+/* The query parameters that some rule sets, each once; owned by the policy. */
+const struct view *policy_settable_queries(const struct policy *policy, size_t *count);
+
 /* The `tests:` of a policy. */
 struct policy_test_result {
     struct view name;

@@ -52,3 +52,9 @@ void policy_settable_headers(const struct policy *policy, void (*each)(void *con
         for (size_t k = 0; k < model->rules[i].obligations.request_header_count; k++)
             each(context, model->rules[i].obligations.request_headers[k].name);
 }
+
+const struct view *policy_settable_queries(const struct policy *policy, size_t *count)
+{
+    *count = policy->model.settable_queries.count;
+    return policy->model.settable_queries.items;
+}

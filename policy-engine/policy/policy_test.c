@@ -87,6 +87,8 @@ static bool same_obligations(const struct obligations *a, const struct obligatio
     return same_headers(a->request_headers, a->request_header_count, b->request_headers, b->request_header_count) &&
            same_headers(a->response_headers, a->response_header_count, b->response_headers, b->response_header_count) &&
            same_headers(a->metadata, a->metadata_count, b->metadata, b->metadata_count) &&
+           same_headers(a->query_params, a->query_param_count, b->query_params, b->query_param_count) &&
+           same_views(a->remove_queries, a->remove_query_count, b->remove_queries, b->remove_query_count) &&
            same_views(a->remove_headers, a->remove_header_count, b->remove_headers, b->remove_header_count) &&
            a->has_max_stream == b->has_max_stream && a->max_stream == b->max_stream &&
            a->max_stream_by_credentials == b->max_stream_by_credentials;
@@ -102,7 +104,8 @@ static bool same_decision(const struct decision *a, const struct decision *b)
                       b->challenge.acr_count) &&
            view_equals(a->scope, b->scope) && view_equals(a->purpose, b->purpose) &&
            view_equals(a->resource_type, b->resource_type) && view_equals(a->resource_id, b->resource_id) &&
-           view_equals(a->action, b->action) && same_obligations(&a->obligations, &b->obligations);
+           view_equals(a->action, b->action) && same_obligations(&a->obligations, &b->obligations) &&
+           a->denial.status == b->denial.status && view_equals(a->denial.body, b->denial.body);
 }
 
 static bool sets_header(const struct obligations *obligations, const struct label *header)

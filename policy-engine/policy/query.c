@@ -63,6 +63,7 @@ static void add_piece(const struct search *search, struct view piece, bool is_do
     for (size_t i = 0; i < 2; i++) {
         if (!decode(raw_name, search->is_raw, "+ "[i], room, &name)) {
             out->is_unknown = true;
+            out->is_odd = true;
             return;
         }
         is_name = is_name || view_equals(name, search->name);
@@ -72,6 +73,7 @@ static void add_piece(const struct search *search, struct view piece, bool is_do
     bool is_good = !is_doubtful && !has_byte(raw_name, '+') && !has_byte(raw, '+') &&
                    decode(raw, search->is_raw, '+', out->room, &out->value);
     out->is_unknown = out->is_unknown || !is_good || out->count > 0;
+    out->is_odd = out->is_odd || is_doubtful || !view_equals(raw_name, search->name);
     out->count++;
 }
 
@@ -93,6 +95,7 @@ void query_find(struct view target, bool is_raw, struct view name, struct query_
     struct view query = view_slice(target, mark + 1, target.size);
     out->count = 0;
     out->is_unknown = false;
+    out->is_odd = false;
     out->value = (struct view){0};
     for (size_t from = 0; from <= query.size;) {
         size_t to = view_index_of(query, '&', from);

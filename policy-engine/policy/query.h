@@ -22,6 +22,7 @@ enum { QUERY_VALUE_MAX = 2048 };
 struct query_param {
     size_t count;      /* how often the name is there, in any reading */
     bool is_unknown;   /* its value cannot be judged */
+    bool is_odd;       /* it is, or may be, there in another writing than `name` byte for byte between `&` and `=` */
     struct view value; /* decoded, in `room`; absent when the name is not there or unknown */
     char room[QUERY_VALUE_MAX];
 };

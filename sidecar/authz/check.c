@@ -445,7 +445,9 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
         .is_report_only = context->config->policy.enforcement == REPORT,
         .settable = context->settable.items,
         .settable_count = context->settable.count,
+        .is_grpc = request_facts_is_grpc(&context->request),
     };
+    answer.settable_queries = policy_settable_queries(context->snapshot->policy, &answer.settable_query_count);
     reply->size = check_response_write(&answer, reply->bytes, sizeof(reply->bytes));
     uint64_t duration = elapsed(p, clock);
     if (room != NULL) {

@@ -136,7 +136,7 @@ static void append_names(char *buffer, size_t *size, const struct header_obligat
 
 static struct view obligation_names(const struct obligations *o, struct arena *arena)
 {
-    if (o->request_header_count + o->response_header_count + o->metadata_count == 0)
+    if (o->request_header_count + o->response_header_count + o->metadata_count + o->query_param_count == 0)
         return (struct view){0};
     char *buffer = arena_take(arena, OBLIGATION_BYTES_MAX);
     size_t size = 0;
@@ -145,6 +145,7 @@ static struct view obligation_names(const struct obligations *o, struct arena *a
     append_names(buffer, &size, o->request_headers, o->request_header_count);
     append_names(buffer, &size, o->response_headers, o->response_header_count);
     append_names(buffer, &size, o->metadata, o->metadata_count);
+    append_names(buffer, &size, o->query_params, o->query_param_count);
     return (struct view){.data = buffer, .size = size};
 }
 
@@ -160,7 +161,7 @@ static void fill_answer(const struct decision_record *r, struct arena *arena, st
     d->missing = decision->missing;
     d->attribute = decision->attribute;
     d->level = decision->audit;
-    d->http_status = (uint32_t)reason_info(decision->reason)->http_status;
+    d->http_status = (uint32_t)decision_http_status(decision);
     d->obligations = obligation_names(&decision->obligations, arena);
     if (decision->verdict == VERDICT_CHALLENGE) {
         char *buffer = arena_take(arena, CHALLENGE_BYTES_MAX);

@@ -200,6 +200,13 @@ static struct view content_type(const struct check_request *request)
     return found;
 }
 
+/* As Envoy tells: it maps the status and makes the body a grpc-message for these. */
+bool request_facts_is_grpc(const struct check_request *request)
+{
+    struct view type = content_type(request), grpc = VIEW("application/grpc");
+    return view_starts_with(type, grpc) && (type.size == grpc.size || type.data[grpc.size] == '+');
+}
+
 static bool is_partial_body(const struct check_request *request)
 {
     for (size_t i = 0; i < request->header_count; i++)

@@ -37,4 +37,7 @@ void request_facts_fill(const struct request_facts_input *input, struct arena *a
 /* A textual IP address; family 0 when it is none. An IPv4-mapped one is its IPv4 address. */
 struct address_fact request_facts_address(struct view text);
 
+/* True for a caller to whom a refusal goes as a gRPC status. */
+bool request_facts_is_grpc(const struct check_request *request);
+
 #endif

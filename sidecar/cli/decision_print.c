@@ -42,6 +42,9 @@ static void print_whole(const struct decision *decision, struct arena *arena)
         line_print("removed header", obligations->remove_headers[i], arena);
     print_headers("response header", obligations->response_headers, obligations->response_header_count, arena);
     print_headers("metadata", obligations->metadata, obligations->metadata_count, arena);
+    print_headers("query parameter", obligations->query_params, obligations->query_param_count, arena);
+    for (size_t i = 0; i < obligations->remove_query_count; i++)
+        line_print("removed query parameter", obligations->remove_queries[i], arena);
     if (obligations->has_max_stream)
         line_print("stream ends after", arena_print(arena, "%u s", obligations->max_stream), arena);
     line_print("rules tested", arena_print(arena, "%u", decision->candidate_tests), arena);
@@ -53,7 +56,7 @@ void decision_print(const struct decision *decision, bool is_whole, struct arena
     printf("%s\n", verdict_text(decision->verdict));
     line_print("rule", decision->rule, arena);
     line_print("reason", arena_print(arena, "%.*s: %.*s", VIEW_ARG(info->name), VIEW_ARG(info->sentence)), arena);
-    line_print("http status", arena_print(arena, "%d", info->http_status), arena);
+    line_print("http status", arena_print(arena, "%d", decision_http_status(decision)), arena);
     line_print("www-authenticate", challenge_of(decision, arena), arena);
     line_print("closest rule", decision->closest, arena);
     line_print("missing", decision->missing, arena);
@@ -81,6 +84,12 @@ static json_t *obligations_json(const struct obligations *obligations, struct ar
         headers_json(obligations->request_headers, obligations->request_header_count, arena), "response_headers",
         headers_json(obligations->response_headers, obligations->response_header_count, arena), "remove_headers",
         removed, "metadata", headers_json(obligations->metadata, obligations->metadata_count, arena));
+    json_t *queries = json_array();
+    for (size_t i = 0; i < obligations->remove_query_count; i++)
+        json_array_append_new(queries, json_of_view(obligations->remove_queries[i], arena));
+    json_object_set_new(object, "remove_query_params", queries);
+    json_object_set_new(object, "query_params",
+                        headers_json(obligations->query_params, obligations->query_param_count, arena));
     if (obligations->has_max_stream)
         json_object_set_new(object, "max_stream_seconds", json_integer(obligations->max_stream));
     return object;
@@ -96,7 +105,7 @@ json_t *decision_json(const struct decision *decision, struct arena *arena)
     json_t *object = json_pack(
         "{s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "verdict",
         verdict_text(decision->verdict), "rule", json_of_view(decision->rule, arena), "reason",
-        json_of_view(info->name, arena), "http_status", info->http_status, "www_authenticate",
+        json_of_view(info->name, arena), "http_status", decision_http_status(decision), "www_authenticate",
         json_of_view(challenge_of(decision, arena), arena), "closest", json_of_view(decision->closest, arena),
         "missing", json_of_view(decision->missing, arena), "attribute", json_of_view(decision->attribute, arena),
         "path", json_of_view(decision->path, arena), "action", json_of_view(decision->action, arena), "resource_type",

@@ -32,6 +32,13 @@ static void print_reply(const Envoy__Service__Auth__V3__CheckResponse *reply, st
     for (size_t i = 0; i < ok->n_headers_to_remove; i++)
         line_print("removed header", view_of(ok->headers_to_remove[i]), arena);
     print_headers("response header", ok->n_response_headers_to_add, ok->response_headers_to_add, arena);
+    for (size_t i = 0; i < ok->n_query_parameters_to_set; i++)
+        line_print(
+            "query parameter",
+            arena_print(arena, "%s=%s", ok->query_parameters_to_set[i]->key, ok->query_parameters_to_set[i]->value),
+            arena);
+    for (size_t i = 0; i < ok->n_query_parameters_to_remove; i++)
+        line_print("removed query parameter", view_of(ok->query_parameters_to_remove[i]), arena);
 }
 
 static json_t *headers_json(size_t count, Envoy__Service__Auth__V3__HeaderValueOption *const *headers,
@@ -60,6 +67,16 @@ static json_t *reply_json(const Envoy__Service__Auth__V3__CheckResponse *reply, 
             json_array_append_new(removed, json_of_view(view_of(ok->headers_to_remove[i]), arena));
         json_object_set_new(object, "request_headers", headers_json(ok->n_headers, ok->headers, arena));
         json_object_set_new(object, "remove_headers", removed);
+        json_t *queries = json_array(), *removed_queries = json_array();
+        for (size_t i = 0; i < ok->n_query_parameters_to_set; i++)
+            json_array_append_new(queries,
+                                  json_pack("{s:o, s:o}", "name",
+                                            json_of_view(view_of(ok->query_parameters_to_set[i]->key), arena), "value",
+                                            json_of_view(view_of(ok->query_parameters_to_set[i]->value), arena)));
+        for (size_t i = 0; i < ok->n_query_parameters_to_remove; i++)
+            json_array_append_new(removed_queries, json_of_view(view_of(ok->query_parameters_to_remove[i]), arena));
+        json_object_set_new(object, "query_params", queries);
+        json_object_set_new(object, "remove_query_params", removed_queries);
         json_object_set_new(object, "response_headers",
                             headers_json(ok->n_response_headers_to_add, ok->response_headers_to_add, arena));
     }

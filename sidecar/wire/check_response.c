@@ -12,7 +12,8 @@
 enum { RESPONSE_STATUS = 1, RESPONSE_DENIED = 2, RESPONSE_OK = 3, RESPONSE_METADATA = 4 };
 enum { STATUS_CODE = 1 };
 enum { DENIED_STATUS = 1, DENIED_HEADERS = 2, DENIED_BODY = 3, HTTP_STATUS_CODE = 1 };
-enum { OK_HEADERS = 2, OK_REMOVE = 5, OK_RESPONSE_HEADERS = 6 };
+enum { OK_HEADERS = 2, OK_REMOVE = 5, OK_RESPONSE_HEADERS = 6, OK_SET_QUERY = 7, OK_REMOVE_QUERY = 8 };
+enum { QUERY_KEY = 1, QUERY_VALUE = 2 };
 enum { OPTION_HEADER = 1, OPTION_APPEND = 2, OPTION_APPEND_ACTION = 3, OPTION_KEEP_EMPTY = 4 };
 enum { HEADER_KEY = 1, HEADER_VALUE = 2, BOOL_VALUE = 1 };
 enum { APPEND_IF_EXISTS_OR_ADD = 0, OVERWRITE_IF_EXISTS_OR_ADD = 2 };
@@ -20,7 +21,7 @@ enum { STRUCT_FIELDS = 1, ENTRY_KEY = 1, ENTRY_VALUE = 2, VALUE_STRING_FIELD = 3
 
 enum { RPC_PERMISSION_DENIED = 7, RPC_UNAUTHENTICATED = 16, HTTP_FORBIDDEN = 403, HTTP_UNAVAILABLE = 503 };
 
-enum { CHALLENGE_BYTES_MAX = 4096 };
+enum { CHALLENGE_BYTES_MAX = 4096, QUERY_BYTES_MAX = 6144, HTTP_UNAUTHORIZED = 401 };
 
 #define DECISION_HEADER VIEW("x-bartizan-decision")
 
@@ -55,6 +56,16 @@ static struct view body_of(const struct reason_info *info)
         if (view_equals(info->family, view_of(bodies[i].family)))
             return view_of(bodies[i].body);
     return VIEW("access is denied");
+}
+
+/* A rule's own words where it has some: they are the operator's, never the caller's. */
+static struct view denied_body(const struct check_answer *answer)
+{
+    const struct denial *denial = &answer->decision->denial;
+
+    if (answer->is_grpc && view_is_present(denial->grpc_message))
+        return denial->grpc_message;
+    return view_is_present(denial->body) ? denial->body : body_of(reason_info(answer->decision->reason));
 }
 
 /* Text that only grows; overflow and forbidden bytes are sticky. */
@@ -242,10 +253,37 @@ static bool are_headers_good(const struct header_obligation *headers, size_t cou
     return true;
 }
 
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~';
+}
+
+/* A name that is its own encoding: Envoy compares it with the caller's byte for byte. */
+static bool is_query_name(struct view name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (!is_unreserved(name.data[i]))
+            return false;
+    return name.size > 0;
+}
+
+static bool are_queries_good(const struct obligations *obligations)
+{
+    for (size_t i = 0; i < obligations->query_param_count; i++)
+        if (!is_query_name(obligations->query_params[i].name) || !is_value(obligations->query_params[i].value))
+            return false;
+    for (size_t i = 0; i < obligations->remove_query_count; i++)
+        if (!is_query_name(obligations->remove_queries[i]))
+            return false;
+    return true;
+}
+
 static bool are_obligations_good(const struct obligations *obligations)
 {
     if (!are_headers_good(obligations->request_headers, obligations->request_header_count) ||
-        !are_headers_good(obligations->response_headers, obligations->response_header_count))
+        !are_headers_good(obligations->response_headers, obligations->response_header_count) ||
+        !are_queries_good(obligations))
         return false;
     for (size_t i = 0; i < obligations->remove_header_count; i++)
         if (!is_settable(obligations->remove_headers[i]))
@@ -264,12 +302,59 @@ static bool sets_header(const struct obligations *obligations, struct view name)
     return false;
 }
 
+static bool sets_query(const struct obligations *obligations, struct view name)
+{
+    for (size_t i = 0; i < obligations->query_param_count; i++)
+        if (view_equals(obligations->query_params[i].name, name))
+            return true;
+    return false;
+}
+
+/* Every octet but the unreserved ones, RFC 3986 section 2.1. */
+static void put_encoded(struct text *text, struct view v)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < v.size; i++) {
+        unsigned char octet = (unsigned char)v.data[i];
+        const char escape[] = {'%', digits[octet >> 4], digits[octet & 15]};
+
+        if (is_unreserved(v.data[i]))
+            put(text, view_slice(v, i, i + 1));
+        else
+            put(text, (struct view){.data = escape, .size = sizeof escape});
+    }
+}
+
+/* What does not fit is as bad as what cannot be written: false. */
+static bool put_queries(struct pb_writer *writer, const struct obligations *obligations)
+{
+    char buffer[QUERY_BYTES_MAX];
+
+    for (size_t i = 0; i < obligations->query_param_count; i++) {
+        struct text text = {.start = buffer, .capacity = sizeof buffer};
+        size_t param = pb_writer_open(writer, OK_SET_QUERY);
+
+        put_encoded(&text, obligations->query_params[i].value);
+        pb_writer_bytes(writer, QUERY_KEY, obligations->query_params[i].name);
+        pb_writer_bytes(writer, QUERY_VALUE, (struct view){.data = buffer, .size = text.size});
+        pb_writer_close(writer, param);
+        if (text.is_bad)
+            return false;
+    }
+    /* Here too Envoy removes after it sets. */
+    for (size_t i = 0; i < obligations->remove_query_count; i++)
+        if (!sets_query(obligations, obligations->remove_queries[i]))
+            pb_writer_bytes(writer, OK_REMOVE_QUERY, obligations->remove_queries[i]);
+    return true;
+}
+
 static bool is_allow(const struct check_answer *answer)
 {
     return answer->decision->verdict == VERDICT_ALLOW && answer->decision->reason == REASON_RULE;
 }
 
-static void put_ok(struct pb_writer *writer, const struct check_answer *answer, const struct obligations *obligations)
+static bool put_ok(struct pb_writer *writer, const struct check_answer *answer, const struct obligations *obligations)
 {
     size_t ok = pb_writer_open(writer, RESPONSE_OK);
 
@@ -289,19 +374,24 @@ static void put_ok(struct pb_writer *writer, const struct check_answer *answer, 
     for (size_t i = 0; i < obligations->response_header_count; i++)
         put_header(writer, OK_RESPONSE_HEADERS, &obligations->response_headers[i]);
     put_set_header(writer, OK_RESPONSE_HEADERS, DECISION_HEADER, answer->decision_id);
+    bool is_good = put_queries(writer, obligations);
     pb_writer_close(writer, ok);
+    return is_good;
 }
 
 static bool put_allow(struct pb_writer *writer, const struct check_answer *answer)
 {
     const struct obligations removals = {.remove_headers = answer->settable,
-                                         .remove_header_count = answer->settable_count};
+                                         .remove_header_count = answer->settable_count,
+                                         .remove_queries = answer->settable_queries,
+                                         .remove_query_count = answer->settable_query_count};
     const struct obligations *obligations = is_allow(answer) ? &answer->decision->obligations : &removals;
 
     if (!are_obligations_good(obligations))
         return false;
     put_status(writer, 0);
-    put_ok(writer, answer, obligations);
+    if (!put_ok(writer, answer, obligations))
+        return false;
     put_metadata(writer, answer, obligations);
     return true;
 }
@@ -313,7 +403,8 @@ static bool put_refusal(struct pb_writer *writer, const struct check_answer *ans
     static const struct obligations none;
     const struct reason_info *info = reason_info(answer->decision->reason);
     int code = info->rpc_code == RPC_UNAUTHENTICATED ? RPC_UNAUTHENTICATED : RPC_PERMISSION_DENIED;
-    int status = info->http_status >= 400 && info->http_status <= 599 ? info->http_status : HTTP_FORBIDDEN;
+    int wanted = decision_http_status(answer->decision);
+    int status = wanted >= 400 && wanted <= 599 ? wanted : HTTP_FORBIDDEN;
     char buffer[CHALLENGE_BYTES_MAX];
     struct view challenge = check_response_challenge(answer, buffer, sizeof buffer);
     size_t denied, inner;
@@ -327,10 +418,12 @@ static bool put_refusal(struct pb_writer *writer, const struct check_answer *ans
     pb_writer_close(writer, inner);
     if (view_is_present(challenge))
         put_set_header(writer, DENIED_HEADERS, VIEW("www-authenticate"), challenge);
+    else if (status == HTTP_UNAUTHORIZED) /* never without one: RFC 9110 section 15.5.2 */
+        put_set_header(writer, DENIED_HEADERS, VIEW("www-authenticate"), VIEW("Bearer"));
     if (status == HTTP_UNAVAILABLE)
         put_set_header(writer, DENIED_HEADERS, VIEW("retry-after"), VIEW("1"));
     put_set_header(writer, DENIED_HEADERS, DECISION_HEADER, answer->decision_id);
-    pb_writer_bytes(writer, DENIED_BODY, body_of(info));
+    pb_writer_bytes(writer, DENIED_BODY, denied_body(answer));
     pb_writer_close(writer, denied);
     put_metadata(writer, answer, &none);
     return true;

@@ -22,6 +22,9 @@ struct check_answer {
     bool is_report_only;           /* enforcement: report. The answer is an allow whatever the verdict */
     const struct view *settable;   /* with is_report_only: the request headers that some rule can set */
     size_t settable_count;
+    const struct view *settable_queries; /* likewise the query parameters */
+    size_t settable_query_count;
+    bool is_grpc; /* the caller speaks gRPC: a body becomes its grpc-message */
 };
 
 /* Writes into `buffer` of `size` bytes. The bytes written, never 0: what does not
@@ -32,7 +35,8 @@ struct check_answer {
  *
  * An allow: every header of the obligations in both forms that Envoys read
  * (`append` and append_action), no removal of a header that is also set (Envoy
- * removes last), dynamic metadata with `decision_id`. What only `report`
+ * removes last), query parameters percent-encoded (Envoy writes them as they come),
+ * dynamic metadata with `decision_id`. What only `report`
  * allows carries no obligation but the removal of every settable header: an
  * upstream would take a client's own for ours. A gRPC caller of the upstream gets Envoy's
  * mapping of the HTTP status (401 to 16, 403 to 7, 503 to 14, 400 to 13, 414 to 2). */

@@ -209,8 +209,10 @@ static void put_obligations(struct random *random, struct text *text, bool is_de
         "responseHeaders: {set: {x-id: \"$resource.id/$decision.id\"}}",
         "metadata: {class: $claim.email}, maxStream: 15m",
         "maxStream: credentials",
+        "queryParams: {set: {t: \"$user.sub &\"}, remove: [n]}",
     };
-    bool has_set = !is_deny && chance(random, 35), has_audit = chance(random, 50);
+    static const char *const denials[] = {"deny: {status: 404}", "deny: {body: no, grpcMessage: never}"};
+    bool has_set = chance(random, is_deny ? 20 : 35), has_audit = chance(random, 50);
     if (!has_set && !has_audit)
         return;
     put(text, ", obligations: {");
@@ -218,7 +220,7 @@ static void put_obligations(struct random *random, struct text *text, bool is_de
         put(text, "audit: %s%s", levels[has_resources ? 1 + random_below(random, 2) : random_below(random, 3)],
             has_set ? ", " : "");
     if (has_set)
-        put(text, "%s", PICK(random, sets));
+        put(text, "%s", is_deny ? PICK(random, denials) : PICK(random, sets));
     put(text, "}");
 }
 
@@ -501,7 +503,9 @@ static void generate_request(struct random *random, struct facts *out)
                                         "/m/m2?q=v1&q=v2",
                                         "/d/d1?q=a+b&n=x",
                                         "/d/d1/x?%zz=1&q=v1",
-                                        "/m/m1/d/d1?q&n=1"};
+                                        "/m/m1/d/d1?q&n=1",
+                                        "/m/m1?t=me",
+                                        "/m/m2?%74=me"};
     out->method = view_of(PICK(random, methods));
     out->host = view_of(PICK(random, hosts));
     out->path = view_of(PICK(random, paths));

@@ -263,6 +263,79 @@ static void response_reports_a_true_allow_with_its_obligations(void **state)
     assert_memory_equal(buffer, enforced, size);
 }
 
+static void response_encodes_the_query_parameters_that_it_sets(void **state)
+{
+    const struct header_obligation params[] = {{HEADER_SET, VIEW("who"), VIEW("alice & bob#1/%+")},
+                                               {HEADER_SET, VIEW("a-._~9"), VIEW("")}};
+    const struct view removed[] = {VIEW("who"), VIEW("debug")};
+    struct decision decision = {
+        .verdict = VERDICT_ALLOW,
+        .reason = REASON_RULE,
+        .obligations = {
+            .query_params = params, .query_param_count = 2, .remove_queries = removed, .remove_query_count = 2}};
+    struct check_answer answer = answer_of(&decision);
+    EXT(OkHttpResponse) * ok;
+
+    (void)state;
+    write_answer(&answer);
+    ok = response->ok_response;
+    assert_int_equal(ok->n_query_parameters_to_set, 2);
+    assert_string_equal(ok->query_parameters_to_set[0]->key, "who");
+    assert_string_equal(ok->query_parameters_to_set[0]->value, "alice%20%26%20bob%231%2F%25%2B");
+    assert_string_equal(ok->query_parameters_to_set[1]->key, "a-._~9");
+    assert_string_equal(ok->query_parameters_to_set[1]->value, "");
+    assert_int_equal(ok->n_query_parameters_to_remove, 1); /* who is set, and Envoy would remove it last */
+    assert_string_equal(ok->query_parameters_to_remove[0], "debug");
+    decision.verdict = VERDICT_DENY;
+    decision.reason = REASON_DEFAULT;
+    answer.is_report_only = true;
+    answer.settable_queries = removed;
+    answer.settable_query_count = 1;
+    write_answer(&answer);
+    assert_int_equal(response->ok_response->n_query_parameters_to_set, 0);
+    assert_int_equal(response->ok_response->n_query_parameters_to_remove, 1);
+    assert_string_equal(response->ok_response->query_parameters_to_remove[0], "who");
+}
+
+static void response_looks_as_the_deny_rule_says(void **state)
+{
+    struct decision decision = {.reason = REASON_DENY_RULE,
+                                .denial = {451, VIEW("not in your region"), VIEW("not here")}};
+    struct check_answer answer = answer_of(&decision);
+
+    (void)state;
+    write_answer(&answer);
+    assert_int_equal(response->status->code, 7);
+    assert_int_equal(response->denied_response->status->code, 451);
+    assert_string_equal(response->denied_response->body, "not in your region");
+    assert_null(denied_header("www-authenticate"));
+    answer.is_grpc = true;
+    write_answer(&answer);
+    assert_string_equal(response->denied_response->body, "not here");
+    decision.denial.grpc_message = (struct view){0};
+    write_answer(&answer);
+    assert_string_equal(response->denied_response->body, "not in your region");
+    decision.denial = (struct denial){.status = 401};
+    write_answer(&answer);
+    assert_int_equal(response->denied_response->status->code, 401);
+    assert_string_equal(denied_header("www-authenticate"), "Bearer");
+    assert_string_equal(response->denied_response->body, "access is denied");
+}
+
+static void response_never_takes_a_status_that_looks_like_a_success(void **state)
+{
+    static const uint16_t statuses[] = {100, 200, 302, 399, 600, 999};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        struct decision decision = {.reason = REASON_DENY_RULE, .denial = {.status = statuses[i]}};
+        struct check_answer answer = answer_of(&decision);
+
+        write_answer(&answer);
+        assert_int_equal(response->denied_response->status->code, 403);
+    }
+}
+
 static void assert_obligation_denies(struct obligations obligations)
 {
     struct decision decision = {.verdict = VERDICT_ALLOW, .reason = REASON_RULE, .obligations = obligations};
@@ -291,6 +364,22 @@ static void response_never_lets_a_control_byte_or_a_routing_header_out(void **st
         assert_obligation_denies((struct obligations){.response_headers = &header, .response_header_count = 1});
         assert_obligation_denies((struct obligations){.remove_headers = &names[i], .remove_header_count = 1});
     }
+    static const struct view queries[] = {{"a b", 3}, {"", 0}, {"a=b", 3}, {"a&b", 3}, {"a%62", 4}};
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        const struct header_obligation param = {HEADER_SET, queries[i], VIEW("v")};
+
+        assert_obligation_denies((struct obligations){.query_params = &param, .query_param_count = 1});
+        assert_obligation_denies((struct obligations){.remove_queries = &queries[i], .remove_query_count = 1});
+    }
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        const struct header_obligation param = {HEADER_SET, VIEW("q"), values[i]};
+
+        assert_obligation_denies((struct obligations){.query_params = &param, .query_param_count = 1});
+    }
+    static char long_value[2049];
+    memset(long_value, '&', sizeof long_value);
+    const struct header_obligation longest = {HEADER_SET, VIEW("q"), {long_value, sizeof long_value}};
+    assert_obligation_denies((struct obligations){.query_params = &longest, .query_param_count = 1});
     const struct header_obligation member = {HEADER_SET, VIEW("m"), VIEW("a\0")};
     assert_obligation_denies((struct obligations){.metadata = &member, .metadata_count = 1});
 }
@@ -455,6 +544,9 @@ int main(void)
         cmocka_unit_test_teardown(response_sets_no_stream_duration_without_a_limit, forget),
         cmocka_unit_test_teardown(response_reports_a_refusal_as_an_allow_without_what_rules_can_set, forget),
         cmocka_unit_test_teardown(response_reports_a_true_allow_with_its_obligations, forget),
+        cmocka_unit_test_teardown(response_encodes_the_query_parameters_that_it_sets, forget),
+        cmocka_unit_test_teardown(response_looks_as_the_deny_rule_says, forget),
+        cmocka_unit_test_teardown(response_never_takes_a_status_that_looks_like_a_success, forget),
         cmocka_unit_test_teardown(response_never_lets_a_control_byte_or_a_routing_header_out, forget),
         cmocka_unit_test_teardown(response_denies_without_a_printable_decision_id, forget),
         cmocka_unit_test_teardown(challenge_asks_for_what_the_rule_wants, forget),

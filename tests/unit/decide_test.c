@@ -502,6 +502,58 @@ static uint32_t work_with(size_t unrelated, const char *kind, const char *rest)
     return out.candidate_tests;
 }
 
+#define SETS_WHO                                                                                                       \
+    "    - {allow: a, actions: [read], subjects: {user: [op]}, obligations: {queryParams: {set: {who: $user.sub}, "    \
+    "remove: [debug]}}}\n    - {allow: b, actions: [read], subjects: {workload: [app]}}\n"
+
+static void a_query_parameter_that_rules_set_is_ours_or_gone(void **state)
+{
+    (void)state;
+    struct decision out = ask(SETS_WHO, "method: GET, host: h.ex, path: \"/m/m1?who=eve&debug\"" OP_FRESH);
+    assert_int_equal(out.verdict, VERDICT_ALLOW);
+    assert_int_equal(out.obligations.query_param_count, 1);
+    assert_true(view_equals(out.obligations.query_params[0].value, VIEW("u1")));
+    assert_int_equal(out.obligations.remove_query_count, 1);
+    assert_true(view_equals(out.obligations.remove_queries[0], VIEW("debug")));
+    out = ask(SETS_WHO, "method: GET, host: h.ex, path: \"/m/m1?who=eve\"" APP);
+    assert_int_equal(out.verdict, VERDICT_ALLOW);
+    assert_int_equal(out.obligations.query_param_count, 0);
+    assert_int_equal(out.obligations.remove_query_count, 1);
+    assert_true(view_equals(out.obligations.remove_queries[0], VIEW("who")));
+}
+
+static void a_query_parameter_that_rules_touch_is_written_in_one_way(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {"%77ho=eve", "x=1;who=eve", "d%65bug", "%zz=1", "x=1&wh%6f"};
+    static const char *const plain[] = {"who=a&who=b", "x=%zz", "WHO=eve", "x=who", "x=1;y=2"};
+    char given[256];
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        (void)snprintf(given, sizeof given, "method: GET, host: h.ex, path: \"/m/m1?%s\"" APP, odd[i]);
+        denies(SETS_WHO, given, REASON_REQUEST_PATH, NULL);
+        allows("    - {allow: b, actions: [read]}\n", given, "b");
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        (void)snprintf(given, sizeof given, "method: GET, host: h.ex, path: \"/m/m1?%s\"" APP, plain[i]);
+        allows(SETS_WHO, given, "b");
+    }
+}
+
+static void a_denial_looks_as_its_rule_says(void **state)
+{
+    (void)state;
+    struct decision out = ask("    - {deny: d, actions: [read], obligations: {deny: {status: 404, body: gone}}}\n"
+                              "    - {deny: e, actions: [read]}\n",
+                              READ);
+    assert_int_equal(decision_http_status(&out), 404);
+    assert_true(view_equals(out.denial.body, VIEW("gone")));
+    out = ask("    - {deny: d, actions: [read]}\n"
+              "    - {deny: e, actions: [read], obligations: {deny: {status: 404, body: gone}}}\n",
+              READ);
+    assert_int_equal(decision_http_status(&out), 403);
+    assert_false(view_is_present(out.denial.body));
+}
+
 static void rules_about_other_things_cost_nothing(void **state)
 {
     (void)state;
@@ -556,6 +608,9 @@ int main(void)
         cmocka_unit_test(delegation_is_taken_only_where_a_rule_says_so),
         cmocka_unit_test(a_scope_that_is_missing_is_told_apart_from_other_conditions),
         cmocka_unit_test(operations_that_read_two_ids_out_of_one_request_do_not_compile),
+        cmocka_unit_test(a_query_parameter_that_rules_set_is_ours_or_gone),
+        cmocka_unit_test(a_query_parameter_that_rules_touch_is_written_in_one_way),
+        cmocka_unit_test(a_denial_looks_as_its_rule_says),
         cmocka_unit_test(rules_about_other_things_cost_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, close_case);

@@ -75,10 +75,15 @@ static const char *answers_differ(const struct decision *a, const struct decisio
     if (!headers_equal(x->request_headers, x->request_header_count, y->request_headers, y->request_header_count) ||
         !headers_equal(x->response_headers, x->response_header_count, y->response_headers, y->response_header_count) ||
         !headers_equal(x->metadata, x->metadata_count, y->metadata, y->metadata_count) ||
+        !headers_equal(x->query_params, x->query_param_count, y->query_params, y->query_param_count) ||
+        !views_equal(x->remove_queries, x->remove_query_count, y->remove_queries, y->remove_query_count) ||
         !views_equal(x->remove_headers, x->remove_header_count, y->remove_headers, y->remove_header_count) ||
         x->has_max_stream != y->has_max_stream || x->max_stream != y->max_stream ||
         x->max_stream_by_credentials != y->max_stream_by_credentials)
         return "obligations";
+    if (a->denial.status != b->denial.status || !view_equals(a->denial.body, b->denial.body) ||
+        !view_equals(a->denial.grpc_message, b->denial.grpc_message))
+        return "denial";
     if (a->audit != b->audit)
         return "audit";
     return NULL;
