@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 #include "cmd_policy_tools.h"
-#include "code_examples.h"
 #include "commands.h"
+#include "findings.h"
 #include "json_print.h"
 #include "options.h"
 
 #include <stdio.h>
-#include <strings.h>
+
+enum { KINDS_MAX = 128 };
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
     json_object_set_new(object, key, text != NULL ? json_string(text) : json_null());
 }
 
-static json_t *code_json(enum code code)
+static json_t *kind_json(const struct finding_kind *kind)
 {
-    struct code_example example = code_example(code);
     json_t *object = json_object();
-    set_text(object, "code", code_text(code));
-    set_text(object, "meaning", code_title(code));
-    set_text(object, "mistake", example.mistake);
-    set_text(object, "mended", example.mended);
-    set_text(object, "mend", example.mend);
+    set_text(object, "code", kind->code);
+    set_text(object, "meaning", kind->meaning);
+    set_text(object, "mistake", kind->example.mistake);
+    set_text(object, "mended", kind->example.mended);
+    set_text(object, "mend", kind->example.mend);
     return object;
 }
 
@@ -38,21 +38,22 @@ static void print_lines(const char *title, const char *text)
     }
 }
 
-static void print_code(enum code code)
+static void print_kind(const struct finding_kind *kind)
 {
-    struct code_example example = code_example(code);
-    printf("%s: %s\n", code_text(code), code_title(code));
-    print_lines("the mistake", example.mistake);
-    print_lines("its mend", example.mended);
-    printf("\n%s\n", example.mend);
+    printf("%s: %s\n", kind->code, kind->meaning);
+    print_lines("the mistake", kind->example.mistake);
+    print_lines("its mend", kind->example.mended);
+    printf("\n%s\n", kind->example.mend);
 }
 
 static int unknown(const char *word)
 {
-    struct view known[CODE_COUNT];
-    for (size_t i = 0; i < CODE_COUNT; i++)
-        known[i] = view_of(code_text((enum code)i));
-    struct view near = diag_nearest(view_of(word), known, CODE_COUNT);
+    struct view known[KINDS_MAX];
+    size_t count;
+    const struct finding_kind *kinds = finding_kinds(&count);
+    for (size_t i = 0; i < count && i < KINDS_MAX; i++)
+        known[i] = view_of(kinds[i].code);
+    struct view near = diag_nearest(view_of(word), known, count < KINDS_MAX ? count : KINDS_MAX);
     fprintf(stderr, "bartizan: no finding has the code `%s`", word);
     if (view_is_present(near))
         fprintf(stderr, "; did you mean `%.*s`?", VIEW_ARG(near));
@@ -62,11 +63,13 @@ static int unknown(const char *word)
 
 static int explain_all(bool is_json)
 {
+    size_t count;
+    const struct finding_kind *kinds = finding_kinds(&count);
     json_t *codes = json_array();
-    for (size_t i = 0; i < CODE_COUNT; i++) {
-        json_array_append_new(codes, code_json((enum code)i));
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(codes, kind_json(&kinds[i]));
         if (!is_json)
-            printf("%s  %s\n", code_text((enum code)i), code_title((enum code)i));
+            printf("%s  %s\n", kinds[i].code, kinds[i].meaning);
     }
     if (is_json)
         json_print(codes);
@@ -81,13 +84,14 @@ int cmd_policy_explain(int argc, char **argv)
     size_t count = 0;
     bool is_json = false;
     const struct option_spec options[] = {{"format", "text|json", "how it is printed", &format}};
-    const struct usage usage = {.line = "bartizan policy explain [CODE] [--format text|json]",
-                                .summary =
-                                    "What a finding's code such as E0214 means, a mistake that has it, and the mend.\n"
-                                    "Without a code: all of them, a line each.",
-                                .options = options,
-                                .option_count = 1,
-                                .operands_most = 1};
+    const struct usage usage = {
+        .line = "bartizan policy explain [CODE] [--format text|json]",
+        .summary =
+            "What a finding's code such as E0214 means, a mistake that has it, and the mend.\n"
+            "Without a code: all of them, a line each. E: errors of `policy check`; W: warnings of `policy lint`.",
+        .options = options,
+        .option_count = 1,
+        .operands_most = 1};
     int code = options_read(&usage, argc, argv, &word, &count);
     if (code != OPTIONS_GO_ON)
         return code;
@@ -95,14 +99,12 @@ int cmd_policy_explain(int argc, char **argv)
         return usage_error(&usage, "`--format` is text or json, not `%s`", format);
     if (word == NULL)
         return explain_all(is_json);
-    for (size_t i = 0; i < CODE_COUNT; i++) {
-        if (strcasecmp(code_text((enum code)i), word) != 0)
-            continue;
-        if (is_json)
-            json_print(code_json((enum code)i));
-        else
-            print_code((enum code)i);
-        return EXIT_GOOD;
-    }
-    return unknown(word);
+    const struct finding_kind *kind = finding_kind_find(view_of(word));
+    if (kind == NULL)
+        return unknown(word);
+    if (is_json)
+        json_print(kind_json(kind));
+    else
+        print_kind(kind);
+    return EXIT_GOOD;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sarif_print.h"
 
-#include "code_examples.h"
+#include "findings.h"
 #include "json_print.h"
 
 static json_t *text_object(json_t *text)
@@ -54,11 +54,10 @@ static json_t *location_json(const struct diag *diag, struct arena *arena)
 static json_t *rule_json(struct view code, struct arena *arena)
 {
     json_t *rule = json_pack("{s:o}", "id", json_of_view(code, arena));
-    for (size_t i = 0; i < CODE_COUNT; i++) {
-        if (!view_equals(view_of(code_text((enum code)i)), code))
-            continue;
-        json_object_set_new(rule, "shortDescription", text_object(json_string(code_title((enum code)i))));
-        json_object_set_new(rule, "help", text_object(json_string(code_example((enum code)i).mend)));
+    const struct finding_kind *kind = finding_kind_find(code);
+    if (kind != NULL) {
+        json_object_set_new(rule, "shortDescription", text_object(json_string(kind->meaning)));
+        json_object_set_new(rule, "help", text_object(json_string(kind->example.mend)));
     }
     return rule;
 }

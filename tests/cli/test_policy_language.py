@@ -9,9 +9,9 @@ import pytest
 
 from policy_text import whole
 
-def check(place, fragment):
+def check(place, fragment, command="check"):
     place.policy.write_text(whole(fragment))
-    result = place.run("policy", "check", place.policy, "--format", "json")
+    result = place.run("policy", command, place.policy, "--format", "json")
     return result.returncode, {finding["code"] for finding in json.loads(result.stdout)}, result.stdout
 
 
@@ -43,7 +43,7 @@ def test_the_document_around_the_examples_is_good(place):
 def test_every_mistake_has_its_code_and_every_mend_has_none(place, codes):
     wrong = []
     for code, entry in codes.items():
-        if entry["mistake"] is None:
+        if entry["mistake"] is None or code.startswith("W"):
             continue
         status, found, output = check(place, entry["mistake"])
         if status != 2 or found != {code}:
@@ -52,6 +52,17 @@ def test_every_mistake_has_its_code_and_every_mend_has_none(place, codes):
         if status != 0 or found:
             wrong.append(f"{code}: the mend has {found}\n{output}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_lint_warns_of_every_example_and_not_of_its_mend(place, codes):
+    """Other warnings may stand beside: the document around an example uses little of itself."""
+    wrong = []
+    for code, entry in codes.items():
+        if code.startswith("W"):
+            is_found = [code in check(place, entry[part], "lint")[1] for part in ("mistake", "mended")]
+            wrong += [] if is_found == [True, False] else [(code, is_found)]
+            assert check(place, entry["mistake"])[0] == 0 and check(place, entry["mended"])[0] == 0, code
+    assert not wrong
 
 
 def test_explain_tells_meaning_mistake_and_mend(place):
@@ -216,6 +227,18 @@ def test_sarif_has_rules_results_and_places(place):
         assert region["endColumn"] > region["startColumn"]
         assert location["physicalLocation"]["artifactLocation"]["uri"] == f"file://{place.policy}"
         assert location["logicalLocations"] == [{"fullyQualifiedName": finding["path"]}]
+
+
+def test_sarif_has_the_warnings_of_lint_as_well(place):
+    place.policy.write_text(whole("rules:\n  - allow: read\n    subjects: {user: [operator]}\n"))
+    result = place.run("policy", "lint", place.policy, "--format", "sarif")
+    run = json.loads(result.stdout)["runs"][0]
+    assert result.returncode == 1 and result.stderr == ""
+    assert "W1001" in [found["ruleId"] for found in run["results"]] and {found["level"] for found in run["results"]} == {"warning"}
+    assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in run["tool"]["driver"]["rules"])
+    place.policy.write_text(whole("kind: Other\n"))
+    result = place.run("policy", "lint", place.policy, "--format", "sarif")
+    assert result.returncode == 2 and json.loads(result.stdout)["runs"][0]["results"][0]["ruleId"] == "E0202"
 
 
 def test_sarif_of_a_good_policy_has_no_results(place):
