@@ -4,6 +4,7 @@
 #include "load.h"
 #include "policy_internal.h"
 #include "program.h"
+#include "shape.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -13,9 +14,28 @@ enum { MODEL_MAX = 512 * 1024 * 1024 };
 /* ---- digest ----------------------------------------------------------------------------- */
 
 /* The meaning, not the bytes: the tree of every document, each value with its kind
- * and length, so that comments, quotes and indentation do not count and no two
- * trees read the same. */
-static bool digest_node(EVP_MD_CTX *context, const struct node *node)
+ * and length, so that comments, quotes, indentation and the order of the language's
+ * own keys do not count and no two meanings read the same. */
+static bool digest_node(EVP_MD_CTX *context, const struct node *node, const struct shape *shape);
+
+/* A map's pairs: of a block in the order of its table, of any other as they stand. */
+static bool digest_pairs(EVP_MD_CTX *context, const struct node *node, const struct shape *shape)
+{
+    const struct shape *part = shape_for(shape, NODE_MAP);
+    const struct block *block = part && part->kind == SHAPE_BLOCK ? part->block : NULL;
+    bool is_good = true;
+    for (size_t rank = 0; is_good && rank <= (block ? block->count : 0); rank++)
+        for (size_t i = 0; is_good && i < node->count; i++) {
+            const struct field *field = block ? block_field(block, node->keys[i]->text) : NULL;
+            if (block && (field ? (size_t)(field - block->fields) : block->count) != rank)
+                continue;
+            is_good = digest_node(context, node->keys[i], NULL) &&
+                      digest_node(context, node->items[i], shape_below(shape, NODE_MAP, node->keys[i]->text));
+        }
+    return is_good;
+}
+
+static bool digest_node(EVP_MD_CTX *context, const struct node *node, const struct shape *shape)
 {
     uint64_t size = node->kind == NODE_SCALAR ? node->text.size : node->count;
     unsigned char head[9] = {(unsigned char)"slm"[node->kind]};
@@ -23,20 +43,22 @@ static bool digest_node(EVP_MD_CTX *context, const struct node *node)
         head[i + 1] = (unsigned char)(size >> 8 * i & 0xff);
     bool is_good = EVP_DigestUpdate(context, head, sizeof(head)) == 1 &&
                    EVP_DigestUpdate(context, node->text.data, node->text.size) == 1;
+    if (node->kind == NODE_MAP)
+        return is_good && digest_pairs(context, node, shape);
     for (size_t i = 0; is_good && i < node->count; i++)
-        is_good =
-            (node->kind != NODE_MAP || digest_node(context, node->keys[i])) && digest_node(context, node->items[i]);
+        is_good = digest_node(context, node->items[i], shape_below(shape, NODE_LIST, (struct view){0}));
     return is_good;
 }
 
 static enum err digest_documents(const struct document *documents, size_t count, char hex[64])
 {
+    static const struct shape document = {.kind = SHAPE_BLOCK, .block = &load_document_block};
     unsigned char bytes[EVP_MAX_MD_SIZE];
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool is_good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
     for (size_t i = 0; is_good && i < count; i++)
         for (size_t j = 0; is_good && j < documents[i].count; j++)
-            is_good = digest_node(context, documents[i].roots[j]);
+            is_good = digest_node(context, documents[i].roots[j], &document);
     is_good = is_good && EVP_DigestFinal_ex(context, bytes, NULL) == 1;
     EVP_MD_CTX_free(context);
     for (size_t i = 0; is_good && i < 32; i++) {

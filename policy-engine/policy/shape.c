@@ -35,3 +35,47 @@ const struct field *block_field(const struct block *block, struct view key)
             return &block->fields[i];
     return NULL;
 }
+
+static bool takes(const struct shape *shape, enum node_kind kind)
+{
+    switch (shape->kind) {
+    case SHAPE_BLOCK:
+    case SHAPE_ENTRIES: return kind == NODE_MAP;
+    case SHAPE_LIST: return kind == NODE_LIST;
+    case SHAPE_MANY: return kind == NODE_LIST || takes(shape->of, kind);
+    case SHAPE_EITHER: return takes(shape->of, kind) || takes(shape->other, kind);
+    case SHAPE_TEXT:
+    case SHAPE_VALUE:
+    case SHAPE_BOOL:
+    case SHAPE_NUMBER:
+    case SHAPE_WORDS: return kind == NODE_SCALAR;
+    case SHAPE_ANYTHING: break;
+    }
+    return false;
+}
+
+const struct shape *shape_for(const struct shape *shape, enum node_kind kind)
+{
+    while (shape) {
+        if (shape->kind == SHAPE_EITHER)
+            shape = takes(shape->of, kind) ? shape->of : shape->other;
+        else if (shape->kind == SHAPE_MANY && kind != NODE_LIST)
+            shape = shape->of;
+        else
+            break;
+    }
+    return shape && takes(shape, kind) ? shape : NULL;
+}
+
+const struct shape *shape_below(const struct shape *shape, enum node_kind kind, struct view key)
+{
+    const struct shape *part = shape_for(shape, kind);
+    if (kind == NODE_LIST)
+        return part ? part->of : shape; /* of a matrix: each element is what its key takes */
+    if (!part)
+        return NULL;
+    if (part->kind == SHAPE_ENTRIES)
+        return part->of;
+    const struct field *field = block_field(part->block, key);
+    return field ? field->shape : NULL;
+}

@@ -7,7 +7,7 @@
 #ifndef BARTIZAN_SHAPE_H
 #define BARTIZAN_SHAPE_H
 
-#include "view.h"
+#include "document.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -170,6 +170,12 @@ extern const struct shape shape_text, shape_value, shape_bool, shape_name, shape
 
 /* Where the language begins: a document. */
 extern const struct block load_document_block;
+
+/* The part of `shape` (NULL: not known) that speaks of a node of that kind, or NULL. */
+const struct shape *shape_for(const struct shape *shape, enum node_kind kind);
+
+/* The shape of what stands in a map of `shape` under `key`, or in a list of it; NULL: not known. */
+const struct shape *shape_below(const struct shape *shape, enum node_kind kind, struct view key);
 
 /* The row of `key`, or NULL. */
 const struct field *block_field(const struct block *block, struct view key);

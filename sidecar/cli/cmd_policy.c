@@ -42,6 +42,7 @@ int cmd_policy(int argc, char **argv)
 {
     static const struct subcommand table[] = {
         {"check", "find every error of a policy", check},
+        {"fmt", "print or put a policy into its canonical form", policy_fmt_command},
         {"lint", "warn of what is probably not meant", policy_lint_command},
         {"test", "run the tests that stand in a policy", policy_test_command},
         {"eval", "decide about one described request", policy_eval_command},

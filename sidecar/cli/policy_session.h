@@ -29,6 +29,7 @@ int session_given(struct session *session, const char *file, bool is_json, const
 int policy_test_command(int argc, char **argv);
 int policy_eval_command(int argc, char **argv);
 int policy_why_not_command(int argc, char **argv);
+int policy_fmt_command(int argc, char **argv);
 int policy_lint_command(int argc, char **argv);
 int policy_new_command(int argc, char **argv);
 int policy_bench_command(int argc, char **argv);

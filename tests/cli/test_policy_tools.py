@@ -76,7 +76,7 @@ def given(place, request) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize("name", ["test", "eval", "why-not", "lint", "new", "bench"])
+@pytest.mark.parametrize("name", ["test", "eval", "why-not", "fmt", "lint", "new", "bench"])
 def test_every_tool_has_help_that_fits_a_terminal(place, name):
     result = place.run("policy", name, "--help")
     assert result.returncode == 0 and result.stdout.startswith(f"usage: bartizan policy {name}")
@@ -463,3 +463,86 @@ def test_a_policy_without_tests_has_nothing_to_measure(place):
     place.policy.write_text(POLICY.split("  tests:")[0])
     result = place.run("policy", "bench", place.policy)
     assert result.returncode == 2 and "no tests" in result.stderr
+
+
+# ---- fmt ----
+
+MESSY = POLICY.replace("  roles:\n", "  roles:   # who\n").replace("      subjects:", "      # the web\n      subjects:").replace("given: {path: /items/1, ", "given: {path:   /items/1,  ")
+
+
+def digest(place, path) -> str:
+    return place.run("policy", "check", path).stdout.split("digest ")[1]
+
+
+def test_fmt_prints_the_canonical_form_which_means_the_same(place):
+    place.policy.write_text(MESSY)
+    result = place.run("policy", "fmt", place.policy)
+    assert result.returncode == 0 and result.stderr == ""
+    assert place.policy.read_text() == MESSY
+    assert "  roles: # who\n" in result.stdout and "# the web\n" in result.stdout and "{path: /items/1, workload" in result.stdout
+    formatted = place.folder / "formatted.yaml"
+    formatted.write_text(result.stdout)
+    assert digest(place, formatted) == digest(place, place.policy)
+    assert place.run("policy", "fmt", formatted).stdout == result.stdout
+    assert place.run("policy", "fmt", "-", text=MESSY).stdout == result.stdout
+
+
+def test_fmt_check_names_what_would_change_and_changes_nothing(place):
+    folder = place.folder / "set"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(MESSY)
+    (folder / "b.yaml").write_text(place.run("policy", "fmt", place.policy).stdout)
+    result = place.run("policy", "fmt", folder, "--check")
+    assert result.returncode == 1 and result.stdout == f"{folder}/a.yaml\n"
+    assert (folder / "a.yaml").read_text() == MESSY
+    assert place.run("policy", "fmt", folder / "b.yaml", "--check").returncode == 0
+
+
+def test_fmt_write_replaces_what_changes_and_leaves_the_rest(place):
+    folder = place.folder / "set"
+    folder.mkdir()
+    messy, neat, broken, link = (folder / name for name in ("a.yaml", "b.yaml", "c.yaml", "d.yaml"))
+    messy.write_text(MESSY)
+    messy.chmod(0o640)
+    neat.write_text(place.run("policy", "fmt", place.policy).stdout)
+    broken.write_text("a: |2\n   x\n")
+    (place.folder / "target.txt").write_text("b:   1\n")
+    link.symlink_to("../target.txt")
+    before = neat.stat().st_ino
+    result = place.run("policy", "fmt", folder, "--write")
+    assert result.returncode == 2 and result.stdout == f"{messy}\n{link}\n"
+    assert "c.yaml: cannot be formatted" in result.stderr and broken.read_text() == "a: |2\n   x\n"
+    assert messy.stat().st_mode & 0o777 == 0o640 and neat.stat().st_ino == before
+    assert link.is_symlink() and (place.folder / "target.txt").read_text() == "b: 1\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["a.yaml", "b.yaml", "c.yaml", "d.yaml"]
+    assert place.run("policy", "fmt", messy, "--check").returncode == 0
+
+
+def test_fmt_of_no_yaml_says_where(place):
+    place.policy.write_text("a: [1\n")
+    result = place.run("policy", "fmt", place.policy)
+    assert result.returncode == 2 and result.stdout == "" and "error[" in result.stderr
+    assert place.run("policy", "fmt", place.folder / "none").returncode == 4
+
+
+@pytest.mark.parametrize("words", [("PATH", "--check", "--write"), ("FOLDER",), ("-", "--write")])
+def test_fmt_without_a_clear_wish_is_usage(place, words):
+    paths = {"PATH": place.policy, "FOLDER": place.folder}
+    assert place.run("policy", "fmt", *(paths.get(word, word) for word in words)).returncode == 3
+
+
+def test_fmt_keeps_the_meaning_and_the_comments_of_the_policies_that_are_shipped(place, root):
+    for path in [*root.glob("tests/policy/*.yaml"), *root.glob("deploy/demo/policy/*.yaml"), root / "deploy/k8s/base/inference-gateway.yaml"]:
+        formatted = place.folder / "formatted.yaml"
+        formatted.write_text(place.run("policy", "fmt", path).stdout)
+        assert digest(place, formatted) == digest(place, path)
+        assert place.run("policy", "fmt", formatted).stdout == formatted.read_text()
+        assert formatted.read_text().count("# ") == path.read_text().count("# ")
+
+
+@pytest.mark.parametrize("users", [(), SSO])
+def test_a_new_policy_is_read_again_by_fmt(place, users):
+    place.policy.write_text(place.run("policy", "new", *BASIC, *users).stdout)
+    before = digest(place, place.policy)
+    assert place.run("policy", "fmt", place.policy, "--write").returncode == 0
+    assert digest(place, place.policy) == before
