@@ -117,7 +117,7 @@ static const struct {
 } BLOCKS[] = {
     {WORD("issuers"), load_issuers}, {WORD("assurance"), load_assurances}, {WORD("roles"), load_roles},
     {WORD("actions"), load_actions}, {WORD("resourceTypes"), load_types},  {WORD("resources"), load_resources},
-    {WORD("rules"), load_rules},     {WORD("tests"), load_tests},
+    {WORD("rules"), load_rules},     {WORD("tests"), load_tests},          {WORD("invariants"), load_invariants},
 };
 
 static const struct field SPEC_FIELDS[] = {
@@ -133,7 +133,8 @@ static const struct field SPEC_FIELDS[] = {
     FIELD_SEEN("resources", LIST(KEYS(load_resource_block)),
                "Known resources and their labels; the longest match wins."),
     FIELD_SEEN_MUST("rules", LIST(KEYS(load_rule_block)), "What is allowed and denied; their order means nothing."),
-    FIELD_LATER("invariants"),
+    FIELD_SEEN("invariants", LIST(KEYS(load_invariant_block)),
+               "What no request, or every request, may get; checked whenever the policy is compiled."),
     FIELD_SEEN("tests", LIST(KEYS(load_test_block)), "Requests and the answers that they must get."),
 };
 static const struct block SPEC = BLOCK("spec", "spec", SPEC_FIELDS);
@@ -233,6 +234,7 @@ static void take_room(struct load *load, const struct document *documents, size_
     load->actions = load_take(load, count_entries(documents, count, VIEW("actions")), sizeof(*load->actions));
     load->types = load_take(load, count_entries(documents, count, VIEW("resourceTypes")), sizeof(*load->types));
     load->resources = load_take(load, count_entries(documents, count, VIEW("resources")), sizeof(*load->resources));
+    load->invariants = load_take(load, count_entries(documents, count, VIEW("invariants")), sizeof(*load->invariants));
     load->rules_made = load_take(load, rules, sizeof(*load->rules_made));
     if (load->issuer_nodes == NULL)
         load->is_exhausted = true;
@@ -293,6 +295,7 @@ static void finish(struct load *load, struct model *model)
     model->types = load->types;
     model->resources = load->resources;
     model->rules = load->rules_made;
+    model->invariants = load->invariants;
     model->reads_body = model->reads_body || reads_call(model);
 }
 

@@ -59,6 +59,7 @@ struct load {
     struct resource_type *types;
     struct resource *resources;
     struct rule *rules_made;
+    struct invariant *invariants;
     const struct node **issuer_nodes; /* issuers: where each was written, to compare with a second one */
     struct test_case *tests;
     size_t test_count, test_room;
@@ -153,7 +154,7 @@ bool names_find(struct load *load, const struct names *names, const struct node 
 
 extern const struct block load_issuer_block, load_assurance_block, load_role_block, load_action_block, load_type_block,
     load_resource_block, load_rule_block, load_test_block, load_given_block, load_workload_block, load_condition_block,
-    load_obligation_block;
+    load_obligation_block, load_subjects_block, load_selector_block, load_invariant_block;
 
 void load_issuers(struct load *load, const struct node *node);
 void load_assurances(struct load *load, const struct node *node);
@@ -162,6 +163,7 @@ void load_actions(struct load *load, const struct node *node);
 void load_types(struct load *load, const struct node *node);
 void load_resources(struct load *load, const struct node *node);
 void load_rules(struct load *load, const struct node *node);
+void load_invariants(struct load *load, const struct node *node);
 void load_tests(struct load *load, const struct node *node);
 
 /* The `given` of one case of a test into *facts, as the sidecar would fill it.
@@ -170,6 +172,11 @@ void load_given(struct load *load, const struct node *node, const struct node *w
 
 /* WORKLOAD of the language into a struct workload_selector. */
 void load_workload(struct load *load, const struct node *node, void *out);
+
+/* `subjects`, `actions` and `resources` of a rule into a struct rule. */
+void load_subjects(struct load *load, const struct node *node, void *out);
+void load_action_names(struct load *load, const struct node *node, void *out);
+void load_selector(struct load *load, const struct node *node, void *out);
 
 /* COND into a const struct condition *. */
 void load_condition(struct load *load, const struct node *node, void *out);

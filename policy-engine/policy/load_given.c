@@ -12,6 +12,7 @@ struct given {
     struct facts *facts;
     int64_t now;
     bool has_certificate, is_certificate_invalid, is_certificate_none;
+    size_t proof; /* of PROOFS */
     const struct node *jwt;
     size_t token; /* of TOKENS */
     size_t dpop;  /* of DPOPS */
@@ -238,6 +239,13 @@ static void read_dpop(struct load *load, const struct node *node, void *out)
     ((struct given *)out)->dpop = load_word(load, node, "the state of a proof", DPOPS, COUNT_OF(DPOPS), 0);
 }
 
+static const struct view PROOFS[] = {WORD("certificate"), WORD("xfcc-text")};
+
+static void read_proof(struct load *load, const struct node *node, void *out)
+{
+    ((struct given *)out)->proof = load_word(load, node, "a proof", PROOFS, COUNT_OF(PROOFS), 0);
+}
+
 static void keep_jwt(struct load *load, const struct node *node, void *out)
 {
     if (load_is(load, node, NODE_MAP, "jwt"))
@@ -372,18 +380,26 @@ static enum reason read_actors(struct load *load, const struct given *given, str
     return REASON_NONE;
 }
 
-/* `cnf: peer` names the caller's certificate and SPIFFE ID, `cnf: other` somebody else's. */
+static bool cnf_is(const struct node *cnf, const char *word)
+{
+    return cnf != NULL && cnf->kind == NODE_SCALAR && view_equals(cnf->text, view_of(word));
+}
+
+/* `cnf: peer` names the caller's certificate and SPIFFE ID, `certificate` and `workload`
+ * one of them, `cnf: other` somebody else's. */
 static enum reason read_binding(struct load *load, const struct given *given, struct user_facts *user)
 {
     const struct node *cnf = node_get(given->jwt, VIEW("cnf"));
-    bool is_peer = cnf != NULL && cnf->kind == NODE_SCALAR && view_equals(cnf->text, VIEW("peer"));
-    bool is_other = cnf != NULL && cnf->kind == NODE_SCALAR && view_equals(cnf->text, VIEW("other"));
+    bool is_certificate = cnf_is(cnf, "peer") || cnf_is(cnf, "certificate");
+    bool is_workload = cnf_is(cnf, "peer") || cnf_is(cnf, "workload");
+    bool is_peer = is_certificate || is_workload, is_other = cnf_is(cnf, "other");
     if (cnf != NULL && !is_peer && !is_other)
-        load_refuse(load, CODE_TEST_GIVEN, cnf, "write cnf: peer or cnf: other",
+        load_refuse(load, CODE_TEST_GIVEN, cnf, "write cnf: peer, certificate, workload or other",
                     "a test binds a token to the peer or to another");
     if (is_other || given->dpop == 2 || (is_peer && given->facts->workload.proof != PROOF_CERTIFICATE))
         return REASON_TOKEN_BINDING;
-    user->is_bound_to_certificate = user->is_bound_to_workload = is_peer;
+    user->is_bound_to_certificate = is_certificate;
+    user->is_bound_to_workload = is_workload;
     user->is_bound_by_dpop = given->dpop == 1;
     return REASON_NONE;
 }
@@ -430,8 +446,10 @@ static const struct field GIVEN_FIELDS[] = {
     FIELD_WHOLE("body", read_body, EITHER(ONE_WORD(BODY_STATES), KEYS(BODY)), "What was read out of the body."),
     FIELD_WHOLE("workload", read_workload, SPIFFE_ID, "Whose certificate the caller has."),
     FIELD_WHOLE("certificate", read_certificate, ONE_WORD(CERTIFICATES), "What the caller's certificate is worth."),
+    FIELD_WHOLE("proof", read_proof, ONE_WORD(PROOFS), "xfcc-text: the proxy's word for the caller is all there is."),
     FIELD_WHOLE("jwt", keep_jwt, ENTRIES(ANYTHING),
-                "The token's claims; `auth_time`, `iat`, `exp`, `nbf` may be relative to now; `cnf: peer` or `other`."),
+                "The token's claims; `auth_time`, `iat`, `exp`, `nbf` may be relative to now; `cnf: peer`, "
+                "`certificate`, `workload` or `other`."),
     FIELD_WHOLE("token", read_token, ONE_WORD(TOKENS), "What the token is worth; unjudgeable: no keys of its issuer."),
     FIELD_WHOLE("dpop", read_dpop, ONE_WORD(DPOPS), "What the proof of possession is worth."),
     FIELD_SEEN("now", INSTANT, "2026-01-01T12:00:00Z, a Thursday, when left out."),
@@ -454,6 +472,10 @@ static void settle_caller(struct load *load, const struct node *node, const stru
                     "a workload without a certificate has no identity");
     if (given->has_certificate && !given->is_certificate_none && !given->is_certificate_invalid && !has_workload)
         load_refuse(load, CODE_TEST_GIVEN, node, "say whose by `workload`", "a valid certificate of nobody");
+    if (given->proof == 1 && (!has_workload || given->has_certificate))
+        load_refuse(load, CODE_TEST_GIVEN, node, "say whose by `workload` alone", "a proxy's word without a caller");
+    if (given->proof == 1)
+        facts->workload.proof = PROOF_XFCC_TEXT;
     if (!given->is_certificate_invalid)
         return;
     facts->workload = (struct workload_facts){0};

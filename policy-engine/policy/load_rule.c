@@ -143,20 +143,20 @@ static const struct field SUBJECT_FIELDS[] = {
     FIELD_WHOLE("proof", read_proof, ONE_WORD(PROOFS),
                 "xfcc-text: the proxy's word for the caller is enough; certificate, the default: it is not."),
 };
-static const struct block SUBJECTS = BLOCK_SOME("subjects", "subjects", SUBJECT_FIELDS);
+const struct block load_subjects_block = BLOCK_SOME("subjects", "subjects", SUBJECT_FIELDS);
 
-static void read_subjects(struct load *load, const struct node *node, void *out)
+void load_subjects(struct load *load, const struct node *node, void *out)
 {
     if (is_word(node, "any"))
         return;
     if (node->kind == NODE_MAP && node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "write `subjects: any`", "subjects is empty");
-    (void)load_map(load, node, &SUBJECTS, out);
+    (void)load_map(load, node, &load_subjects_block, out);
 }
 
 /* ---- what it is about ---------------------------------------------------------------- */
 
-static void read_actions(struct load *load, const struct node *node, void *out)
+void load_action_names(struct load *load, const struct node *node, void *out)
 {
     struct rule *rule = out;
     size_t *indices = take_indices(load, node);
@@ -239,13 +239,13 @@ static const struct field RULE_RESOURCES_FIELDS[] = {
     FIELD_WHOLE("labels", read_labels, NAMED(MANY(TEXT)), "Labels it must have, each with one of these values."),
     FIELD_WHOLE("notLabels", read_not_labels, NAMED(MANY(TEXT)), "Labels it must not have with one of these values."),
 };
-static const struct block RULE_RESOURCES = BLOCK_SOME("ruleResources", "resources", RULE_RESOURCES_FIELDS);
+const struct block load_selector_block = BLOCK_SOME("ruleResources", "resources", RULE_RESOURCES_FIELDS);
 
-static void read_resources(struct load *load, const struct node *node, void *out)
+void load_selector(struct load *load, const struct node *node, void *out)
 {
     struct rule *rule = out;
     rule->has_resources = true;
-    if (!load_map(load, node, &RULE_RESOURCES, rule))
+    if (!load_map(load, node, &load_selector_block, rule))
         return;
     if (node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "resources says nothing");
@@ -315,9 +315,9 @@ static const struct field RULE_FIELDS[] = {
     FIELD_ONE_OF("deny", NULL, NAME, "Begins a rule that denies, and names it."),
     FIELD("priority", read_priority, struct rule, priority, NUMBER(0, PRIORITY_MAX),
           "The highest with a deciding rule decides; 0 when left out."),
-    FIELD_WHOLE("subjects", read_subjects, EITHER(ONE_WORD(SUBJECT_WORDS), KEYS(SUBJECTS)), "Who asks."),
-    FIELD_WHOLE("actions", read_actions, MANY(NAME), "Left out: every request."),
-    FIELD_WHOLE("resources", read_resources, KEYS(RULE_RESOURCES), "What it is about; left out: anything."),
+    FIELD_WHOLE("subjects", load_subjects, EITHER(ONE_WORD(SUBJECT_WORDS), KEYS(load_subjects_block)), "Who asks."),
+    FIELD_WHOLE("actions", load_action_names, MANY(NAME), "Left out: every request."),
+    FIELD_WHOLE("resources", load_selector, KEYS(load_selector_block), "What it is about; left out: anything."),
     FIELD_BESIDE("allow", "assurance", read_assurance, struct rule, assurance, NAME,
                  "How sure one must be of the user; lacking it is a challenge."),
     {FIELD_ROW("purpose", read_purpose, 0, FIELD_OPTIONAL, KEYS(PURPOSE), "What the request is for."),

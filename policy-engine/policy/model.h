@@ -446,6 +446,27 @@ struct rule {
     struct view reason; /* the operator's own text; absent without */
 };
 
+/* ---- invariants ---------------------------------------------------------- */
+
+enum invariant_assurance {
+    INVARIANT_ANY_ASSURANCE = 0,
+    INVARIANT_NO_ASSURANCE, /* no user, fewer than two factors, or none of `levels` met */
+    INVARIANT_LEVEL,        /* levels[0] is met */
+};
+
+struct invariant {
+    struct view name;
+    struct span span;
+    bool is_always; /* each selected request gets the verdict; else none does */
+    enum verdict verdict;
+    struct rule selected; /* its subjects, actions and resources; judged as a deny's: what cannot be judged is U */
+    bool has_excluded;
+    struct rule excluded; /* subjects of whom it does not speak */
+    enum invariant_assurance assurance;
+    const struct assurance *const *levels; /* INVARIANT_LEVEL: one; INVARIANT_NO_ASSURANCE: the document's */
+    size_t level_count;
+};
+
 struct model {
     enum path_mode path_mode;
     uint32_t max_groups; /* most elements of a list claim; over it the claim is U */
@@ -465,6 +486,8 @@ struct model {
     size_t resource_count;
     const struct rule *rules;
     size_t rule_count;
+    const struct invariant *invariants;
+    size_t invariant_count;
     struct string_list settable_queries; /* parameters that some rule sets; each once, as are: */
     struct string_list touched_queries;  /* those that some rule sets or removes */
     bool reads_body;                     /* some type has ID_BODY_*, or some operation a call */

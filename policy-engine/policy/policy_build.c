@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codes.h"
 #include "document.h"
+#include "invariant.h"
 #include "load.h"
 #include "policy_internal.h"
 #include "program.h"
@@ -113,6 +114,8 @@ static enum err fill(struct policy *policy, const struct policy_source *sources,
     TRY(make_issuers(policy));
     size_t before = diags->count;
     enum err err = program_build(&policy->model, &policy->arena, diags, &policy->program);
+    if (err == ERR_NONE && policy->model.invariant_count > 0)
+        err = invariants_check(policy, diags);
     for (size_t i = 0; i < count; i++)
         diag_list_locate(diags, before, sources[i].name, sources[i].text);
     return err;

@@ -18,6 +18,7 @@ SPEC = {
     "resourceTypes": 'resourceTypes:\n  item: {id: ["=shop"]}\n',
     "resources": "",
     "rules": "rules:\n  - {allow: anybody, subjects: any}\n",
+    "invariants": "",
     "tests": "",
 }
 

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Callers: every workload that selectors tell apart, with no user, one that cannot be
+ * judged, and every user that roles, claims, assurance and delegation tell apart. The
+ * parts of a user are told apart on their own first, then together by what the rules
+ * come to. */
+#include "classes_caller.h"
+
+#include "answer.h"
+#include "factors.h"
+#include "match.h"
+
+/* ---- what the rules and selectors read ------------------------------------------------ */
+
+struct ask {
+    struct claim_path path;
+    const struct value_test **tests;
+    size_t count, room;
+    bool is_template;
+};
+
+struct questions {
+    struct caller_search *search;
+    struct ask *items;
+    size_t count, room;
+    enum err err;
+};
+
+static struct ask *ask_about(struct questions *questions, const struct claim_path *path)
+{
+    struct arena *arena = questions->search->classes->arena;
+    for (size_t i = 0; i < questions->count; i++)
+        if (view_equals(questions->items[i].path.text, path->text))
+            return &questions->items[i];
+    if (questions->count == questions->room) {
+        size_t room = questions->room * 2 + 8;
+        struct ask *items = arena_take_array(arena, room, sizeof *items);
+        if (!items) {
+            questions->err = ERR_NO_MEMORY;
+            return NULL;
+        }
+        if (questions->count > 0)
+            memcpy(items, questions->items, questions->count * sizeof *items);
+        questions->items = items;
+        questions->room = room;
+    }
+    questions->items[questions->count] = (struct ask){.path = *path};
+    return &questions->items[questions->count++];
+}
+
+static void ask(struct questions *questions, const struct claim_path *path, const struct value_test *test)
+{
+    struct ask *ask = ask_about(questions, path);
+    if (!ask)
+        return;
+    if (ask->count == ask->room) {
+        size_t room = ask->room * 2 + 4;
+        const struct value_test **tests =
+            arena_take_array(questions->search->classes->arena, room, sizeof(struct value_test *));
+        if (!tests) {
+            questions->err = ERR_NO_MEMORY;
+            return;
+        }
+        if (ask->count > 0)
+            memcpy(tests, ask->tests, ask->count * sizeof(struct value_test *));
+        ask->tests = tests;
+        ask->room = room;
+    }
+    ask->tests[ask->count++] = test;
+}
+
+static void ask_leaf(void *context, const struct condition *leaf)
+{
+    if (leaf->kind == CONDITION_CLAIM)
+        ask(context, &leaf->path, &leaf->test);
+}
+
+static void ask_roles(struct questions *questions, const struct rule *rule)
+{
+    for (size_t r = 0; r < rule->user_role_count; r++)
+        for (size_t h = 0; h < rule->user_roles[r]->holder_count; h++) {
+            const struct role *role = rule->user_roles[r]->holders[h];
+            for (size_t u = 0; u < role->user_count; u++)
+                for (size_t c = 0; c < role->users[u].claim_count; c++)
+                    ask(questions, &role->users[u].claims[c].path, &role->users[u].claims[c].test);
+        }
+}
+
+static void ask_templates(struct questions *questions, const struct header_template *templates, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < templates[i].value.count; k++) {
+            const struct template_part *part = &templates[i].value.parts[k];
+            struct ask *ask = part->kind == TEMPLATE_CLAIM ? ask_about(questions, &part->claim) : NULL;
+            if (ask)
+                ask->is_template = true;
+            questions->search->emits_subject = questions->search->emits_subject || part->kind == TEMPLATE_USER_SUB;
+        }
+}
+
+static void ask_purpose(struct questions *questions, const struct rule *rule)
+{
+    struct value_test *test = arena_take(questions->search->classes->arena, sizeof *test);
+    if (!test) {
+        questions->err = ERR_NO_MEMORY;
+        return;
+    }
+    *test = (struct value_test){.kind = TEST_ANY_OF, .values = rule->purposes};
+    ask(questions, &rule->purpose_claim, test);
+}
+
+static void ask_all(struct questions *questions)
+{
+    const struct caller_search *search = questions->search;
+    for (size_t i = 0; i < search->classes->selector_count; i++)
+        ask_roles(questions, search->classes->selectors[i]);
+    for (size_t i = 0; i < search->rules->count; i++) {
+        const struct rule *rule = search->rules->items[i];
+        const struct obligation_set *set = &rule->obligations;
+        ask_roles(questions, rule);
+        ask_templates(questions, set->request_headers, set->request_header_count);
+        ask_templates(questions, set->response_headers, set->response_header_count);
+        ask_templates(questions, set->metadata, set->metadata_count);
+        ask_templates(questions, set->query_params, set->query_param_count);
+        if (rule->has_purpose && rule->purpose_is_claim)
+            ask_purpose(questions, rule);
+    }
+    classes_rule_leaves(search->rules, ask_leaf, questions);
+}
+
+/* ---- claims ------------------------------------------------------------------------------- */
+
+static bool is_one_of(struct view text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (view_equals(text, view_of(words[i])))
+            return true;
+    return false;
+}
+
+/* What a token says of itself hangs together with the rest of it. */
+static const char *const REGISTERED[] = {"iss", "aud", "exp", "iat", "nbf", "auth_time", "cnf", "act", "sid"};
+static const char *const TEXTS[] = {"sub", "azp", "client_id"};
+
+static enum err check_paths(const struct questions *questions)
+{
+    struct classes *classes = questions->search->classes;
+    for (size_t i = 0; i < questions->count; i++) {
+        struct view first = questions->items[i].path.steps.items[0];
+        if (is_one_of(first, REGISTERED, sizeof REGISTERED / sizeof REGISTERED[0]))
+            return classes_refuse(classes,
+                                  "a rule reads iss, aud, exp, iat, nbf, auth_time, cnf, act or sid as a claim");
+        for (size_t k = 0; k < i; k++)
+            if (classes_paths_cross(&questions->items[i].path, &questions->items[k].path))
+                return classes_refuse(classes, "rules read a claim and what stands below it");
+    }
+    return ERR_NONE;
+}
+
+/* Every combination of the claims so far with every value of one more. */
+static enum err multiply_claims(struct caller_search *search, const struct claim_path *path, const struct value *values,
+                                size_t count)
+{
+    struct arena *arena = search->classes->arena;
+    const struct value **claims = arena_take_array(arena, search->claim_count * count + 1, sizeof(struct value *));
+    size_t at = 0;
+    if (!claims)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < search->claim_count; i++)
+        for (size_t k = 0; k < count; k++) {
+            TRY(classes_count(search->classes));
+            claims[at] = values[k].kind == VALUE_ABSENT
+                             ? search->claims[i]
+                             : classes_put_value(arena, search->claims[i], path, 0, &values[k]);
+            if (values[k].kind != VALUE_ABSENT && !claims[at])
+                return ERR_NO_MEMORY;
+            at++;
+        }
+    search->claims = claims;
+    search->claim_count = at;
+    return ERR_NONE;
+}
+
+static bool is_sign_in(struct view name)
+{
+    return view_equals(name, VIEW("amr")) || view_equals(name, VIEW("acr"));
+}
+
+static enum err find_claims(struct caller_search *search)
+{
+    struct questions questions = {.search = search};
+    ask_all(&questions);
+    TRY(questions.err);
+    TRY(check_paths(&questions));
+    search->claims = arena_take_array(search->classes->arena, 1, sizeof(struct value *));
+    search->sign_in = arena_take_array(search->classes->arena, questions.count + 1, sizeof *search->sign_in);
+    if (!search->claims || !search->sign_in)
+        return ERR_NO_MEMORY;
+    search->claim_count = 1; /* none at all */
+    for (size_t i = 0; i < questions.count; i++) {
+        struct ask *ask = &questions.items[i];
+        struct view first = ask->path.steps.items[0];
+        struct value_question question = {.path = ask->path,
+                                          .tests = ask->tests,
+                                          .test_count = ask->count,
+                                          .is_template = ask->is_template,
+                                          .is_text = is_one_of(first, TEXTS, sizeof TEXTS / sizeof TEXTS[0]),
+                                          .is_claim = true};
+        const struct value *values;
+        size_t count;
+        if (is_sign_in(first) || view_equals(first, VIEW("sub"))) {
+            if (ask->path.steps.count > 1)
+                return classes_refuse(search->classes, "a rule reads a part of sub, amr or acr");
+            search->emits_subject = search->emits_subject || (ask->is_template && view_equals(first, VIEW("sub")));
+            search->sign_in[search->sign_in_count++] = question;
+            continue;
+        }
+        TRY(classes_values(search->classes, &question, &values, &count));
+        TRY(multiply_claims(search, &ask->path, values, count));
+    }
+    return ERR_NONE;
+}
+
+/* ---- subjects ----------------------------------------------------------------------------- */
+
+static void subjects_of(struct pattern_list *patterns, const struct rule *rule)
+{
+    for (size_t r = 0; r < rule->user_role_count; r++)
+        for (size_t h = 0; h < rule->user_roles[r]->holder_count; h++) {
+            const struct role *role = rule->user_roles[r]->holders[h];
+            for (size_t u = 0; u < role->user_count; u++)
+                for (size_t i = 0; i < role->users[u].subjects.count; i++)
+                    pattern_add(patterns, TEXT_EXACT, role->users[u].subjects.items[i]);
+        }
+}
+
+static enum err find_subjects(struct caller_search *search)
+{
+    struct classes *classes = search->classes;
+    struct pattern_list patterns = {.arena = classes->arena};
+    struct string_list texts;
+    pattern_add(&patterns, TEXT_UNDER, VIEW(""));
+    for (size_t i = 0; i < classes->selector_count; i++)
+        subjects_of(&patterns, classes->selectors[i]);
+    for (size_t i = 0; i < search->rules->count; i++)
+        subjects_of(&patterns, search->rules->items[i]);
+    for (size_t i = 0; i < search->sign_in_count; i++)
+        for (size_t k = 0; view_equals(search->sign_in[i].path.text, VIEW("sub")) && k < search->sign_in[i].test_count;
+             k++)
+            pattern_add_test(&patterns, search->sign_in[i].tests[k]);
+    if (patterns.is_exhausted)
+        return ERR_NO_MEMORY;
+    TRY(classes_of_texts(classes, patterns.items, patterns.count, &texts));
+    struct view *subjects = arena_take_array(classes->arena, texts.count + 2, sizeof *subjects);
+    if (!subjects)
+        return ERR_NO_MEMORY;
+    size_t count = 0;
+    for (size_t i = 0; i < texts.count; i++)
+        if (texts.items[i].size > 0)
+            subjects[count++] = texts.items[i];
+    if (search->emits_subject)
+        subjects[count++] = VIEW("\xc3\xa9");
+    search->subjects = (struct string_list){.items = subjects, .count = count};
+    return ERR_NONE;
+}
+
+/* ---- all together --------------------------------------------------------------------------- */
+
+struct leaf_signer {
+    const struct inquiry *inquiry;
+    struct signature *signature;
+};
+
+static void sign_leaf(void *context, const struct condition *leaf)
+{
+    struct leaf_signer *signer = context;
+    if (leaf->kind == CONDITION_CLAIM)
+        signature_put(signer->signature, match_condition(leaf, signer->inquiry->model, signer->inquiry->facts, false));
+}
+
+static void sign_assurance(const struct inquiry *inquiry, const struct rule *rule, const struct assurance *wanted,
+                           struct signature *signature)
+{
+    struct assurance_result result =
+        factors_check(wanted, inquiry->issuer, inquiry->facts, inquiry_workload(inquiry, rule));
+    signature_put(signature, result.state);
+    signature_put(signature, result.missing);
+}
+
+/* What of a rule depends on the caller: nothing more where it cannot match whatever the scene. */
+static void sign_rule(const struct inquiry *inquiry, const struct rule *rule, struct signature *signature)
+{
+    struct rule_standing standing = interpret_rule(inquiry, rule);
+    enum tri fits = tri_and(standing.parts.workload, standing.parts.user);
+    fits = tri_and(fits, inquiry_delegation(inquiry, rule));
+    if (rule->has_purpose && rule->purpose_is_claim)
+        fits = tri_and(fits, inquiry_purpose(inquiry, rule));
+    signature_put(signature, fits);
+    if (fits == TRI_FALSE)
+        return;
+    struct leaf_signer signer = {.inquiry = inquiry, .signature = signature};
+    classes_leaves(rule->when, sign_leaf, &signer);
+    classes_leaves(rule->unless, sign_leaf, &signer);
+    if (rule->assurance)
+        sign_assurance(inquiry, rule, rule->assurance, signature);
+    if (rule->unless_assurance)
+        sign_assurance(inquiry, rule, rule->unless_assurance, signature);
+    signature_put(signature, answer_can_fill(inquiry, rule, standing.parts.found));
+}
+
+static enum err judge_caller(struct caller_search *search, const struct facts *facts)
+{
+    struct classes *classes = search->classes;
+    struct arena scratch = classes_scratch(classes);
+    struct inquiry inquiry;
+    struct signature signature;
+    struct decision ignored = {0};
+    TRY(classes_count(classes));
+    TRY(signature_init(&signature, search->signature_room, &scratch));
+    enum reason reason = interpret_open(&inquiry, classes->model, facts, &scratch, &ignored);
+    if (reason == REASON_INTERNAL)
+        return ERR_NO_MEMORY;
+    if (reason != REASON_NONE)
+        return ERR_NONE;
+    for (size_t i = 0; i < classes->selector_count; i++) {
+        struct rule_standing standing = interpret_rule(&inquiry, classes->selectors[i]);
+        signature_put(&signature, standing.parts.workload);
+        signature_put(&signature, standing.parts.user);
+        signature_put(&signature, inquiry_delegation(&inquiry, classes->selectors[i]));
+    }
+    const struct rule seen = {.accepts_xfcc_text = true};
+    for (size_t i = 0; i < classes->level_count; i++)
+        sign_assurance(&inquiry, &seen, classes->levels[i], &signature);
+    const struct user_facts *user = &inquiry.facts->user;
+    if (classes->counts_factors)
+        signature_put(&signature, user->state == USER_KNOWN && factors_of(inquiry.issuer, user).count >= 2
+                                      ? 1
+                                      : 2 + (unsigned)user->state);
+    for (size_t i = 0; i < search->rules->count; i++)
+        sign_rule(&inquiry, search->rules->items[i], &signature);
+    return class_set_add(&search->set, &signature, facts);
+}
+
+static enum err put_text_claim(struct arena *arena, const char *name, struct view text, const struct value **claims)
+{
+    struct view step = view_of(name);
+    struct claim_path path = {.text = step, .steps = {.items = &step, .count = 1}};
+    struct value value = {.kind = VALUE_STRING, .text = text};
+    *claims = classes_put_value(arena, *claims, &path, 0, &value);
+    return *claims ? ERR_NONE : ERR_NO_MEMORY;
+}
+
+static enum err put_methods(struct arena *arena, const struct sign_in *sign_in, const struct value **claims)
+{
+    struct view step = VIEW("amr");
+    struct claim_path path = {.text = step, .steps = {.items = &step, .count = 1}};
+    struct value *items = arena_take_array(arena, sign_in->amr_count + 1, sizeof *items);
+    if (!items)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < sign_in->amr_count; i++)
+        items[i] = (struct value){.kind = VALUE_STRING, .text = sign_in->amr[i]};
+    struct value list = {.kind = VALUE_LIST, .items = items, .count = sign_in->amr_count};
+    *claims = classes_put_value(arena, *claims, &path, 0, &list);
+    return *claims ? ERR_NONE : ERR_NO_MEMORY;
+}
+
+static struct view text_claim(const struct value *claims, const char *name)
+{
+    const struct value *value = claims ? value_get(claims, view_of(name)) : NULL;
+    return value ? value->text : (struct view){0};
+}
+
+/* A token of `issuer`: its claims say what its fields say. */
+static enum err user_make(struct caller_search *search, const struct issuer *issuer, const struct value *claims,
+                          const struct sign_in *sign_in, struct view subject, struct user_facts *out)
+{
+    struct arena *arena = search->classes->arena;
+    *out = (struct user_facts){.state = USER_KNOWN,
+                               .issuer = issuer->url,
+                               .subject = subject,
+                               .amr = sign_in->amr,
+                               .amr_count = sign_in->amr_count,
+                               .has_amr = sign_in->has_amr,
+                               .acr = sign_in->acr,
+                               .has_auth_time = sign_in->has_auth_time,
+                               .auth_time = sign_in->has_auth_time ? CLASSES_NOW - sign_in->age : 0,
+                               .issued_at = CLASSES_NOW,
+                               .expires = CLASSES_NOW + 300,
+                               .client = text_claim(claims, "azp")};
+    if (!view_is_present(out->client))
+        out->client = text_claim(claims, "client_id");
+    TRY(put_text_claim(arena, "sub", subject, &claims));
+    if (issuer->profile == PROFILE_KEYCLOAK)
+        TRY(put_text_claim(arena, "sid", VIEW("s"), &claims));
+    if (sign_in->has_amr)
+        TRY(put_methods(arena, sign_in, &claims));
+    if (view_is_present(sign_in->acr))
+        TRY(put_text_claim(arena, "acr", sign_in->acr, &claims));
+    out->claims = claims;
+    return ERR_NONE;
+}
+
+/* The bindings and actors that the caller's workload allows for. */
+static enum err judge_bound(struct caller_search *search, struct facts *facts)
+{
+    const struct user_facts plain = facts->user;
+    bool is_proven = facts->workload.proof == PROOF_CERTIFICATE;
+    for (unsigned bits = 0; bits < 8; bits++) {
+        if ((bits & ~search->bindings) != 0 || ((bits & 3u) != 0 && !is_proven))
+            continue;
+        for (size_t depth = 0; depth <= FACTS_ACTORS_MAX; depth++) {
+            if (!(search->depths >> depth & 1u))
+                continue;
+            for (int is_peer = 0; is_peer < (depth > 0 && facts->workload.proof != PROOF_NONE ? 2 : 1); is_peer++) {
+                facts->user = plain;
+                facts->user.is_bound_to_certificate = bits & 1u;
+                facts->user.is_bound_to_workload = bits & 2u;
+                facts->user.is_bound_by_dpop = bits & 4u;
+                facts->user.actor_count = depth;
+                for (size_t i = 0; i < depth; i++)
+                    facts->user.actors[i] = i == 0 && is_peer ? facts->workload.spiffe_id : VIEW("spiffe://x/actor");
+                TRY(judge_caller(search, facts));
+            }
+        }
+    }
+    facts->user = plain;
+    return ERR_NONE;
+}
+
+static enum err judge_user(struct caller_search *search, const struct user_facts *user)
+{
+    for (size_t i = 0; i < search->workload_count; i++) {
+        struct facts facts = *search->request;
+        facts.workload = search->workloads[i];
+        facts.user = *user;
+        TRY(judge_bound(search, &facts));
+    }
+    return ERR_NONE;
+}
+
+static enum err judge_users(struct caller_search *search)
+{
+    const struct model *model = search->classes->model;
+    for (size_t i = 0; i < model->issuer_count; i++)
+        for (size_t c = 0; c < search->claim_count; c++)
+            for (size_t w = 0; w < search->ways[i].count; w++)
+                for (size_t s = 0; s < search->subjects.count; s++) {
+                    struct user_facts user;
+                    TRY(user_make(search, &model->issuers[i], search->claims[c], &search->ways[i].items[w],
+                                  search->subjects.items[s], &user));
+                    TRY(judge_user(search, &user));
+                }
+    return ERR_NONE;
+}
+
+static void find_bindings(struct caller_search *search, const struct assurance *wanted)
+{
+    if (wanted && wanted->bound != BINDING_NONE)
+        search->bindings |= wanted->bound == BINDING_CERTIFICATE ? 1u : wanted->bound == BINDING_WORKLOAD ? 2u : 4u;
+}
+
+/* A peer's token is told from one that is handed on once more than a rule takes. */
+static void find_depths(struct caller_search *search, const struct rule *rule)
+{
+    search->depths |= 3u; /* of the owner, of somebody who acts */
+    if (rule->delegation == DELEGATION_PEER)
+        search->depths |= 3u << rule->max_depth;
+}
+
+static enum err prepare(struct caller_search *search)
+{
+    struct classes *classes = search->classes;
+    search->signature_room = classes->selector_count * 3 + classes->level_count * 2 + 1 + search->rules->count * 64;
+    for (size_t i = 0; i < classes->level_count; i++)
+        find_bindings(search, classes->levels[i]);
+    for (size_t i = 0; i < search->rules->count; i++) {
+        find_bindings(search, search->rules->items[i]->assurance);
+        find_bindings(search, search->rules->items[i]->unless_assurance);
+        find_depths(search, search->rules->items[i]);
+    }
+    for (size_t i = 0; i < classes->selector_count; i++)
+        find_depths(search, classes->selectors[i]);
+    TRY(class_set_init(&search->set, classes));
+    TRY(find_claims(search));
+    TRY(find_subjects(search));
+    TRY(callers_sign_in(search));
+    return callers_workloads(search);
+}
+
+enum err classes_callers(struct classes *classes, const struct facts *request, const struct class_rules *rules,
+                         struct class_list *out)
+{
+    struct caller_search *search = arena_take(classes->arena, sizeof *search);
+    if (!search)
+        return ERR_NO_MEMORY;
+    *search = (struct caller_search){.classes = classes, .rules = rules, .request = request};
+    TRY(prepare(search));
+    for (size_t i = 0; i < search->workload_count; i++) {
+        struct facts facts = *request;
+        facts.workload = search->workloads[i];
+        TRY(judge_caller(search, &facts));
+        facts.user.state = USER_UNKNOWN;
+        TRY(judge_caller(search, &facts));
+    }
+    TRY(judge_users(search));
+    *out = (struct class_list){.items = search->set.items, .count = search->set.count};
+    return ERR_NONE;
+}

@@ -1,0 +1,1 @@
+unit_test(invariant_test USES base policy)
