@@ -149,16 +149,19 @@ static void the_digest_is_of_the_meaning(void **state)
 {
     struct folder *folder = *state;
     static const char *const same[] = {
-        DOCUMENT("a", "  rules: [{allow: one}]\n"),
-        "# a comment\n" DOCUMENT("a", "  rules:\n    - allow: \"one\"\n"),
+        DOCUMENT("a", "  rules: [{allow: one, when: {port: 1}}]\n"),
+        "# a comment\n" DOCUMENT("a", "  rules:\n    - allow: \"one\"\n      when: {port: 1}\n"),
+        DOCUMENT("a", "  rules: [{when: {port: 1}, allow: one}]\n"),
     };
     static const char *const other[] = {
+        DOCUMENT("a", "  rules: [{allow: one}]\n"),
+        DOCUMENT("a", "  rules: [{allow: one, when: {port: 2}}]\n"),
         DOCUMENT("a", "  rules: [{allow: ones}]\n"),
         DOCUMENT("a", "  rules: [{deny: one}]\n"),
         DOCUMENT("a", "  rules: [{allow: one}, {allow: two}]\n"),
     };
     char digest[64];
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
         write_file(folder, "a.yaml", same[i]);
         assert_int_equal(read_policy(folder, path_of(folder, "a.yaml")), ERR_NONE);
         assert_int_equal(policy_digest(folder->policy).size, 64);
@@ -166,7 +169,7 @@ static void the_digest_is_of_the_meaning(void **state)
             memcpy(digest, policy_digest(folder->policy).data, 64);
         assert_memory_equal(digest, policy_digest(folder->policy).data, 64);
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
         write_file(folder, "a.yaml", other[i]);
         assert_int_equal(read_policy(folder, path_of(folder, "a.yaml")), ERR_NONE);
         assert_memory_not_equal(digest, policy_digest(folder->policy).data, 64);
