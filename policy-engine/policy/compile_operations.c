@@ -3,6 +3,7 @@
 #include "codes.h"
 #include "match.h"
 #include "program_internal.h"
+#include "table.h"
 
 #include <stdlib.h>
 
@@ -213,20 +214,180 @@ static bool is_ambiguous(const struct operation_entry *x, const struct operation
            hosts_overlap(a, b) && path_pattern_overlaps(a->path, b->path);
 }
 
-static enum err ambiguity_check(const struct operation_entry *entries, size_t count, struct diag_list *diags)
+/* Two operations are compared only when their paths can meet and they capture unlike:
+ * the trie is walked against itself. Its nodes are numbered in the order of the sorted
+ * routes, so what stands below a node is one range of nodes and one range of entries. */
+enum { AMBIGUITIES_MAX = 256, NO_CAPTURES = 0, MANY_CAPTURES = UINT32_MAX };
+
+struct entry_pair {
+    uint32_t first, second;
+};
+
+struct overlap_node {
+    uint32_t entry;   /* the first entry that stands here or later */
+    uint32_t literal; /* likewise in `literals` */
+    uint32_t end;     /* past the last node below */
+    uint32_t captures;
+};
+
+struct overlap_walk {
+    const struct trie_node *nodes;
+    const struct overlap_node *places;    /* one more than nodes */
+    const struct multimap_pair *literals; /* sorted: by parent, then text */
+    const struct operation_entry *entries;
+    const uint32_t *captures; /* per entry: a number for what it captures */
+    struct entry_pair found[AMBIGUITIES_MAX];
+    size_t found_count;
+};
+
+static void entries_compare(struct overlap_walk *walk, uint32_t i, uint32_t k)
 {
-    enum err result = ERR_NONE;
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = i + 1; entries[i].capture_count > 0 && k < count; k++) {
-            if (entries[k].capture_count == 0 || !is_ambiguous(&entries[i], &entries[k]))
-                continue;
-            const struct operation *a = entries[i].operation, *b = entries[k].operation;
-            diag_error(diags, code_text(CODE_AMBIGUOUS), &b->span,
-                       "operations %.*s (%.*s) and %.*s (%.*s) can read two different ids out of one request",
-                       VIEW_ARG(a->name), VIEW_ARG(a->path->text), VIEW_ARG(b->name), VIEW_ARG(b->path->text));
-            result = ERR_INVALID;
+    uint32_t a = walk->captures[i], b = walk->captures[k];
+    if (a == b || a == NO_CAPTURES || b == NO_CAPTURES || walk->found_count == AMBIGUITIES_MAX ||
+        !is_ambiguous(&walk->entries[i], &walk->entries[k]))
+        return;
+    walk->found[walk->found_count++] = (struct entry_pair){.first = i < k ? i : k, .second = i < k ? k : i};
+}
+
+/* What stands at `a` and takes the rest, with all that is below `b`. */
+static void rests_compare(struct overlap_walk *walk, uint32_t a, uint32_t b)
+{
+    const struct overlap_node *places = walk->places;
+    if (!walk->nodes[a].rests)
+        return;
+    for (uint32_t i = places[a].entry; i < places[a + 1].entry; i++)
+        for (uint32_t k = places[b + 1].entry; k < places[places[b].end].entry; k++)
+            if (route_place(walk->entries[i].operation) == PLACE_REST)
+                entries_compare(walk, i, k);
+}
+
+static void overlap_walk(struct overlap_walk *walk, uint32_t a, uint32_t b);
+
+/* Literal children of both with one text. */
+static void literals_walk(struct overlap_walk *walk, uint32_t a, uint32_t b)
+{
+    uint32_t i = walk->places[a].literal, k = walk->places[b].literal;
+    while (i < walk->places[a + 1].literal && k < walk->places[b + 1].literal) {
+        int order = view_compare(walk->literals[i].key, walk->literals[k].key);
+        if (order == 0)
+            overlap_walk(walk, walk->literals[i].value, walk->literals[k].value);
+        i += order <= 0;
+        k += order >= 0;
+    }
+}
+
+static void open_walk(struct overlap_walk *walk, uint32_t open, uint32_t other)
+{
+    for (uint32_t k = walk->places[other].literal; open != 0 && k < walk->places[other + 1].literal; k++)
+        overlap_walk(walk, open, walk->literals[k].value);
+}
+
+/* `a` and `b` are at one depth, and some path leads to both; each such pair is visited once. */
+static void overlap_walk(struct overlap_walk *walk, uint32_t a, uint32_t b)
+{
+    const struct overlap_node *places = walk->places;
+    uint32_t captures_a = places[a].captures, captures_b = places[b].captures;
+    if (captures_a == NO_CAPTURES || captures_b == NO_CAPTURES || walk->found_count == AMBIGUITIES_MAX ||
+        (captures_a == captures_b && captures_a != MANY_CAPTURES))
+        return;
+    for (uint32_t i = places[a].entry; i < places[a + 1].entry; i++)
+        for (uint32_t k = a == b ? i + 1 : places[b].entry; k < places[b + 1].entry; k++)
+            entries_compare(walk, i, k);
+    rests_compare(walk, a, b);
+    if (a != b)
+        rests_compare(walk, b, a);
+    literals_walk(walk, a, b);
+    open_walk(walk, walk->nodes[a].open, b);
+    if (a != b)
+        open_walk(walk, walk->nodes[b].open, a);
+    if (walk->nodes[a].open != 0 && walk->nodes[b].open != 0)
+        overlap_walk(walk, walk->nodes[a].open, walk->nodes[b].open);
+}
+
+/* Equal captures get equal numbers, from 1. */
+static enum err captures_number(const struct operation_entry *entries, size_t count, struct arena *work,
+                                uint32_t *numbers)
+{
+    struct table known;
+    table_init(&known, work);
+    for (size_t i = 0; i < count; i++) {
+        struct view bytes = {.data = (const char *)entries[i].captures,
+                             .size = entries[i].capture_count * sizeof *entries[i].captures};
+        size_t number = known.count + 1;
+        if (entries[i].capture_count == 0)
+            continue;
+        if (!table_find(&known, bytes, &number))
+            TRY(table_put(&known, bytes, number));
+        numbers[i] = (uint32_t)number;
+    }
+    return ERR_NONE;
+}
+
+static uint32_t captures_join(uint32_t a, uint32_t b)
+{
+    return a == NO_CAPTURES || a == b ? b : b == NO_CAPTURES ? a : MANY_CAPTURES;
+}
+
+/* From the last node to the first, so that what is below is known. */
+static void places_fill(const struct trie_builder *builder, const uint32_t *where, size_t count,
+                        const uint32_t *captures, struct overlap_node *places)
+{
+    uint32_t entry = (uint32_t)count, literal = (uint32_t)builder->literal_count;
+    places[builder->node_count] = (struct overlap_node){.entry = entry, .literal = literal};
+    for (uint32_t node = builder->node_count; node-- > 0;) {
+        struct overlap_node *place = &places[node];
+        uint32_t open = builder->nodes[node].open;
+        *place = (struct overlap_node){.end = node + 1};
+        for (; entry > 0 && where[entry - 1] == node; entry--)
+            place->captures = captures_join(place->captures, captures[entry - 1]);
+        for (; literal > 0 && builder->literals[literal - 1].space == node; literal--) {
+            const struct overlap_node *child = &places[builder->literals[literal - 1].value];
+            place->captures = captures_join(place->captures, child->captures);
+            place->end = child->end > place->end ? child->end : place->end;
         }
-    return result;
+        if (open != 0) {
+            place->captures = captures_join(place->captures, places[open].captures);
+            place->end = places[open].end > place->end ? places[open].end : place->end;
+        }
+        place->entry = entry;
+        place->literal = literal;
+    }
+}
+
+static int pair_compare(const void *left, const void *right)
+{
+    const struct entry_pair *a = left, *b = right;
+    if (a->first != b->first)
+        return a->first < b->first ? -1 : 1;
+    return (a->second > b->second) - (a->second < b->second);
+}
+
+/* `where` says at which node each entry stands; builder->literals are sorted. */
+static enum err ambiguity_check(const struct trie_builder *builder, const uint32_t *where, size_t count,
+                                struct arena *work, struct diag_list *diags)
+{
+    uint32_t *captures = arena_take_array(work, count + 1, sizeof *captures);
+    struct overlap_node *places = arena_take_array(work, builder->node_count + 1, sizeof *places);
+    struct overlap_walk *walk = arena_take(work, sizeof *walk);
+    if (!captures || !places || !walk)
+        return ERR_NO_MEMORY;
+    TRY(captures_number(builder->entries, count, work, captures));
+    places_fill(builder, where, count, captures, places);
+    *walk = (struct overlap_walk){.nodes = builder->nodes,
+                                  .places = places,
+                                  .literals = builder->literals,
+                                  .entries = builder->entries,
+                                  .captures = captures};
+    overlap_walk(walk, 0, 0);
+    qsort(walk->found, walk->found_count, sizeof *walk->found, pair_compare);
+    for (size_t i = 0; i < walk->found_count; i++) {
+        const struct operation *a = builder->entries[walk->found[i].first].operation;
+        const struct operation *b = builder->entries[walk->found[i].second].operation;
+        diag_error(diags, code_text(CODE_AMBIGUOUS), &b->span,
+                   "operations %.*s (%.*s) and %.*s (%.*s) can read two different ids out of one request",
+                   VIEW_ARG(a->name), VIEW_ARG(a->path->text), VIEW_ARG(b->name), VIEW_ARG(b->path->text));
+    }
+    return walk->found_count > 0 ? ERR_INVALID : ERR_NONE;
 }
 
 /* ---- the whole ----------------------------------------------------------- */
@@ -253,7 +414,8 @@ static enum err builder_open(const struct route *routes, size_t count, struct ar
 {
     size_t edges = 1;
     for (size_t i = 0; i < count; i++)
-        edges += route_depth(routes[i].operation);
+        edges += route_depth(routes[i].operation) -
+                 (i == 0 ? 0 : routes_common(routes[i - 1].operation, routes[i].operation));
     *out = (struct trie_builder){
         .nodes = arena_take_array(arena, edges, sizeof *out->nodes),
         .literals = arena_take_array(work, edges, sizeof *out->literals),
@@ -271,6 +433,9 @@ enum err compile_operations(const struct model *model, struct arena *arena, stru
     size_t count = 0;
     struct trie_builder builder;
     TRY(routes_collect(model, work, &routes, &count));
+    uint32_t *where = arena_take_array(work, count + 1, sizeof *where);
+    if (!where)
+        return ERR_NO_MEMORY;
     TRY(builder_open(routes, count, arena, work, &builder));
     for (size_t i = 0; i < count; i++) {
         const struct operation *operation = routes[i].operation;
@@ -280,6 +445,7 @@ enum err compile_operations(const struct model *model, struct arena *arena, stru
             node_add(&builder, operation, d);
         builder.entries[i] = (struct operation_entry){.operation = operation, .action = routes[i].action};
         TRY(captures_build(model, arena, &builder.entries[i]));
+        where[i] = builder.stack[depth];
         entry_link(&builder, (uint32_t)i, depth);
     }
     TRY(multimap_build(builder.literals, builder.literal_count, arena, &program->literals));
@@ -287,5 +453,5 @@ enum err compile_operations(const struct model *model, struct arena *arena, stru
     program->nodes = builder.nodes;
     program->entries = builder.entries;
     program->entry_count = count;
-    return ambiguity_check(builder.entries, count, diags);
+    return ambiguity_check(&builder, where, count, work, diags);
 }
