@@ -120,8 +120,10 @@ static const struct {
     {WORD("rules"), load_rules},     {WORD("tests"), load_tests},          {WORD("invariants"), load_invariants},
 };
 
+#define IMPORTS "Documents of the same set whose block can be referred to here."
+
 static const struct field SPEC_FIELDS[] = {
-    FIELD_LATER("imports"),
+    FIELD_SEEN("imports", LIST(KEYS(load_import_block)), IMPORTS),
     FIELD_WHOLE("paths", read_paths, ONE_WORD(PATH_MODES),
                 "strict: a path that a normaliser would change is refused; envoy: the mesh normalises before us."),
     FIELD_WHOLE("limits", read_limits, KEYS(LIMITS), "How much of a request is looked at."),
@@ -139,14 +141,54 @@ static const struct field SPEC_FIELDS[] = {
 };
 static const struct block SPEC = BLOCK("spec", "spec", SPEC_FIELDS);
 
+static const struct field ROLE_SET_FIELDS[] = {
+    FIELD_SEEN("imports", LIST(KEYS(load_import_block)), IMPORTS),
+    FIELD_SEEN_MUST("roles", ENTRIES(KEYS(load_role_block)), "Who: sets of workloads or of users, by name."),
+};
+static const struct block ROLE_SET = BLOCK("roleSet", "the spec of a RoleSet", ROLE_SET_FIELDS);
+
+static const struct field RESOURCE_CATALOG_FIELDS[] = {
+    FIELD_SEEN("imports", LIST(KEYS(load_import_block)), IMPORTS),
+    FIELD_SEEN("resourceTypes", ENTRIES(KEYS(load_type_block)), "Where a request names what it is about, by name."),
+    FIELD_SEEN("resources", LIST(KEYS(load_resource_block)),
+               "Known resources and their labels; the longest match wins."),
+};
+static const struct block RESOURCE_CATALOG =
+    BLOCK_SOME("resourceCatalog", "the spec of a ResourceCatalog", RESOURCE_CATALOG_FIELDS);
+
+static const struct field OPERATION_CATALOG_FIELDS[] = {
+    FIELD_SEEN("imports", LIST(KEYS(load_import_block)), IMPORTS),
+    FIELD_SEEN_MUST("actions", ENTRIES(KEYS(load_action_block)), "What is asked for: sets of operations, by name."),
+};
+static const struct block OPERATION_CATALOG =
+    BLOCK("operationCatalog", "the spec of an OperationCatalog", OPERATION_CATALOG_FIELDS);
+
+static const struct field ISSUER_CATALOG_FIELDS[] = {
+    FIELD_SEEN("imports", LIST(KEYS(load_import_block)), IMPORTS),
+    FIELD_SEEN_MUST("issuers", ENTRIES(KEYS(load_issuer_block)),
+                    "The identity providers whose tokens are taken, by name."),
+};
+static const struct block ISSUER_CATALOG =
+    BLOCK("issuerCatalog", "the spec of an IssuerCatalog", ISSUER_CATALOG_FIELDS);
+
+static const struct block *const SPECS[] = {[DOCUMENT_POLICY] = &SPEC,
+                                            [DOCUMENT_ROLES] = &ROLE_SET,
+                                            [DOCUMENT_RESOURCES] = &RESOURCE_CATALOG,
+                                            [DOCUMENT_OPERATIONS] = &OPERATION_CATALOG,
+                                            [DOCUMENT_ISSUERS] = &ISSUER_CATALOG};
+
+static void read_document(struct load *load, struct set_document *document);
+
 static void read_spec(struct load *load, const struct node *node, void *out)
 {
+    const struct block *spec = SPECS[load->document->kind];
     (void)out;
-    if (!load_map(load, node, &SPEC, NULL))
+    if (!load_map(load, node, spec, NULL))
         return;
+    load_scope(load, node, read_document);
     for (size_t i = 0; i < COUNT_OF(BLOCKS) && !load->is_exhausted; i++) {
         const struct node *block = node_get(node, BLOCKS[i].key);
-        if (block != NULL)
+        if (block != NULL && block_field(spec, BLOCKS[i].key) != NULL)
             BLOCKS[i].load(load, block);
     }
 }
@@ -154,7 +196,6 @@ static void read_spec(struct load *load, const struct node *node, void *out)
 /* ---- documents ---------------------------------------------------------------------- */
 
 static const struct view VERSIONS[] = {WORD("bartizan.dev/v1alpha1")};
-static const struct view KINDS[] = {WORD("AccessPolicy")};
 
 static void read_api_version(struct load *load, const struct node *node, void *out)
 {
@@ -164,49 +205,34 @@ static void read_api_version(struct load *load, const struct node *node, void *o
                     "apiVersion `%.*s` is not one this version reads", VIEW_ARG(node->text));
 }
 
-static bool is_policy(struct load *load, const struct node *root)
-{
-    static const struct view later[] = {WORD("RoleSet"), WORD("ResourceCatalog"), WORD("OperationCatalog"),
-                                        WORD("IssuerCatalog")};
-    const struct node *kind = node_get(root, VIEW("kind"));
-    if (kind == NULL || kind->kind != NODE_SCALAR) {
-        load_refuse(load, CODE_KIND, kind != NULL ? kind : root, "write kind: AccessPolicy",
-                    "a document without a kind");
-        return false;
-    }
-    if (view_equals(kind->text, KINDS[0]))
-        return true;
-    for (size_t i = 0; i < COUNT_OF(later); i++) {
-        if (!view_equals(kind->text, later[i]))
-            continue;
-        load_refuse(load, CODE_NOT_SUPPORTED, kind, "write its block into the AccessPolicy that uses it",
-                    "documents of kind %.*s are not supported in this version", VIEW_ARG(kind->text));
-        return false;
-    }
-    bool is_near = view_is_present(diag_nearest(kind->text, KINDS, COUNT_OF(KINDS)));
-    load_refuse(load, CODE_KIND, kind, is_near ? "did you mean `AccessPolicy`?" : "a policy is of kind AccessPolicy",
-                "a document of kind `%.*s` is no policy", VIEW_ARG(kind->text));
-    return false;
-}
-
 static const struct field DOCUMENT_FIELDS[] = {
     FIELD_WHOLE_MUST("apiVersion", read_api_version, ONE_WORD(VERSIONS), "The version of the language."),
-    FIELD_SEEN_MUST("kind", ONE_WORD(KINDS), "What the document is."),
+    FIELD_SEEN_MUST("kind", ONE_WORD(load_document_kinds), "What the document is."),
     FIELD_WHOLE_MUST("metadata", read_metadata, KEYS(METADATA), "What it is called, and whose it is."),
-    FIELD_WHOLE_MUST("spec", read_spec, KEYS(SPEC), "What it says."),
+    FIELD_WHOLE_MUST("spec", read_spec,
+                     EITHER(KEYS(SPEC), EITHER(EITHER(KEYS(ROLE_SET), KEYS(RESOURCE_CATALOG)),
+                                               EITHER(KEYS(OPERATION_CATALOG), KEYS(ISSUER_CATALOG)))),
+                     "What it says, by its kind."),
 };
 const struct block load_document_block = BLOCK("document", "a document", DOCUMENT_FIELDS);
 
-static void read_document(struct load *load, const struct node *root)
+static void read_document(struct load *load, struct set_document *document)
 {
-    struct scope scope = {0};
-    load->root = root;
-    load->scope = &scope;
-    if (!view_equals(load->file, root->span.file))
-        load->file = load_keep(load, root->span.file);
-    if (load_is(load, root, NODE_MAP, "a document") && is_policy(load, root))
-        (void)load_map(load, root, &load_document_block, NULL);
-    load->scope = NULL;
+    struct set_document *outer = load->document;
+    document->state = DOCUMENT_READING;
+    load->document = document;
+    load->root = document->root;
+    load->scope = &document->scope;
+    if (!view_equals(load->file, document->root->span.file))
+        load->file = load_keep(load, document->root->span.file);
+    if (document->is_known)
+        (void)load_map(load, document->root, &load_document_block, NULL);
+    document->state = DOCUMENT_READ;
+    load->document = outer;
+    load->root = outer != NULL ? outer->root : NULL;
+    load->scope = outer != NULL ? &outer->scope : NULL;
+    if (outer != NULL && !view_equals(load->file, outer->root->span.file))
+        load->file = load_keep(load, outer->root->span.file);
 }
 
 /* ---- the set --------------------------------------------------------------------------- */
@@ -236,6 +262,7 @@ static void take_room(struct load *load, const struct document *documents, size_
     load->resources = load_take(load, count_entries(documents, count, VIEW("resources")), sizeof(*load->resources));
     load->invariants = load_take(load, count_entries(documents, count, VIEW("invariants")), sizeof(*load->invariants));
     load->rules_made = load_take(load, rules, sizeof(*load->rules_made));
+    table_init(&load->resource_ids, load->scratch);
     if (load->issuer_nodes == NULL)
         load->is_exhausted = true;
     if (!load->is_exhausted)
@@ -322,9 +349,10 @@ enum err load_documents(const struct document *documents, size_t count, struct a
         return ERR_INVALID;
     }
     take_room(&load, documents, count);
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < documents[i].count && !load.is_exhausted; j++)
-            read_document(&load, documents[i].roots[j]);
+    load_survey(&load, documents, count);
+    for (size_t i = 0; i < load.document_count && !load.is_exhausted; i++)
+        if (load.documents[i].state == DOCUMENT_UNREAD)
+            read_document(&load, &load.documents[i]);
     if (!load.is_exhausted)
         finish(&load, model);
     if (load.is_exhausted)

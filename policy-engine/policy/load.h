@@ -35,7 +35,22 @@ struct names {
 
 /* What one document can refer to: blocks are local to their document. */
 struct scope {
-    struct names issuers, assurances, roles, actions, types;
+    struct names issuers, assurances, roles, actions, types; /* imported ones first */
+    size_t imported[5];                                      /* how many of each were */
+    size_t first_role;                                       /* of its own, in the model's array */
+};
+
+/* What a document holds, and whether its names are known yet. */
+enum document_kind { DOCUMENT_POLICY = 0, DOCUMENT_ROLES, DOCUMENT_RESOURCES, DOCUMENT_OPERATIONS, DOCUMENT_ISSUERS };
+enum document_state { DOCUMENT_UNREAD = 0, DOCUMENT_READING, DOCUMENT_READ };
+
+struct set_document {
+    const struct node *root;
+    bool is_known; /* a map of a kind that this version reads */
+    enum document_kind kind;
+    struct view name; /* metadata.name; absent when it has none */
+    enum document_state state;
+    struct scope scope;
 };
 
 struct load {
@@ -47,7 +62,12 @@ struct load {
     struct view file;        /* its name, kept */
     struct names rules;      /* names are unique in the set */
     const struct zone_node *zones;
-    bool is_exhausted; /* an allocation failed: the result is useless */
+    struct table resource_ids; /* type and id of what is listed: a type can be shared */
+    bool is_exhausted;         /* an allocation failed: the result is useless */
+
+    struct set_document *documents; /* of the whole set, in file order */
+    size_t document_count;
+    struct set_document *document; /* that is being read */
 
     bool has_paths, has_limits; /* some document said so already */
     struct model *model;
@@ -149,6 +169,18 @@ bool names_add(struct load *load, struct names *names, const struct node *key, c
 /* True and *index, or an error with the nearest name and where it is defined. */
 bool names_find(struct load *load, const struct names *names, const struct node *reference, enum code code,
                 const char *what, size_t *index);
+
+/* ---- documents and imports ---- */
+
+extern const struct view load_document_kinds[5]; /* by enum document_kind */
+extern const struct block load_import_block;
+
+/* Finds what every document of the set is. */
+void load_survey(struct load *load, const struct document *documents, size_t count);
+
+/* The names that the document being read can refer to: room for its own, and those
+ * that its `imports` bring in. `read` reads a document that was not read yet. */
+void load_scope(struct load *load, const struct node *spec, void (*read)(struct load *, struct set_document *));
 
 /* ---- the blocks; each fills its part of `load` from the map or list `node` ---- */
 

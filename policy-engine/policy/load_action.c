@@ -269,7 +269,6 @@ void load_actions(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_MAP, "actions"))
         return;
-    names_init(load, &load->scope->actions, node->count);
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         size_t index = load->model->action_count;
         if (!names_add(load, &load->scope->actions, node->keys[i], "action", index))
@@ -376,7 +375,6 @@ void load_types(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_MAP, "resourceTypes"))
         return;
-    names_init(load, &load->scope->types, node->count);
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         size_t index = load->model->type_count;
         if (!names_add(load, &load->scope->types, node->keys[i], "resource type", index))
@@ -438,8 +436,6 @@ const struct block load_resource_block = BLOCK("resource", "a resource", RESOURC
 
 void load_resources(struct load *load, const struct node *node)
 {
-    struct table seen;
-    table_init(&seen, load->scratch);
     if (!load_is(load, node, NODE_LIST, "resources"))
         return;
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
@@ -449,15 +445,17 @@ void load_resources(struct load *load, const struct node *node)
         if (!load_map(load, node->items[i], &load_resource_block, resource) || resource->type == NULL)
             continue;
         load->model->resource_count++;
-        struct view key = arena_print(load->scratch, "%.*s/%.*s%s", VIEW_ARG(resource->type->name),
-                                      VIEW_ARG(resource->id.text), resource->id.is_prefix ? "*" : "");
-        enum err err = view_is_present(key) ? table_put(&seen, key, i) : ERR_NO_MEMORY;
+        struct view key = arena_print(load->scratch, "%zu/%.*s%s", resource->type->index, VIEW_ARG(resource->id.text),
+                                      resource->id.is_prefix ? "*" : "");
+        enum err err = view_is_present(key) ? table_put(&load->resource_ids, key, index) : ERR_NO_MEMORY;
         size_t first = 0;
         if (err == ERR_NO_MEMORY)
             load->is_exhausted = true;
-        else if (err == ERR_CONFLICT && table_find(&seen, key, &first))
+        else if (err == ERR_CONFLICT && table_find(&load->resource_ids, key, &first))
             load_refuse(load, CODE_DUPLICATE, node->items[i],
-                        arena_print(load->scratch, "the first is on line %u", node->items[first]->span.line).data,
+                        arena_print(load->scratch, "the first is at %.*s:%u",
+                                    VIEW_ARG(load->resources[first].span.file), load->resources[first].span.line)
+                            .data,
                         "the resource is listed twice");
     }
 }

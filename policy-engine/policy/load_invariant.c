@@ -107,8 +107,8 @@ static void read_always(struct load *load, const struct node *node, void *out)
 
 static const struct field INVARIANT_FIELDS[] = {
     FIELD_WHOLE_MUST("name", read_name, NAME, "Unique in the document."),
-    FIELD_ONE_OF("never", read_never, KEYS(CLAIM), "No request that it selects gets the answer."),
-    FIELD_ONE_OF("always", read_always, KEYS(CLAIM), "Every request that it selects gets the answer."),
+    FIELD_ONE_OF("never", read_never, KEYS(CLAIM), "No request that it selects has the answer."),
+    FIELD_ONE_OF("always", read_always, KEYS(CLAIM), "Every request that it selects has the answer."),
 };
 const struct block load_invariant_block = BLOCK("invariant", "an invariant", INVARIANT_FIELDS);
 

@@ -188,7 +188,6 @@ void load_issuers(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_MAP, "issuers"))
         return;
-    names_init(load, &load->scope->issuers, node->count);
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++)
         read_issuer(load, node->keys[i], node->items[i]);
 }
@@ -362,7 +361,6 @@ void load_assurances(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_MAP, "assurance"))
         return;
-    names_init(load, &load->scope->assurances, node->count);
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         size_t index = load->model->assurance_count;
         struct assurance *assurance = &load->assurances[index];

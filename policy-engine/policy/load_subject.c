@@ -332,7 +332,12 @@ static void read_inherits(struct load *load, const struct node *node, void *out)
     const struct role **inherits = load_take(load, count, sizeof(*inherits));
     for (size_t i = 0; inherits != NULL && i < count; i++) {
         size_t index;
-        if (names_find(load, &load->scope->roles, items[i], CODE_UNKNOWN_ROLE, "role", &index))
+        if (!names_find(load, &load->scope->roles, items[i], CODE_UNKNOWN_ROLE, "role", &index))
+            continue;
+        if (index < load->scope->first_role)
+            load_refuse(load, CODE_IMPORT, items[i], "who holds a role is for its own document to say",
+                        "`%.*s` is imported: a role inherits roles of its own document", VIEW_ARG(items[i]->text));
+        else
             inherits[role->inherit_count++] = &load->roles[index];
     }
     role->inherits = inherits;
@@ -455,11 +460,10 @@ static void close_roles(struct load *load, const struct node *node, struct role 
 
 void load_roles(struct load *load, const struct node *node)
 {
-    size_t first = load->model->role_count;
+    size_t first = load->scope->first_role = load->model->role_count;
     if (!load_is(load, node, NODE_MAP, "roles"))
         return;
     struct role *roles = &load->roles[first];
-    names_init(load, &load->scope->roles, node->count);
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         (void)names_add(load, &load->scope->roles, node->keys[i], "role", first + i);
         roles[i] = (struct role){

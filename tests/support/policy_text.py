@@ -10,6 +10,7 @@ DOCUMENT = {
     "metadata": "metadata: {name: example}\n",
 }
 SPEC = {
+    "imports": "",
     "issuers": 'issuers:\n  sso: {url: "https://sso.example", audiences: [api], stepUp: {twoFactors: [mfa]}}\n',
     "assurance": "assurance:\n  fresh: {factors: 2, maxAge: 5m}\n",
     "roles": "roles:\n  app: {members: [{workload: {namespace: checkout}}]}\n"

@@ -63,12 +63,14 @@ static const struct bad CASES[] = {
     /* documents */
     {"another apiVersion", "v1alpha1", "v2", "E0201", "bartizan.dev/v2", "v1alpha1"},
     {"another kind", "AccessPolicy", "AccesPolicy", "E0202", "AccesPolicy", "AccessPolicy"},
-    {"a kind of later", "AccessPolicy", "RoleSet", "E0208", "RoleSet", NULL},
+    {"a catalog alone", "AccessPolicy", "RoleSet", "E0220", NULL, "AccessPolicy"},
     {"an unknown key at the top", "spec:\n", "specs: 1\nspec:\n", "E0203", "specs", "`spec`"},
     {"no name", "{name: test}", "{}", "E0204", "{}", NULL},
     {"a list for a map", "metadata: {name: test}", "metadata: [a]", "E0205", "[a]", NULL},
     {"an unknown key of spec", "  roles:", "  role: {}\n  roles:", "E0203", "role", "`roles`"},
-    {"imports", "  roles:", "  imports: []\n  roles:", "E0208", "imports", NULL},
+    {"no imports", "  roles:", "  imports: []\n  roles:", NULL, NULL, NULL},
+    {"an import that is not there", "  roles:", "  imports: [{kind: RoleSet, name: staff}]\n  roles:", "E0222", "{kind", "same file"},
+    {"an import of a policy", "  roles:", "  imports: [{kind: AccessPolicy, name: p}]\n  roles:", "E0206", "AccessPolicy", NULL},
     {"an invariant that says nothing", "  roles:", "  invariants: [{name: i}]\n  roles:", "E0204", "{name: i}", NULL},
     {"an invariant that says two things", "  roles:", "  invariants: [{name: i, never: {verdict: deny, actions: [read]}, always: {verdict: deny}}]\n  roles:", "E0204", "{name: i", NULL},
     {"an invariant without a verdict", "  roles:", "  invariants: [{name: i, never: {assurance: none}}]\n  roles:", "E0204", "{assurance", NULL},
@@ -152,7 +154,7 @@ static const struct bad CASES[] = {
     {"a literal id beside another", "[path.item]", "[path.item, \"=one\"]", "E0405", "[path", NULL},
     {"an unknown type", "type: item", "type: itm", "E0215", "itm", "`item`"},
     {"a star inside an id", "id: one", "id: o*e", "E0405", "o*e", NULL},
-    {"a resource twice", "id: one, labels: {tier: low}}\n", "id: one}\n    - {type: item, id: one}\n", "E0210", NULL, "line 20"},
+    {"a resource twice", "id: one, labels: {tier: low}}\n", "id: one}\n    - {type: item, id: one}\n", "E0210", NULL, "policy.yaml:20"},
     {"a literal and its prefix are two", "id: one, labels: {tier: low}}\n", "id: one}\n    - {type: item, id: one*}\n", NULL, NULL, NULL},
 
     /* rules */
