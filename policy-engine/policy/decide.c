@@ -433,47 +433,68 @@ static bool head_add(struct candidates *candidates, size_t room, const struct nu
     return true;
 }
 
-/* The lists of one action whose role is in `bits`, or held at all. */
-static uint64_t role_word(const struct evaluation *e, const struct action_rules *rules, size_t w, bool all_users)
+/* The roles whose rules are wanted, by the words of their bits that are not zero. */
+struct role_words {
+    const uint64_t *bits; /* of each word in `at` */
+    const uint32_t *at;
+    size_t count;
+};
+
+/* `all_users`: also rules for users that this one is not, for the explanation. */
+static bool role_words_open(const struct evaluation *e, bool all_users, struct role_words *out)
 {
-    uint64_t wanted = e->held[w] | e->maybe[w] | (all_users ? e->program->user_role_bits[w] : 0);
-    return rules->role_bits[w] & wanted;
+    size_t words = e->program->role_words;
+    uint64_t *bits = arena_take_array(e->inquiry.scratch, words + 1, sizeof *bits);
+    uint32_t *at = arena_take_array(e->inquiry.scratch, words + 1, sizeof *at);
+    if (!bits || !at)
+        return false;
+    *out = (struct role_words){.bits = bits, .at = at};
+    for (uint32_t w = 0; w < words; w++) {
+        bits[out->count] = e->held[w] | e->maybe[w] | (all_users ? e->program->user_role_bits[w] : 0);
+        at[out->count] = w;
+        out->count += bits[out->count] != 0;
+    }
+    return true;
 }
 
-static size_t action_list_count(const struct evaluation *e, const struct action_rules *rules, bool all_users)
+static size_t action_list_count(const struct action_rules *rules, const struct role_words *roles)
 {
     size_t count = rules->open.count > 0;
-    for (size_t w = 0; rules->role_count > 0 && w < e->program->role_words; w++)
-        count += (size_t)__builtin_popcountll(role_word(e, rules, w, all_users));
+    for (size_t i = 0; rules->role_count > 0 && i < roles->count; i++)
+        count += (size_t)__builtin_popcountll(rules->role_bits[roles->at[i]] & roles->bits[i]);
     return count;
 }
 
-static bool action_lists_add(const struct evaluation *e, const struct action_rules *rules, bool all_users,
+static bool action_lists_add(const struct action_rules *rules, const struct role_words *roles,
                              struct candidates *candidates, size_t room)
 {
     bool fits = head_add(candidates, room, &rules->open);
-    for (size_t w = 0; rules->role_count > 0 && w < e->program->role_words; w++)
-        for (uint64_t rest = role_word(e, rules, w, all_users); rest != 0; rest &= rest - 1) {
+    for (size_t i = 0; rules->role_count > 0 && i < roles->count; i++) {
+        uint64_t word = rules->role_bits[roles->at[i]];
+        for (uint64_t rest = word & roles->bits[i]; rest != 0; rest &= rest - 1) {
             uint64_t below = (rest & -rest) - 1;
-            size_t at = rules->roles_before[w] + (size_t)__builtin_popcountll(rules->role_bits[w] & below);
+            size_t at = rules->roles_before[roles->at[i]] + (size_t)__builtin_popcountll(word & below);
             fits = head_add(candidates, room, &rules->by_role[at]) && fits;
         }
+    }
     return fits;
 }
 
-/* `all_users`: also rules for users that this one is not, for the explanation. */
 static bool candidates_open(struct evaluation *e, bool all_users, struct candidates *out)
 {
     const struct action_rules *every = &e->program->actions[e->program->model->action_count];
-    size_t room = action_list_count(e, every, all_users);
+    struct role_words roles;
+    if (!role_words_open(e, all_users, &roles))
+        return false;
+    size_t room = action_list_count(every, &roles);
     for (size_t i = 0; i < e->action_count; i++)
-        room += action_list_count(e, &e->program->actions[e->actions[i].action], all_users);
+        room += action_list_count(&e->program->actions[e->actions[i].action], &roles);
     *out = (struct candidates){.heads = arena_take_array(e->inquiry.scratch, room + 1, sizeof *out->heads)};
     if (!out->heads)
         return false;
-    bool fits = action_lists_add(e, every, all_users, out, room);
+    bool fits = action_lists_add(every, &roles, out, room);
     for (size_t i = 0; i < e->action_count; i++)
-        fits = action_lists_add(e, &e->program->actions[e->actions[i].action], all_users, out, room) && fits;
+        fits = action_lists_add(&e->program->actions[e->actions[i].action], &roles, out, room) && fits;
     return fits;
 }
 
