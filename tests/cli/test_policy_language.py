@@ -179,6 +179,19 @@ def test_the_loaders_read_no_map_by_a_table_of_their_own(root):
         assert asked - known - elsewhere - claims == set(), path.name
 
 
+def test_no_key_is_known_and_read_by_nobody(root):
+    """A row without a reader is read by name somewhere: else the key would be taken and ignored."""
+    texts = {path.name: path.read_text() for path in sorted((root / "policy-engine" / "policy").glob("load*.c"))}
+    everything = "".join(texts.values())
+    unread = []
+    for name, text in texts.items():
+        rows = re.findall(r'FIELD_SEEN(?:_MUST)?\(\s*"(\w+)"|FIELD_(?:ONE_OF|WHOLE|WHOLE_MUST)\(\s*"(\w+)",\s*NULL', text)
+        for key in map("".join, rows):
+            if f'VIEW("{key}")' not in everything and f'{{WORD("{key}"), load_' not in everything:
+                unread.append((name, key))
+    assert not unread
+
+
 def test_the_reference_of_keys_is_what_the_program_prints(place, root):
     printed = place.run("policy", "schema", "--format", "markdown").stdout
     assert (root / "docs" / "policy-keys.md").read_text() == printed, (

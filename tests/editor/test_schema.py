@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ajv reads the schema in its strict mode, takes what the loader takes, and refuses what has another shape."""
 
+import copy
+import functools
 import json
+import operator
 import os
+import random
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from policy_text import shipped, whole
 
@@ -151,3 +157,68 @@ def test_what_yaml_reads_otherwise_is_taken_by_both(binaries, modules, schema, t
         assert not loader(binaries, path), write
     found = ajv(modules, schema, *(tmp_path / f"{index}.yaml" for index in range(len(TAKEN))))
     assert not {TAKEN[int(Path(file).stem)][1]: errors for file, errors in found.items() if errors}
+
+
+# ---- what the loader takes, the schema takes ----
+
+WORDS = ["any", "none", "app", "read", "item", "sso", "fresh", "1", "2", "0", "true", "false", "5m", "GET", "mfa", "api.example",
+         "*.example", "/v1/{item}", "path.item", "=shop", "x-a", "UTC", "mon-fri", "08:00", "10.0.0.0/8", "full", "peer", "no", "1e3"]  # fmt: skip
+MUTANTS = int(os.environ.get("BARTIZAN_MUTANTS", "1500"))
+
+
+def places(value, path=()):
+    """Every place in a document, as the steps that lead to it."""
+    yield path
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in steps:
+        yield from places(part, (*path, step))
+
+
+def mutate(chance, document):
+    """One small change: a scalar, a list of one, its only element, a key less, a value from elsewhere."""
+    document = copy.deepcopy(document)
+    every = [path for path in places(document) if path]
+    path = chance.choice(every)
+    above = functools.reduce(operator.getitem, path[:-1], document)
+    value = above[path[-1]]
+    other = functools.reduce(operator.getitem, chance.choice(every), document)
+    choice = chance.randrange(6)
+    if choice == 0:
+        above.pop(path[-1])
+    elif choice == 1:
+        above[path[-1]] = [value]
+    elif choice == 2 and isinstance(value, list) and len(value) == 1:
+        above[path[-1]] = value[0]
+    elif choice == 3:
+        above[path[-1]] = copy.deepcopy(other)
+    elif choice == 4:
+        above[path[-1]] = chance.choice([[], {}])
+    else:
+        above[path[-1]] = chance.choice(WORDS)
+    return document
+
+
+def written(value):
+    """Flow YAML with its scalars as plain as they may stand: 1, true and no without quotes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {written(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return value if re.fullmatch(r"[a-z0-9.]+", value) and value != "null" else json.dumps(value)
+
+
+def test_the_schema_refuses_nothing_that_the_loader_takes(binaries, modules, schema, examples, root, tmp_path):
+    chance = random.Random(20260131)
+    texts = [path.read_text() for path in shipped(root)] + [whole(entry["mended"]) for entry in examples]
+    documents = [yaml.load(text, yaml.BaseLoader) for text in texts]
+    taken = []
+    for index in range(MUTANTS):
+        document = mutate(chance, chance.choice(documents))
+        path = tmp_path / f"{index}.yaml"
+        path.write_text(written(document))
+        if not loader(binaries, path):
+            taken.append(path)
+    assert len(taken) > MUTANTS / 20
+    found = ajv(modules, schema, *taken)
+    stricter = {Path(file).read_text(): errors for file, errors in found.items() if errors}
+    assert not stricter

@@ -36,7 +36,7 @@ def test_no_goto_and_no_unbounded_string_calls(root):
     found = []
     for path in tracked(root, "policy-engine/*.[ch]", "sidecar/*.[ch]"):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            code = line.split("/*")[0].split(" * ")[0]
+            code = re.sub(r'"(\\.|[^"\\])*"', '""', line).split("/*")[0].split(" * ")[0]
             if banned.search(code):
                 found.append(f"{path.relative_to(root)}:{number}: {line.strip()}")
     assert not found
