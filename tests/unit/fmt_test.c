@@ -52,6 +52,13 @@ static void names_of_the_writer_stay_in_the_writers_order(void **state)
             "spec:\n  paths: strict\n  roles:\n    b: {members: []}\n    a: {members: []}\n  unknown: 1\n");
 }
 
+static void every_kind_of_document_is_ordered(void **state)
+{
+    (void)state;
+    becomes("spec:\n  actions:\n    z:\n      http: [{paths: [/x], methods: [GET]}]\nkind: OperationCatalog\n",
+            "kind: OperationCatalog\nspec:\n  actions:\n    z:\n      http: [{methods: [GET], paths: [/x]}]\n");
+}
+
 static void a_matrix_of_a_test_is_ordered_inside_too(void **state)
 {
     (void)state;
@@ -186,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(keys_of_the_language_come_in_the_order_of_the_reference),
         CASE(names_of_the_writer_stay_in_the_writers_order),
+        CASE(every_kind_of_document_is_ordered),
         CASE(a_matrix_of_a_test_is_ordered_inside_too),
         CASE(flow_style_stays_while_it_fits_its_line),
         CASE(comments_stay_with_what_they_stand_at),
