@@ -14,6 +14,13 @@ enum {
 };
 #define NANOSECONDS INT64_C(1000000000)
 
+/* What the shadow policy works in; a decision in force never waits for room in it. */
+struct shadow_room {
+    struct facts facts;
+    struct decision decision;
+    char scratch[SCRATCH_BYTES];
+};
+
 struct check_context {
     const struct config *config;
     struct snapshot *snapshot;
@@ -27,6 +34,8 @@ struct check_context {
     struct journal_writer *journal;
     struct metrics *metrics;
     struct refusal_log *refusals;
+    struct shadow_log *shadow_log;
+    struct shadow_room *shadow; /* NULL unless policy.shadow is configured */
     uint8_t epoch[JOURNAL_EPOCH_BYTES];
     char id_prefix[8];
     uint64_t unrecorded; /* decisions that have no record's number */
@@ -95,6 +104,21 @@ static enum err read_names(const struct policy *policy, struct header_names *nam
     return result;
 }
 
+static enum err open_shadow(struct check_context *context)
+{
+    context->shadow = calloc(1, sizeof(*context->shadow));
+    return context->shadow != NULL ? ERR_NONE : ERR_NO_MEMORY;
+}
+
+static void restart_shadow_log(struct check_context *context, const struct snapshot *snapshot)
+{
+    const struct shadow_era era = {.policy_generation = snapshot->policy_generation,
+                                   .shadow_generation = snapshot->shadow_generation,
+                                   .since = snapshot->built_at};
+    if (context->shadow_log != NULL && snapshot->shadow != NULL)
+        shadow_log_restart(context->shadow_log, &era);
+}
+
 enum err check_context_open(const struct check_context_config *config, struct check_context **out)
 {
     struct check_context *context = calloc(1, sizeof(*context));
@@ -104,6 +128,7 @@ enum err check_context_open(const struct check_context_config *config, struct ch
     context->journal = config->journal;
     context->metrics = config->metrics;
     context->refusals = config->refusals;
+    context->shadow_log = config->shadow;
     fill_rule(config->config, &context->rule);
     context->limits = (struct check_limits){.headers = config->config->limits.headers,
                                             .header_bytes = config->config->limits.header_bytes,
@@ -120,11 +145,14 @@ enum err check_context_open(const struct check_context_config *config, struct ch
         result = subject_hashes_open(config->subject_key, &config->hash_key, &context->subjects);
     if (result == ERR_NONE)
         result = read_names(config->snapshot->policy, &context->names, &context->settable);
+    if (result == ERR_NONE && config->config->policy.shadow != NULL)
+        result = open_shadow(context);
     if (result != ERR_NONE) {
         check_context_close(context);
         return result;
     }
     context->snapshot = snapshot_hold(config->snapshot);
+    restart_shadow_log(context, config->snapshot);
     *out = context;
     return ERR_NONE;
 }
@@ -141,6 +169,7 @@ void check_context_close(struct check_context *context)
     header_names_free(&context->names);
     header_names_free(&context->settable);
     snapshot_drop(context->snapshot);
+    free(context->shadow);
     free(context);
 }
 
@@ -152,6 +181,9 @@ enum err check_context_replace(struct check_context *context, struct snapshot *s
     header_names_free(&context->settable);
     context->names = names;
     context->settable = settable;
+    if (snapshot->policy_generation != context->snapshot->policy_generation ||
+        snapshot->shadow_generation != context->snapshot->shadow_generation)
+        restart_shadow_log(context, snapshot);
     snapshot_drop(context->snapshot);
     context->snapshot = snapshot_hold(snapshot);
     return ERR_NONE;
@@ -381,8 +413,29 @@ static uint64_t elapsed(const struct passage *p, const struct check_clock *clock
     return now > p->check->started_ns ? (uint64_t)(now - p->check->started_ns) : 0;
 }
 
-static void record(struct passage *p, const struct decision *decision, const struct check_answer *answer, char *room,
-                   uint64_t sequence, uint64_t duration, const struct check_clock *clock)
+/* What the shadow says of the same facts; NULL when none is in force. */
+static const struct decision *judge_shadow(struct passage *p, const struct decision *enforced)
+{
+    struct check_context *context = p->context;
+    struct shadow_room *room = context->shadow;
+    const struct policy *policy = context->snapshot->shadow;
+    struct arena scratch;
+    if (policy == NULL)
+        return NULL;
+    arena_init_fixed(&scratch, room->scratch, sizeof(room->scratch));
+    room->facts = p->facts;
+    if (room->facts.request_failure == REASON_NONE && policy_reads_body(policy) &&
+        !policy_reads_body(context->snapshot->policy))
+        request_facts_read_body(&context->request, &scratch, &room->facts);
+    policy_decide(policy, &room->facts, &scratch, &room->decision);
+    if (context->shadow_log != NULL)
+        shadow_log_add(context->shadow_log, p->facts.now, enforced, &room->decision, p->facts.decision_id);
+    return &room->decision;
+}
+
+static void record(struct passage *p, const struct decision *decision, const struct decision *shadow,
+                   const struct check_answer *answer, char *room, uint64_t sequence, uint64_t duration,
+                   const struct check_clock *clock)
 {
     struct check_context *context = p->context;
     struct decision_record record = {
@@ -390,6 +443,7 @@ static void record(struct passage *p, const struct decision *decision, const str
         .snapshot = context->snapshot,
         .facts = &p->facts,
         .decision = decision,
+        .shadow = shadow,
         .answer = answer,
         .request = &context->request,
         .credentials = &p->credentials,
@@ -449,9 +503,10 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
     };
     answer.settable_queries = policy_settable_queries(context->snapshot->policy, &answer.settable_query_count);
     reply->size = check_response_write(&answer, reply->bytes, sizeof(reply->bytes));
+    const struct decision *shadow = context->shadow != NULL ? judge_shadow(p, &decision) : NULL;
     uint64_t duration = elapsed(p, clock);
     if (room != NULL) {
-        record(p, &decision, &answer, room, sequence, duration, clock);
+        record(p, &decision, shadow, &answer, room, sequence, duration, clock);
     } else if (context->journal != NULL) {
         metrics_set(context->metrics, METRIC_JOURNAL_LOST, journal_writer_lost(context->journal));
     }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One check from request bytes to reply bytes: decode, identify, prove, decide, record.
  *
+ * A policy under policy.shadow judges the same facts after the answer is written, in
+ * memory of its own: nothing about it can reach the answer.
+ *
  * A check either is answered at once, from what is known already, or it is parked:
  * a certificate or token that was never seen costs hundreds of microseconds of
  * OpenSSL, and the deciding thread does not wait for them. The life of a check:
@@ -20,6 +23,7 @@
 #include "journal_writer.h"
 #include "metrics.h"
 #include "refusal_log.h"
+#include "shadow_log.h"
 #include "snapshot.h"
 
 struct check_context;
@@ -33,6 +37,7 @@ struct check_context_config {
     struct journal_writer *journal; /* NULL: nothing is recorded; the caller closes it later */
     struct metrics *metrics;
     struct refusal_log *refusals; /* NULL: none is kept */
+    struct shadow_log *shadow;    /* where a shadow policy differs; NULL: none is kept */
     struct view subject_key;      /* HMAC key for subjects in records; absent: they are plain; copied */
     struct hash_key hash_key;     /* random */
 };

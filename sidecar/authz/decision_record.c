@@ -154,7 +154,8 @@ static void fill_answer(const struct decision_record *r, struct arena *arena, st
     const struct decision *decision = r->decision;
     d->decision_id = r->answer->decision_id;
     d->verdict = decision->verdict;
-    d->enforced = r->answer->is_report_only ? VERDICT_ALLOW : decision->verdict;
+    d->is_report_only = r->answer->is_report_only;
+    d->enforced = d->is_report_only ? VERDICT_ALLOW : decision->verdict;
     d->reason = decision->reason;
     d->rule = decision->rule;
     d->closest = decision->closest;
@@ -168,6 +169,16 @@ static void fill_answer(const struct decision_record *r, struct arena *arena, st
         if (buffer != NULL)
             d->challenge = check_response_challenge(r->answer, buffer, CHALLENGE_BYTES_MAX);
     }
+}
+
+static void fill_shadow(const struct decision_record *r, struct audit_decision *d)
+{
+    if (r->shadow == NULL)
+        return;
+    d->has_shadow = true;
+    d->shadow_verdict = r->shadow->verdict;
+    d->shadow_rule = r->shadow->rule;
+    d->shadow_digest = policy_digest(r->snapshot->shadow);
 }
 
 void decision_record_fill(const struct decision_record *record, struct subject_hashes *hashes, struct arena *arena,
@@ -185,6 +196,7 @@ void decision_record_fill(const struct decision_record *record, struct subject_h
     fill_caller(record, d);
     fill_user(record, hashes, d);
     fill_request(record, d);
+    fill_shadow(record, d);
     d->policy_digest = policy_digest(record->snapshot->policy);
     d->bundle_generation = record->snapshot->bundle_generation;
     d->key_generation = record->snapshot->key_generation;

@@ -21,6 +21,7 @@ struct decision_record {
     const struct snapshot *snapshot;
     const struct facts *facts;
     const struct decision *decision;
+    const struct decision *shadow; /* what the policy of policy.shadow says; NULL: none was asked */
     const struct check_answer *answer;
     const struct check_request *request;
     const struct request_credentials *credentials;

@@ -216,7 +216,7 @@ static bool is_partial_body(const struct check_request *request)
     return false;
 }
 
-static void fill_body(const struct check_request *request, struct arena *arena, struct facts *facts)
+void request_facts_read_body(const struct check_request *request, struct arena *arena, struct facts *facts)
 {
     bool is_raw = !view_is_empty(request->raw_body);
     struct request_body body = {
@@ -261,5 +261,5 @@ void request_facts_fill(const struct request_facts_input *input, struct arena *a
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]) && facts->request_failure == REASON_NONE; i++)
         facts->request_failure = failures[i];
     if (facts->request_failure == REASON_NONE && policy_reads_body(input->policy))
-        fill_body(request, arena, facts);
+        request_facts_read_body(request, arena, facts);
 }

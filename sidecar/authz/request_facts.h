@@ -34,6 +34,10 @@ struct request_credentials {
 void request_facts_fill(const struct request_facts_input *input, struct arena *arena, struct facts *facts,
                         struct request_credentials *credentials);
 
+/* What the body says: for a policy that reads it, where the one of request_facts_fill
+ * does not. */
+void request_facts_read_body(const struct check_request *request, struct arena *arena, struct facts *facts);
+
 /* A textual IP address; family 0 when it is none. An IPv4-mapped one is its IPv4 address. */
 struct address_fact request_facts_address(struct view text);
 

@@ -190,6 +190,8 @@ static int answer(struct run *run, const char *file)
 
 static int print_files(const struct run *run)
 {
+    if (run->config.policy.shadow != NULL && run->snapshot->shadow == NULL)
+        return EXIT_DATA; /* a sidecar would run without it; why was printed */
     printf("%s: good; %zu rules, digest %.*s\n", run->config.file, policy_rule_count(run->snapshot->policy),
            VIEW_ARG(policy_digest(run->snapshot->policy)));
     return EXIT_GOOD;

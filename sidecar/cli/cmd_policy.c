@@ -49,6 +49,7 @@ int cmd_policy(int argc, char **argv)
         {"why-not", "tell what a request lacks to be allowed", policy_why_not_command},
         {"new", "print a policy to begin with", policy_new_command},
         {"bench", "measure what deciding costs", policy_bench_command},
+        {"shadow", "show where policy.shadow would decide otherwise", cmd_policy_shadow},
         {"schema", "print the JSON Schema of the language, or every key", cmd_policy_schema},
         {"explain", "tell what a finding's code means, and how to mend it", cmd_policy_explain},
         {"catalog", "list the operations that are built in", cmd_policy_catalog},

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One screen for somebody who was woken up: what is wrong comes first. */
-#include "admin_client.h"
 #include "cli.h"
 #include "commands.h"
-#include "json_print.h"
 #include "options.h"
 #include "rfc3339.h"
+#include "status_ask.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 enum { SOON_SECONDS = 7 * 24 * 3600, EXIT_NOT_READY = EXIT_FAILED };
@@ -17,20 +15,9 @@ struct screen {
     int64_t now; /* the decider's clock */
 };
 
-static struct view text_at(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return (struct view){json_string_value(value), json_string_length(value)};
-}
-
-static int64_t number_at(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
 static struct view safe_at(const struct screen *screen, const json_t *object, const char *key)
 {
-    struct view text = text_at(object, key);
+    struct view text = status_text(object, key);
     return view_is_present(text) ? text_print(text, screen->arena) : VIEW("-");
 }
 
@@ -50,7 +37,7 @@ static void print_head(const struct screen *screen, const json_t *status)
     bool is_ready = json_is_true(json_object_get(status, "ready"));
     size_t i;
     json_t *reason;
-    if (!view_equals(text_at(status, "enforcement"), VIEW("enforce")))
+    if (!view_equals(status_text(status, "enforcement"), VIEW("enforce")))
         puts("ENFORCEMENT IS `report`: EVERY REQUEST IS ALLOWED; what would have been refused is only recorded\n");
     puts(is_ready ? "ready" : "NOT READY");
     json_array_foreach(json_object_get(status, "not_ready_reasons"), i, reason)
@@ -61,10 +48,10 @@ static void print_head(const struct screen *screen, const json_t *status)
     const json_t *error = json_object_get(status, "last_reload_error");
     if (json_is_object(error))
         printf("  RELOAD REFUSED %.*s; the files before it stay in force\n    %.*s\n",
-               VIEW_ARG(distance(screen, text_at(error, "time"))), VIEW_ARG(safe_at(screen, error, "message")));
+               VIEW_ARG(distance(screen, status_text(error, "time"))), VIEW_ARG(safe_at(screen, error, "message")));
     printf("  sidecar    %.*s, version %.*s, pid %" PRId64 ", up %.*s\n", VIEW_ARG(safe_at(screen, status, "instance")),
-           VIEW_ARG(safe_at(screen, status, "version")), number_at(status, "pid"),
-           VIEW_ARG(age_print(number_at(status, "uptime_seconds"), screen->arena)));
+           VIEW_ARG(safe_at(screen, status, "version")), status_number(status, "pid"),
+           VIEW_ARG(age_print(status_number(status, "uptime_seconds"), screen->arena)));
 }
 
 static void print_snapshot(const struct screen *screen, const json_t *snapshot)
@@ -75,17 +62,29 @@ static void print_snapshot(const struct screen *screen, const json_t *snapshot)
     }
     const json_t *policy = json_object_get(snapshot, "policy"), *bundles = json_object_get(snapshot, "bundles");
     const json_t *keys = json_object_get(snapshot, "keys"), *denied = json_object_get(snapshot, "revocations");
-    printf("  snapshot   generation %" PRId64 ", in force for %.*s\n", number_at(snapshot, "generation"),
-           VIEW_ARG(age_print(number_at(snapshot, "age_seconds"), screen->arena)));
+    printf("  snapshot   generation %" PRId64 ", in force for %.*s\n", status_number(snapshot, "generation"),
+           VIEW_ARG(age_print(status_number(snapshot, "age_seconds"), screen->arena)));
     printf("  policy     generation %" PRId64 ", %" PRId64 " rules, digest %.12s, %.*s\n",
-           number_at(policy, "generation"), number_at(policy, "rules"), safe_at(screen, policy, "digest").data,
+           status_number(policy, "generation"), status_number(policy, "rules"), safe_at(screen, policy, "digest").data,
            VIEW_ARG(safe_at(screen, policy, "path")));
-    printf("  bundles    generation %" PRId64 ", %zu trust domains\n", number_at(bundles, "generation"),
+    printf("  bundles    generation %" PRId64 ", %zu trust domains\n", status_number(bundles, "generation"),
            json_array_size(json_object_get(bundles, "domains")));
-    printf("  keys       generation %" PRId64 ", %zu issuers\n", number_at(keys, "generation"),
+    printf("  keys       generation %" PRId64 ", %zu issuers\n", status_number(keys, "generation"),
            json_array_size(json_object_get(keys, "issuers")));
     printf("  deny list  generation %" PRId64 ", sequence %" PRId64 ", %" PRId64 " entries\n",
-           number_at(denied, "generation"), number_at(denied, "sequence"), number_at(denied, "entries"));
+           status_number(denied, "generation"), status_number(denied, "sequence"), status_number(denied, "entries"));
+}
+
+static void print_shadow(const struct screen *screen, const json_t *shadow)
+{
+    if (!json_is_object(shadow))
+        return;
+    if (!json_is_true(json_object_get(shadow, "loaded")))
+        printf("  shadow     REFUSED, it judges nothing: %.*s\n", VIEW_ARG(safe_at(screen, shadow, "path")));
+    else
+        printf("  shadow     generation %" PRId64 ", %" PRId64 " of %" PRId64 " checks would differ, %.*s\n",
+               status_number(shadow, "generation"), status_number(shadow, "differences"),
+               status_number(shadow, "checks"), VIEW_ARG(safe_at(screen, shadow, "path")));
 }
 
 /* Authorities that expire soon or have, and issuers without keys: what will be refused next. */
@@ -96,8 +95,8 @@ static void print_expiring(const struct screen *screen, const json_t *snapshot)
     json_array_foreach(json_object_get(json_object_get(snapshot, "bundles"), "domains"), i, item)
     {
         int64_t at = 0;
-        struct view expires = text_at(item, "expires");
-        if (number_at(item, "authorities") == 0)
+        struct view expires = status_text(item, "expires");
+        if (status_number(item, "authorities") == 0)
             printf("  NO BUNDLE  %.*s: its workloads are refused\n", VIEW_ARG(safe_at(screen, item, "name")));
         else if (rfc3339_parse(expires, &at) && at - screen->now < SOON_SECONDS)
             printf("  %s    an authority of %.*s: %.*s (%.*s)\n", at <= screen->now ? "EXPIRED" : "EXPIRES",
@@ -115,11 +114,15 @@ static void print_decisions(const struct screen *screen, const json_t *status)
     const json_t *counts = json_object_get(status, "decisions");
     size_t i;
     json_t *item;
-    printf("  decisions  %" PRId64 " allowed, %" PRId64 " challenged, %" PRId64 " denied\n", number_at(counts, "allow"),
-           number_at(counts, "challenge"), number_at(counts, "deny"));
+    printf("  decisions  %" PRId64 " allowed, %" PRId64 " challenged, %" PRId64 " denied\n",
+           status_number(counts, "allow"), status_number(counts, "challenge"), status_number(counts, "deny"));
+    const json_t *spared = json_object_get(status, "report_only");
+    if (status_number(spared, "would_deny") + status_number(spared, "would_challenge") > 0)
+        printf("  REPORTED   %" PRId64 " would_deny, %" PRId64 " would_challenge, all of them allowed\n",
+               status_number(spared, "would_deny"), status_number(spared, "would_challenge"));
     json_array_foreach(json_object_get(status, "refusals"), i, item)
     {
-        printf("  %s %10" PRId64 "  %.*s\n", i == 0 ? "refusals " : "         ", number_at(item, "count"),
+        printf("  %s %10" PRId64 "  %.*s\n", i == 0 ? "refusals " : "         ", status_number(item, "count"),
                VIEW_ARG(safe_at(screen, item, "reason")));
     }
     json_array_foreach(json_object_get(status, "recent_refusals"), i, item)
@@ -139,34 +142,29 @@ static void print_machinery(const struct screen *screen, const json_t *status)
     size_t i;
     json_t *item;
     if (json_is_object(journal)) {
-        int64_t lost = number_at(journal, "lost");
+        int64_t lost = status_number(journal, "lost");
         printf("  journal    %.*s, %" PRId64 " records since the start%s", VIEW_ARG(safe_at(screen, journal, "path")),
-               number_at(journal, "next_sequence"), lost > 0 ? ", LOST " : "\n");
+               status_number(journal, "next_sequence"), lost > 0 ? ", LOST " : "\n");
         if (lost > 0)
             printf("%" PRId64 "\n", lost);
     }
     json_object_foreach(json_object_get(status, "caches"), name, cache)
     {
         printf("  cache      %.*s: %" PRId64 " hits, %" PRId64 " misses\n",
-               VIEW_ARG(text_print(view_of(name), screen->arena)), number_at(cache, "hits"),
-               number_at(cache, "misses"));
+               VIEW_ARG(text_print(view_of(name), screen->arena)), status_number(cache, "hits"),
+               status_number(cache, "misses"));
     }
     json_array_foreach(json_object_get(status, "listeners"), i, item)
     {
         printf("  listener   %.*s, %" PRId64 " connections\n", VIEW_ARG(safe_at(screen, item, "address")),
-               number_at(item, "connections"));
+               status_number(item, "connections"));
     }
 }
 
-static int show(struct view body, bool is_json, struct arena *arena)
+static int show(const json_t *status, struct view body, bool is_json, struct arena *arena)
 {
-    AUTO(json_drop) json_t *status = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
-    if (!json_is_object(status)) {
-        fputs("bartizan: the decider's answer is not what docs/admin-api.md says\n", stderr);
-        return EXIT_DATA;
-    }
     struct screen screen = {.arena = arena};
-    if (!rfc3339_parse(text_at(status, "time"), &screen.now))
+    if (!rfc3339_parse(status_text(status, "time"), &screen.now))
         screen.now = now_seconds();
     if (is_json) {
         printf("%.*s\n", VIEW_ARG(body));
@@ -175,6 +173,7 @@ static int show(struct view body, bool is_json, struct arena *arena)
         print_head(&screen, status);
         print_expiring(&screen, snapshot);
         print_snapshot(&screen, snapshot);
+        print_shadow(&screen, json_object_get(status, "shadow"));
         print_decisions(&screen, status);
         print_machinery(&screen, status);
     }
@@ -184,20 +183,12 @@ static int show(struct view body, bool is_json, struct arena *arena)
 static int ask(const char *config_path, const char *socket, bool is_json, struct arena *arena)
 {
     struct config config = {.admin.socket = socket};
-    struct admin_answer answer;
+    struct view body;
+    AUTO(json_drop) json_t *status = NULL;
     int code = socket ? EXIT_GOOD : load_config(config_path, arena, &config);
-    if (code != EXIT_GOOD)
-        return code;
-    enum err err = admin_request(config.admin.socket, "GET", "/status", ADMIN_TIMEOUT_MS, arena, &answer);
-    if (err == ERR_NOT_FOUND)
-        fprintf(stderr, "bartizan: no decider answers at %s\n", config.admin.socket);
-    else if (err != ERR_NONE)
-        fprintf(stderr, "bartizan: %s: %s\n", config.admin.socket, err == ERR_IO ? strerror(errno) : err_text(err));
-    else if (answer.status != 200)
-        fprintf(stderr, "bartizan: the decider answers HTTP %d\n", answer.status);
-    else
-        return show(answer.body, is_json, arena);
-    return EXIT_IO;
+    if (code == EXIT_GOOD)
+        code = status_ask(config.admin.socket, arena, &body, &status);
+    return code == EXIT_GOOD ? show(status, body, is_json, arena) : code;
 }
 
 int cmd_status(int argc, char **argv)

@@ -52,8 +52,8 @@ static read_value read_section;
     SECTION("policy") \
     VALUE("policy.path", config_read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml; required") \
     VALUE("policy.enforcement", config_read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
+    VALUE("policy.shadow", config_read_path, OF(config, policy.shadow), 0, 0, "", "", "a second policy, judged on every check and never enforced: where it differs is counted and recorded") \
     REFUSED("policy.platform_owners") \
-    REFUSED("policy.shadow") \
     REFUSED("policy.public_keys") \
     SECTION("audit") \
     SECTION("audit.journal") \

@@ -64,7 +64,8 @@ struct config {
         struct view resource_metadata; /* RFC 9728 URL for WWW-Authenticate; absent: not sent */
     } tokens;
     struct {
-        const char *path; /* file or folder */
+        const char *path;   /* file or folder */
+        const char *shadow; /* likewise: judged beside it, never enforced; NULL: none */
         enum enforcement enforcement;
     } policy;
     struct {

@@ -147,6 +147,12 @@ static void put_circumstances(struct pen *pen, const struct audit_decision *deci
     put_text(pen, 73, decision->asking_peer, SHORT_MAX);
     put_number(pen, 74, decision->duration_ns);
     put_number(pen, 75, decision->is_late);
+    if (decision->has_shadow) {
+        put_number(pen, 80, 1);
+        put_number(pen, 81, decision->shadow_verdict);
+        put_text(pen, 82, decision->shadow_rule, NAME_MAX_BYTES);
+        put_text(pen, 83, decision->shadow_digest, SHORT_MAX);
+    }
 }
 
 static void put_what(struct pen *pen, const struct audit_decision *decision)
@@ -179,6 +185,7 @@ static void put_decision(struct pen *pen, const struct audit_decision *decision)
     put_text(pen, 10, decision->obligations, TEXT_MAX);
     put_number(pen, 11, decision->http_status);
     put_number(pen, 12, decision->level);
+    put_number(pen, 13, decision->is_report_only);
     put_who(pen, decision);
     put_circumstances(pen, decision);
     put_what(pen, decision);

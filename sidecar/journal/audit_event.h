@@ -18,7 +18,8 @@ enum change_kind {
     CHANGE_KEYS,
     CHANGE_REVOCATIONS,
     CHANGE_OVERRIDE,
-    CHANGE_ENFORCEMENT
+    CHANGE_ENFORCEMENT,
+    CHANGE_SHADOW
 };
 enum lifecycle_kind { LIFECYCLE_EPOCH_START = 1, LIFECYCLE_EPOCH_CLOSE, LIFECYCLE_CLOCK_STEP, LIFECYCLE_SANDBOX };
 
@@ -36,6 +37,7 @@ struct audit_event {
         struct view decision_id;
         enum verdict verdict;
         enum verdict enforced; /* what was answered: differs under enforcement: report */
+        bool is_report_only;   /* enforcement was `report`: nothing was refused, whatever the verdict */
         enum reason reason;
         struct view reason_name; /* read: as recorded, also where this build does not know it */
         struct view rule, closest, missing, attribute;
@@ -77,6 +79,10 @@ struct audit_event {
         struct view asking_peer; /* "uid:1337" or "tcp-unauthenticated" */
         uint64_t duration_ns;
         bool is_late; /* the caller had gone before the answer */
+        /* what the policy of policy.shadow would have said */
+        bool has_shadow;
+        enum verdict shadow_verdict;
+        struct view shadow_rule, shadow_digest; /* as rule and policy_digest */
     } decision;
 
     struct audit_loss {
@@ -118,6 +124,13 @@ enum { AUDIT_TOPIC_MAX = 512 };
  * `v1.VERDICT.RESOURCE_TYPE.RULE`, with `-` where a part is missing; other records
  * `v1.loss`, `v1.change`, `v1.lifecycle`. A byte outside [0-9A-Za-z_:/-] is `_`. */
 size_t audit_event_topic(const struct audit_event *event, char topic[AUDIT_TOPIC_MAX]);
+
+/* What became of the request, in one word: allow, deny or challenge, and where
+ * enforcement is `report` would_deny or would_challenge. */
+const char *audit_event_outcome(const struct audit_decision *decision);
+
+/* True when the shadow's verdict or rule is another. */
+bool audit_event_shadow_differs(const struct audit_decision *decision);
 
 /* A record for people and programs; each form is the absent view at the arena's
  * ceiling. Nothing that came from a request is written raw: control bytes,

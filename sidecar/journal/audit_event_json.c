@@ -159,6 +159,11 @@ static void write_circumstances(struct object *object, const struct audit_decisi
     text(object, "asking_peer", decision->asking_peer);
     number_if_set(object, "duration_ns", decision->duration_ns);
     flag_if_set(object, "is_late", decision->is_late);
+    if (decision->has_shadow) {
+        text(object, "shadow_verdict", view_of(verdict_text(decision->shadow_verdict)));
+        text(object, "shadow_rule", decision->shadow_rule);
+        text(object, "shadow_digest", decision->shadow_digest);
+    }
 }
 
 static void write_decision(struct object *object, const struct audit_decision *decision)
@@ -166,6 +171,10 @@ static void write_decision(struct object *object, const struct audit_decision *d
     text(object, "decision_id", decision->decision_id);
     text(object, "verdict", view_of(verdict_text(decision->verdict)));
     text(object, "enforced", view_of(verdict_text(decision->enforced)));
+    if (decision->is_report_only) {
+        flag(object, "is_report_only", true);
+        text(object, "outcome", view_of(audit_event_outcome(decision)));
+    }
     text(object, "reason",
          view_is_present(decision->reason_name) ? decision->reason_name : reason_info(decision->reason)->name);
     text(object, "rule", decision->rule);
@@ -199,6 +208,7 @@ static const char *change_text(enum change_kind what)
     case CHANGE_REVOCATIONS: return "revocations";
     case CHANGE_OVERRIDE: return "override";
     case CHANGE_ENFORCEMENT: return "enforcement";
+    case CHANGE_SHADOW: return "shadow";
     }
     return "unknown";
 }

@@ -123,6 +123,7 @@ static bool take_verdict_field(const struct pb_field *field, struct audit_decisi
     case 10: return take_bytes(field, &out->obligations);
     case 11: return take_status(field, &out->http_status);
     case 12: return take_level(field, &out->level);
+    case 13: return take_bool(field, &out->is_report_only);
     default: return true;
     }
 }
@@ -177,6 +178,10 @@ static bool take_what_field(const struct pb_field *field, struct audit_decision 
     case 73: return take_bytes(field, &out->asking_peer);
     case 74: return take_u64(field, &out->duration_ns);
     case 75: return take_bool(field, &out->is_late);
+    case 80: return take_bool(field, &out->has_shadow);
+    case 81: return take_verdict(field, &out->shadow_verdict);
+    case 82: return take_bytes(field, &out->shadow_rule);
+    case 83: return take_bytes(field, &out->shadow_digest);
     default: return true;
     }
 }
@@ -203,7 +208,7 @@ static bool take_loss_field(const struct pb_field *field, struct audit_event *ou
 static bool take_change_kind(const struct pb_field *field, enum change_kind *out)
 {
     unsigned value;
-    bool is_good = take_choice(field, CHANGE_ENFORCEMENT, &value);
+    bool is_good = take_choice(field, CHANGE_SHADOW, &value);
     *out = is_good ? (enum change_kind)value : (enum change_kind)0;
     return is_good;
 }

@@ -212,10 +212,47 @@ static void add_refusal(struct builder *out, const struct audit_decision *decisi
     builder_add(out, VIEW(")"));
 }
 
+static bool is_reported_only(const struct audit_decision *decision)
+{
+    return decision->enforced != decision->verdict;
+}
+
+const char *audit_event_outcome(const struct audit_decision *decision)
+{
+    if (!is_reported_only(decision))
+        return verdict_text(decision->verdict);
+    return decision->verdict == VERDICT_CHALLENGE ? "would_challenge" : "would_deny";
+}
+
+bool audit_event_shadow_differs(const struct audit_decision *decision)
+{
+    return decision->has_shadow &&
+           (decision->shadow_verdict != decision->verdict || !view_equals(decision->shadow_rule, decision->rule));
+}
+
+static struct view verdict_words(enum verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_ALLOW: return VIEW("allowed");
+    case VERDICT_CHALLENGE: return VIEW("challenged");
+    case VERDICT_DENY: return VIEW("denied");
+    }
+    return VIEW("denied");
+}
+
+/* What the shadow says, where it differs. */
+static void add_shadow(struct builder *out, const struct audit_decision *decision)
+{
+    if (!audit_event_shadow_differs(decision))
+        return;
+    builder_add(out, VIEW("; the shadow policy would have it "));
+    builder_add(out, verdict_words(decision->shadow_verdict));
+    add_by(out, decision->shadow_rule.size > 0 ? decision->shadow_rule : VIEW("default"));
+}
+
 static void add_outcome(struct builder *out, const struct audit_decision *decision)
 {
-    bool is_reported_only = decision->enforced != decision->verdict;
-    if (is_reported_only)
+    if (is_reported_only(decision))
         builder_add(out, VIEW("would be "));
     switch (decision->verdict) {
     case VERDICT_ALLOW:
@@ -237,10 +274,11 @@ static void add_outcome(struct builder *out, const struct audit_decision *decisi
         add_refusal(out, decision);
         break;
     }
-    if (is_reported_only)
+    if (is_reported_only(decision))
         builder_print(out, "; answered %s, enforcement is off", verdict_text(decision->enforced));
     if (decision->is_late)
         builder_add(out, VIEW("; the caller had gone before the answer"));
+    add_shadow(out, decision);
 }
 
 static void add_decision(struct builder *out, const struct audit_decision *decision)
@@ -288,6 +326,7 @@ static struct view change_words(enum change_kind what)
     case CHANGE_REVOCATIONS: return VIEW("revocations");
     case CHANGE_OVERRIDE: return VIEW("override");
     case CHANGE_ENFORCEMENT: return VIEW("enforcement");
+    case CHANGE_SHADOW: return VIEW("shadow policy");
     }
     return VIEW("something unknown");
 }
@@ -434,8 +473,12 @@ static void explain_request(struct builder *out, const struct audit_decision *de
 static void explain_outcome(struct builder *out, const struct audit_decision *decision)
 {
     line(out, "verdict", view_of(verdict_text(decision->verdict)));
-    if (decision->enforced != decision->verdict)
+    if (is_reported_only(decision))
         line(out, "answered", view_of(verdict_text(decision->enforced)));
+    if (decision->is_report_only)
+        line(out, "enforcement", VIEW("report: nothing is refused"));
+    if (is_reported_only(decision))
+        line(out, "outcome", view_of(audit_event_outcome(decision)));
     builder_print(out, "  %-16s ", "reason");
     builder_add_escaped(out, view_is_present(decision->reason_name) ? decision->reason_name
                                                                     : reason_info(decision->reason)->name);
@@ -449,6 +492,11 @@ static void explain_outcome(struct builder *out, const struct audit_decision *de
     line(out, "asked for", decision->challenge);
     line(out, "obligations", decision->obligations);
     line_number(out, "HTTP status", decision->http_status);
+    if (decision->has_shadow) {
+        line(out, "shadow", view_of(verdict_text(decision->shadow_verdict)));
+        line(out, "shadow's rule", decision->shadow_rule.size > 0 ? decision->shadow_rule : VIEW("default"));
+        line(out, "shadow's policy", decision->shadow_digest);
+    }
 }
 
 static void explain_road(struct builder *out, const struct audit_decision *decision)

@@ -148,6 +148,7 @@ static enum err open_context(struct decider *d, struct snapshot *snapshot)
                                            .journal = state->journal,
                                            .metrics = &state->metrics,
                                            .refusals = &state->refusals,
+                                           .shadow = &state->shadow,
                                            .subject_key = subject_key,
                                            .hash_key = d->hash_key};
     if (result == ERR_NONE)
@@ -215,6 +216,7 @@ static enum err start(struct decider *d)
     TRY(open_context(d, snapshot));
     if (d->records != NULL) {
         state_record_start(d->records);
+        state_record_enforcement(d->records);
         state_record_change(d->records, NULL, snapshot);
     }
     TRY(open_server(d));

@@ -2,6 +2,7 @@
 #include "decider_state.h"
 
 #include "rfc3339.h"
+#include "shadow_status.h"
 #include "utf8.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@ void decider_state_init(struct decider_state *state, const struct config *config
     state->version = version;
     state->started_at = (int64_t)time(NULL);
     refusal_log_init(&state->refusals);
+    shadow_log_init(&state->shadow);
     (void)pthread_mutex_init(&state->lock, NULL);
     metrics_set(&state->metrics, METRIC_START_TIME, (uint64_t)state->started_at);
     metrics_set(&state->metrics, METRIC_ENFORCING, config->policy.enforcement == ENFORCE);
@@ -240,7 +242,9 @@ static void write_decisions(const struct decider_state *state, FILE *out)
     for (size_t i = 0; i < REASON_COUNT && counts[i].count > 0; i++)
         (void)fprintf(out, "%s{\"reason\": \"%.*s\", \"count\": %" PRIu64 "}", i > 0 ? ", " : "",
                       VIEW_ARG(reason_info(counts[i].reason)->name), counts[i].count);
-    (void)fputc(']', out);
+    (void)fprintf(out, "], \"report_only\": {\"would_deny\": %" PRIu64 ", \"would_challenge\": %" PRIu64 "}",
+                  metrics_get(&state->metrics, METRIC_WOULD_DENY),
+                  metrics_get(&state->metrics, METRIC_WOULD_CHALLENGE));
 }
 
 static void write_recent(struct decider_state *state, FILE *out)
@@ -316,6 +320,7 @@ void decider_state_write_status(struct decider_state *state, FILE *out)
     write_head(state, snapshot, now, out);
     write_snapshot(state, snapshot, now, out);
     write_error(state, out);
+    shadow_status_write(&state->shadow, state->config, snapshot, out);
     write_decisions(state, out);
     write_recent(state, out);
     write_journal(state, out);
@@ -335,16 +340,19 @@ void decider_state_write_metrics(struct decider_state *state, FILE *out)
     if (state->journal != NULL)
         metrics_set(&state->metrics, METRIC_JOURNAL_RECORDS, journal_writer_next_sequence(state->journal));
     metrics_write(&state->metrics, state->version, out);
+    if (state->config->policy.shadow != NULL)
+        shadow_status_write_metrics(&state->shadow, out);
 }
 
 void decider_state_write_generations(struct decider_state *state, FILE *out)
 {
     struct snapshot *s = decider_state_snapshot(state);
-    (void)fprintf(out,
-                  "{\"generation\": %" PRIu64 ", \"policy_generation\": %" PRIu64 ", \"bundle_generation\": %" PRIu64
-                  ", \"key_generation\": %" PRIu64 ", \"revocation_generation\": %" PRIu64
-                  ", \"revocation_sequence\": %" PRIu64 ", \"policy_digest\": \"%.*s\"}\n",
-                  s->generation, s->policy_generation, s->bundle_generation, s->key_generation,
-                  s->revocation_generation, revocations_sequence(s->revocations), VIEW_ARG(policy_digest(s->policy)));
+    (void)fprintf(
+        out,
+        "{\"generation\": %" PRIu64 ", \"policy_generation\": %" PRIu64 ", \"bundle_generation\": %" PRIu64
+        ", \"key_generation\": %" PRIu64 ", \"revocation_generation\": %" PRIu64 ", \"shadow_generation\": %" PRIu64
+        ", \"revocation_sequence\": %" PRIu64 ", \"policy_digest\": \"%.*s\"}\n",
+        s->generation, s->policy_generation, s->bundle_generation, s->key_generation, s->revocation_generation,
+        s->shadow_generation, revocations_sequence(s->revocations), VIEW_ARG(policy_digest(s->policy)));
     snapshot_drop(s);
 }

@@ -12,6 +12,7 @@ struct decider_state {
     const char *version;
     struct metrics metrics;
     struct refusal_log refusals;
+    struct shadow_log shadow;
     struct check_context *context;
     struct journal_writer *journal; /* NULL: none */
     struct rpc_server *server;

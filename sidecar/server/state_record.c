@@ -56,6 +56,9 @@ void state_record_change(struct state_record *record, const struct snapshot *bef
     if (old->policy_generation != after->policy_generation)
         change(record, CHANGE_POLICY, before != NULL ? policy_digest(old->policy) : absent,
                policy_digest(after->policy), after->policy_generation);
+    if (old->shadow_generation != after->shadow_generation)
+        change(record, CHANGE_SHADOW, old->shadow != NULL ? policy_digest(old->shadow) : absent,
+               policy_digest(after->shadow), after->shadow_generation);
     if (old->bundle_generation != after->bundle_generation)
         change(record, CHANGE_BUNDLES, before != NULL ? trust_bundles_digest(old->bundles) : absent,
                trust_bundles_digest(after->bundles), after->bundle_generation);
@@ -67,9 +70,31 @@ void state_record_change(struct state_record *record, const struct snapshot *bef
                revocations_digest(after->revocations), after->revocation_generation);
 }
 
-/* Which of the four the refused file belongs to: the configuration says. */
+void state_record_enforcement(struct state_record *record)
+{
+    if (record->config->policy.enforcement != REPORT)
+        return;
+    record->event = (struct audit_event){.kind = RECORD_CHANGE,
+                                         .change = {.what = CHANGE_ENFORCEMENT,
+                                                    .before = VIEW("enforce"),
+                                                    .after = VIEW("report"),
+                                                    .source = view_of(record->config->file),
+                                                    .detail = VIEW("nothing is refused, only recorded")}};
+    append(record);
+}
+
+/* True for `path` itself and for what lies in that folder. */
+static bool is_at(struct view file, const char *path)
+{
+    struct view whole = view_of(path);
+    return view_starts_with(file, whole) && (file.size == whole.size || file.data[whole.size] == '/');
+}
+
+/* What the refused file belongs to: the configuration says. */
 static enum change_kind kind_of(const struct config *config, struct view file)
 {
+    if (config->policy.shadow != NULL && is_at(file, config->policy.shadow))
+        return CHANGE_SHADOW;
     for (size_t i = 0; i < config->identity.revocation_count; i++)
         if (view_starts_with(file, view_of(config->identity.revocations[i])))
             return CHANGE_REVOCATIONS;
@@ -89,11 +114,13 @@ void state_record_refusal(struct state_record *record, const struct snapshot *in
         return;
     memcpy(record->refused, outcome->message, sizeof(record->refused));
     struct view file = view_of(outcome->file);
+    enum change_kind kind = kind_of(record->config, file);
+    const struct policy *kept = kind == CHANGE_SHADOW ? in_force->shadow : in_force->policy;
     record->event = (struct audit_event){.kind = RECORD_CHANGE,
-                                         .change = {.what = kind_of(record->config, file),
+                                         .change = {.what = kind,
                                                     .is_refused = true,
                                                     .source = file,
-                                                    .before = policy_digest(in_force->policy),
+                                                    .before = kept != NULL ? policy_digest(kept) : (struct view){0},
                                                     .detail = view_of(outcome->message),
                                                     .generation = in_force->generation}};
     append(record);

@@ -24,6 +24,9 @@ void state_record_close(struct state_record *record);
  * NULL at the start. Ends a refusal that stood. */
 void state_record_change(struct state_record *record, const struct snapshot *before, const struct snapshot *after);
 
+/* Says that nothing is refused, where enforcement is `report`. */
+void state_record_enforcement(struct state_record *record);
+
 /* Files that were not taken; once, however often they are tried. */
 void state_record_refusal(struct state_record *record, const struct snapshot *in_force,
                           const struct reload_outcome *outcome);

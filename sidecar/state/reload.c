@@ -65,7 +65,7 @@ static bool is_changed(const struct snapshot *a, const struct snapshot *b)
 {
     return a->policy_generation != b->policy_generation || a->bundle_generation != b->bundle_generation ||
            a->key_generation != b->key_generation || a->revocation_generation != b->revocation_generation ||
-           a->is_ready != b->is_ready;
+           a->shadow_generation != b->shadow_generation || a->is_ready != b->is_ready;
 }
 
 /* Builds, and takes or refuses. `result` is filled when somebody waits for it. */
@@ -165,6 +165,8 @@ static size_t watched_paths(const struct config *config, const char **paths)
 {
     size_t count = 0;
     paths[count++] = config->policy.path;
+    if (config->policy.shadow != NULL)
+        paths[count++] = config->policy.shadow;
     for (size_t i = 0; i < config->identity.domain_count; i++)
         paths[count++] = config->identity.domains[i].bundle;
     for (size_t i = 0; i < config->tokens.issuer_count; i++)
@@ -176,7 +178,7 @@ static size_t watched_paths(const struct config *config, const char **paths)
 
 static enum err open_watch(const struct config *config, struct file_watch **out)
 {
-    size_t most = 1 + config->identity.domain_count + config->tokens.issuer_count + config->identity.revocation_count;
+    size_t most = 2 + config->identity.domain_count + config->tokens.issuer_count + config->identity.revocation_count;
     const char **paths = calloc(most, sizeof(*paths));
     if (paths == NULL)
         return ERR_NO_MEMORY;

@@ -9,7 +9,7 @@
 
 enum { SOURCES_ARENA_BYTES = 128 * 1024 * 1024, DOMAINS_MAX = 256 };
 
-/* One of the four things of a snapshot, shared by the snapshots it did not change between. */
+/* One of the five things of a snapshot, shared by the snapshots it did not change between. */
 struct part {
     atomic_uint references;
     void *thing;
@@ -17,7 +17,8 @@ struct part {
     uint8_t fingerprint[SHA256_BYTES]; /* of the texts it was built from */
 };
 
-enum part_kind { PART_POLICY = 0, PART_BUNDLES, PART_KEYS, PART_REVOCATIONS, PART_COUNT };
+/* The shadow comes last: what it takes of the memory for sources nothing else needs any more. */
+enum part_kind { PART_POLICY = 0, PART_BUNDLES, PART_KEYS, PART_REVOCATIONS, PART_SHADOW, PART_COUNT };
 
 /* The text of one trust domain or issuer: its own generation, so that verdicts
  * cached under an unchanged one stay. Zeroed first, since its bytes are digested. */
@@ -100,16 +101,16 @@ static struct part *part_new(struct builder *b, enum part_kind kind, const uint8
     return part;
 }
 
-static enum err build_policy(struct builder *b)
+static enum err build_policy_at(struct builder *b, enum part_kind kind, const char *path)
 {
     uint8_t fingerprint[SHA256_BYTES];
     b->files->count = 0;
-    TRY(file_set_read(b->config->policy.path, b->arena, b->diags, b->files));
+    TRY(file_set_read(path, b->arena, b->diags, b->files));
     TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
-    if (part_lend(b, PART_POLICY, fingerprint))
+    if (part_lend(b, kind, fingerprint))
         return ERR_NONE;
     struct policy_source *sources = arena_take_array(b->arena, b->files->count + 1, sizeof(*sources));
-    struct part *part = part_new(b, PART_POLICY, fingerprint, release_policy);
+    struct part *part = part_new(b, kind, fingerprint, release_policy);
     if (sources == NULL || part == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < b->files->count; i++)
@@ -118,6 +119,16 @@ static enum err build_policy(struct builder *b)
     TRY(policy_build(sources, b->files->count, b->diags, &policy));
     part->thing = policy;
     return ERR_NONE;
+}
+
+static enum err build_policy(struct builder *b)
+{
+    return build_policy_at(b, PART_POLICY, b->config->policy.path);
+}
+
+static enum err build_shadow(struct builder *b)
+{
+    return b->config->policy.shadow != NULL ? build_policy_at(b, PART_SHADOW, b->config->policy.shadow) : ERR_NONE;
 }
 
 /* Reads the file of a trust domain or issuer. One that feed owns may be missing:
@@ -274,7 +285,8 @@ static void keep_previous(struct builder *b, enum part_kind kind)
 {
     part_drop(b->next->parts[kind]);
     b->next->parts[kind] = b->previous->parts[kind];
-    atomic_fetch_add(&b->previous->parts[kind]->references, 1);
+    if (b->next->parts[kind] != NULL)
+        atomic_fetch_add(&b->next->parts[kind]->references, 1);
     if (kind == PART_BUNDLES) {
         memcpy(b->next->domains, b->previous->domains, b->config->identity.domain_count * sizeof(struct source_state));
         memcpy(b->next->sequences, b->previous->sequences, b->config->identity.domain_count * sizeof(uint64_t));
@@ -283,18 +295,30 @@ static void keep_previous(struct builder *b, enum part_kind kind)
         memcpy(b->next->issuers, b->previous->issuers, b->config->tokens.issuer_count * sizeof(struct source_state));
 }
 
-/* All four are tried, so that one load names everything that is wrong, and that a
+/* Nothing is decided by it, so that a broken one is no reason not to start. */
+static void go_without_shadow(struct builder *b)
+{
+    part_drop(b->next->parts[PART_SHADOW]);
+    b->next->parts[PART_SHADOW] = NULL;
+}
+
+/* All are tried, so that one load names everything that is wrong, and that a
  * mistake in one file keeps no revocation in another from being enforced. */
 static enum err build_parts(struct builder *b)
 {
     static enum err (*const builds[PART_COUNT])(struct builder * b) = {build_policy, build_bundles, build_keys,
-                                                                       build_revocations};
+                                                                       build_revocations, build_shadow};
     enum err first = ERR_NONE;
     for (size_t i = 0; i < PART_COUNT; i++) {
         enum err result = builds[i](b);
-        if (result != ERR_NONE && b->previous != NULL)
+        if (result == ERR_NONE)
+            continue;
+        if (b->previous != NULL)
             keep_previous(b, (enum part_kind)i);
-        first = first == ERR_NONE ? result : first;
+        if (b->previous == NULL && i == PART_SHADOW)
+            go_without_shadow(b);
+        else
+            first = first == ERR_NONE ? result : first;
     }
     return first;
 }
@@ -318,6 +342,10 @@ static void fill(struct builder *b)
     s->bundle_generation = part_generation(b, PART_BUNDLES, old->bundle_generation);
     s->key_generation = part_generation(b, PART_KEYS, old->key_generation);
     s->revocation_generation = part_generation(b, PART_REVOCATIONS, old->revocation_generation);
+    if (b->next->parts[PART_SHADOW] != NULL) {
+        s->shadow = b->next->parts[PART_SHADOW]->thing;
+        s->shadow_generation = part_generation(b, PART_SHADOW, old->shadow_generation);
+    }
     s->built_at = b->now;
     s->is_ready = true;
     for (size_t i = 0; i < b->config->identity.domain_count; i++)

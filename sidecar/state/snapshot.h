@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One immutable generation of everything a decision reads from files: policy,
- * bundles, keys, revocations. Reference-counted; replaced whole, never changed. */
+ * bundles, keys, revocations, and the policy that is tried beside the one in force.
+ * Reference-counted; replaced whole, never changed. */
 #ifndef BARTIZAN_SNAPSHOT_H
 #define BARTIZAN_SNAPSHOT_H
 
@@ -13,23 +14,26 @@
 struct snapshot {
     uint64_t generation; /* from 1 */
     const struct policy *policy;
+    const struct policy *shadow; /* of policy.shadow, never enforced; NULL: not configured, or refused at the start */
     const struct trust_bundles *bundles;
     const struct jwks_sets *keys;
     const struct revocations *revocations;
     uint64_t policy_generation, bundle_generation, key_generation, revocation_generation;
-    int64_t built_at; /* unix seconds */
-    bool is_ready;    /* every file that feed owns is there */
+    uint64_t shadow_generation; /* 0 without one */
+    int64_t built_at;           /* unix seconds */
+    bool is_ready;              /* every file that feed owns is there */
 };
 
 /* Reads every file the configuration names. `previous` (or NULL) lends what did
  * not change, and refuses an older revocation list, one that went away, and a bundle
  * of a lower spiffe_sequence (ERR_STALE).
  *
- * Each of the four parts is taken or refused whole. Without `previous` an error
- * (ERR_INVALID, ERR_IO and so on, with diags) leaves *out untouched. With it a
- * refused part stays as it is in `previous`, the others are taken: *out is set beside
- * the error too, so that no mistake in a policy delays a revocation. Only
- * ERR_NO_MEMORY may leave it untouched then. */
+ * Each of the five parts is taken or refused whole. Without `previous` an error
+ * (ERR_INVALID, ERR_IO and so on, with diags) leaves *out untouched; a shadow that is
+ * refused is no error then, since nothing is decided by it: diags tell it, and the
+ * snapshot has none. With `previous` a refused part stays as it is there, the others
+ * are taken: *out is set beside the error too, so that no mistake in a policy delays
+ * a revocation. Only ERR_NO_MEMORY may leave it untouched then. */
 MUST_CHECK enum err snapshot_build(const struct config *config, struct snapshot *previous, int64_t now,
                                    struct diag_list *diags, struct snapshot **out);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);

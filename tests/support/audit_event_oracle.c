@@ -63,7 +63,9 @@ static bool same_what(const Bartizan__Audit__V1__Decision *theirs, const struct 
            same_bytes(theirs->request_id, ours->request_id) && same_bytes(theirs->trace_id, ours->trace_id) &&
            same_bytes(theirs->source_address, ours->source_address) &&
            same_bytes(theirs->asking_peer, ours->asking_peer) && theirs->duration_ns == ours->duration_ns &&
-           !!theirs->is_late == ours->is_late;
+           !!theirs->is_late == ours->is_late && !!theirs->has_shadow == ours->has_shadow &&
+           (int)theirs->shadow_verdict == (int)ours->shadow_verdict &&
+           same_bytes(theirs->shadow_rule, ours->shadow_rule) && same_bytes(theirs->shadow_digest, ours->shadow_digest);
 }
 
 static bool same_decision(const Bartizan__Audit__V1__Decision *theirs, const struct audit_decision *ours)
@@ -74,7 +76,7 @@ static bool same_decision(const Bartizan__Audit__V1__Decision *theirs, const str
            same_bytes(theirs->missing, ours->missing) && same_bytes(theirs->attribute, ours->attribute) &&
            same_bytes(theirs->challenge, ours->challenge) && same_bytes(theirs->obligations, ours->obligations) &&
            theirs->http_status == ours->http_status && (int)theirs->level == (int)ours->level &&
-           same_who(theirs, ours) && same_what(theirs, ours);
+           !!theirs->is_report_only == ours->is_report_only && same_who(theirs, ours) && same_what(theirs, ours);
 }
 
 static bool same_loss(const Bartizan__Audit__V1__Loss *theirs, const struct audit_loss *ours)

@@ -75,6 +75,18 @@ static struct audit_event alice(void)
     return event;
 }
 
+/* Under a shadow that says the opposite. */
+static struct audit_event alice_with_shadow(void)
+{
+    struct audit_event event = alice();
+    event.decision.is_report_only = true;
+    event.decision.has_shadow = true;
+    event.decision.shadow_verdict = VERDICT_CHALLENGE;
+    event.decision.shadow_rule = VIEW("operators-stronger");
+    event.decision.shadow_digest = VIEW("11ee");
+    return event;
+}
+
 static struct audit_event of_kind(enum record_kind kind)
 {
     struct audit_event event = {.kind = kind, .instance = VIEW("pod-1"), .sequence = 1, .realtime_ns = morning};
@@ -105,8 +117,10 @@ static void expect_sentence(const struct audit_event *event, const char *sentenc
 
 static void record_of_every_kind_reads_as_protobuf_c_reads_it(void **state)
 {
-    struct audit_event decision = alice(), loss = of_kind(RECORD_LOSS), change = of_kind(RECORD_CHANGE),
-                       lifecycle = of_kind(RECORD_LIFECYCLE);
+    struct audit_event decision = alice(), shadowed = alice_with_shadow(), loss = of_kind(RECORD_LOSS),
+                       change = of_kind(RECORD_CHANGE), lifecycle = of_kind(RECORD_LIFECYCLE),
+                       shadow = of_kind(RECORD_CHANGE);
+    shadow.change = (struct audit_change){.what = CHANGE_SHADOW, .after = VIEW("bb"), .generation = 4};
     (void)state;
     loss.loss = (struct audit_loss){.count = 9,
                                     .first = 2,
@@ -124,8 +138,8 @@ static void record_of_every_kind_reads_as_protobuf_c_reads_it(void **state)
                                                    .previous_epoch = VIEW("00112233445566778899aabbccddeeff"),
                                                    .previous_sequence = 41,
                                                    .detail = VIEW("x")};
-    const struct audit_event *const events[] = {&decision, &loss, &change, &lifecycle};
-    for (size_t i = 0; i < 4; i++) {
+    const struct audit_event *const events[] = {&decision, &shadowed, &loss, &change, &shadow, &lifecycle};
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         struct audit_event read;
         assert_int_equal(audit_event_parse(written(events[i]), &read), ERR_NONE);
         assert_int_equal(audit_event_compare(written(events[i])), ORACLE_AGREES);
@@ -154,9 +168,23 @@ static void record_is_read_as_it_was_written(void **state)
     assert_int_equal(read.decision.auth_age, -3);
 }
 
+static void record_keeps_what_the_shadow_said_and_that_nothing_is_enforced(void **state)
+{
+    struct audit_event event = alice_with_shadow(), read;
+    (void)state;
+    assert_int_equal(audit_event_parse(written(&event), &read), ERR_NONE);
+    assert_true(read.decision.is_report_only && read.decision.has_shadow);
+    assert_int_equal(read.decision.shadow_verdict, VERDICT_CHALLENGE);
+    assert_true(view_equals(read.decision.shadow_rule, VIEW("operators-stronger")));
+    assert_true(view_equals(read.decision.shadow_digest, VIEW("11ee")));
+    event = alice();
+    assert_int_equal(audit_event_parse(written(&event), &read), ERR_NONE);
+    assert_false(read.decision.is_report_only || read.decision.has_shadow);
+}
+
 static void record_with_damage_agrees_with_protobuf_c_or_is_refused(void **state)
 {
-    struct audit_event event = alice();
+    struct audit_event event = alice_with_shadow();
     char damaged[JOURNAL_RECORD_MAX];
     struct view good = written(&event);
     (void)state;
@@ -229,8 +257,9 @@ static void record_of_long_texts_is_cut_says_so_and_fits(void **state)
         &decision->action,    &decision->resource_type,  &decision->resource_id,   &decision->purpose,
         &decision->challenge, &decision->obligations,    &decision->policy_digest, &decision->request_id,
         &decision->trace_id,  &decision->source_address, &decision->asking_peer,   &decision->grpc_method,
-        &decision->model,     &decision->tool,
+        &decision->model,     &decision->tool,           &decision->shadow_rule,   &decision->shadow_digest,
     };
+    decision->has_shadow = true;
     for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
         *views[i] = all;
     for (decision->label_count = 0; decision->label_count < DECISION_LABELS_MAX; decision->label_count++)
@@ -340,6 +369,36 @@ static void sentence_under_report_says_what_was_answered(void **state)
                     "no-exports; answered allow, enforcement is off; the caller had gone before the answer");
 }
 
+static void sentence_says_what_the_shadow_would_have_done_otherwise(void **state)
+{
+    struct audit_event event = alice_with_shadow();
+    (void)state;
+    event.decision.purpose = (struct view){0};
+    expect_sentence(&event, "09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3: allowed by "
+                            "operators-high; the shadow policy would have it challenged by operators-stronger");
+    event.decision.shadow_verdict = VERDICT_DENY;
+    event.decision.shadow_rule = (struct view){0};
+    expect_sentence(&event, "09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3: allowed by "
+                            "operators-high; the shadow policy would have it denied by default");
+    event.decision.shadow_verdict = VERDICT_ALLOW;
+    event.decision.shadow_rule = event.decision.rule; /* agrees */
+    expect_sentence(&event, "09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3: allowed by "
+                            "operators-high");
+}
+
+static void outcome_is_one_word(void **state)
+{
+    struct audit_decision decision = {.verdict = VERDICT_ALLOW, .enforced = VERDICT_ALLOW, .is_report_only = true};
+    (void)state;
+    assert_string_equal(audit_event_outcome(&decision), "allow");
+    decision.verdict = VERDICT_DENY;
+    assert_string_equal(audit_event_outcome(&decision), "would_deny");
+    decision.verdict = VERDICT_CHALLENGE;
+    assert_string_equal(audit_event_outcome(&decision), "would_challenge");
+    decision.enforced = VERDICT_CHALLENGE;
+    assert_string_equal(audit_event_outcome(&decision), "challenge");
+}
+
 static void sentence_says_each_factor_in_words_and_once(void **state)
 {
     struct audit_event event = alice();
@@ -421,6 +480,18 @@ static void json_is_one_line_with_the_names_of_the_proto(void **state)
     struct view line = audit_event_json(&event, &arena);
     assert_non_null(strstr(line.data, "\"verdict\":\"allow\",\"enforced\":\"allow\",\"reason\":\"rule\""));
     assert_non_null(strstr(line.data, "\"labels\":[{\"name\":\"tier\",\"value\":\"high\"}]"));
+    assert_null(strstr(line.data, "shadow"));
+    assert_null(strstr(line.data, "outcome"));
+    event = alice_with_shadow();
+    event.decision.verdict = VERDICT_DENY;
+    struct view shadowed = audit_event_json(&event, &arena);
+    assert_non_null(strstr(shadowed.data, "\"is_report_only\":true,\"outcome\":\"would_deny\""));
+    assert_non_null(strstr(shadowed.data, "\"shadow_verdict\":\"challenge\",\"shadow_rule\":\"operators-stronger\","
+                                          "\"shadow_digest\":\"11ee\""));
+    struct view whole = audit_event_explanation(&event, &arena);
+    assert_non_null(strstr(whole.data, "report: nothing is refused"));
+    assert_non_null(strstr(whole.data, "would_deny"));
+    assert_non_null(strstr(whole.data, "operators-stronger"));
     assert_null(strchr(line.data, '\n'));
     arena_free(&arena);
 }
@@ -501,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record_of_every_kind_reads_as_protobuf_c_reads_it),
         cmocka_unit_test(record_is_read_as_it_was_written),
+        cmocka_unit_test(record_keeps_what_the_shadow_said_and_that_nothing_is_enforced),
         cmocka_unit_test(record_with_damage_agrees_with_protobuf_c_or_is_refused),
         cmocka_unit_test(record_cut_anywhere_is_no_record),
         cmocka_unit_test(record_with_two_bodies_or_another_kinds_body_is_refused),
@@ -511,10 +583,12 @@ int main(void)
         cmocka_unit_test(sentence_of_a_challenge_says_what_was_asked_and_what_is_missing),
         cmocka_unit_test(sentence_of_a_default_deny_names_the_closest_rule),
         cmocka_unit_test(sentence_under_report_says_what_was_answered),
+        cmocka_unit_test(sentence_says_what_the_shadow_would_have_done_otherwise),
         cmocka_unit_test(sentence_says_each_factor_in_words_and_once),
         cmocka_unit_test(sentence_escapes_what_came_from_a_request),
         cmocka_unit_test(sentences_of_the_other_kinds_say_what_happened),
         cmocka_unit_test(json_is_one_line_with_the_names_of_the_proto),
+        cmocka_unit_test(outcome_is_one_word),
         cmocka_unit_test(views_are_absent_at_the_ceiling_of_the_arena),
         cmocka_unit_test(explanation_names_the_whole_spiffe_id_and_the_missing_fact),
         cmocka_unit_test(topic_has_verdict_type_and_rule_in_that_order),

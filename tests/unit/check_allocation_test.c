@@ -42,7 +42,7 @@ void *__wrap_realloc(void *memory, size_t size)
 
 enum { WARM_CHECKS = 1000 };
 
-static void a_warm_check_allocates_nothing(void **state)
+static void expect_no_allocation(bool has_shadow)
 {
     struct world world;
     struct snapshot *snapshot = NULL;
@@ -52,13 +52,17 @@ static void a_warm_check_allocates_nothing(void **state)
     struct diag_list diags;
     static struct metrics metrics;
     static struct refusal_log refusals;
+    static struct shadow_log shadow;
+    static struct shadow_counts counts;
     static struct check_reply reply;
     static const uint8_t epoch[JOURNAL_EPOCH_BYTES] = {1};
-    (void)state;
     world_make(&world);
+    world.config.policy.shadow = has_shadow ? world.policy : NULL;
+    metrics = (struct metrics){0};
     arena_init(&arena, 1024 * 1024);
     diag_list_init(&diags, &arena);
     refusal_log_init(&refusals);
+    shadow_log_init(&shadow);
     assert_int_equal(snapshot_build(&world.config, NULL, WORLD_NOW, &diags, &snapshot), ERR_NONE);
     struct journal_config journal_config = {.path = world.journal};
     memcpy(journal_config.epoch, epoch, sizeof(epoch));
@@ -69,6 +73,7 @@ static void a_warm_check_allocates_nothing(void **state)
                                                 .journal = journal,
                                                 .metrics = &metrics,
                                                 .refusals = &refusals,
+                                                .shadow = &shadow,
                                                 .subject_key = VIEW("0123456789abcdef")};
     assert_int_equal(check_context_open(&config, &context), ERR_NONE);
     char *certificate = world_certificate(&world, WORLD_CONSOLE), *bearer = world_bearer(&world, 60);
@@ -96,6 +101,8 @@ static void a_warm_check_allocates_nothing(void **state)
     is_counting = false;
     assert_int_equal(metrics_decisions(&metrics, VERDICT_ALLOW, REASON_RULE), before + WARM_CHECKS);
     assert_int_equal(allocations, 0);
+    shadow_log_read(&shadow, &counts);
+    assert_int_equal(counts.checks, has_shadow ? WARM_CHECKS + 1 : 0);
 
     free((void *)(uintptr_t)bytes.data);
     free(certificate);
@@ -105,6 +112,18 @@ static void a_warm_check_allocates_nothing(void **state)
     snapshot_drop(snapshot);
     arena_free(&arena);
     world_remove(&world);
+}
+
+static void a_warm_check_allocates_nothing(void **state)
+{
+    (void)state;
+    expect_no_allocation(false);
+}
+
+static void a_warm_check_with_a_shadow_allocates_nothing(void **state)
+{
+    (void)state;
+    expect_no_allocation(true);
 }
 
 static void the_counting_sees_allocations(void **state)
@@ -126,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_counting_sees_allocations),
         cmocka_unit_test(a_warm_check_allocates_nothing),
+        cmocka_unit_test(a_warm_check_with_a_shadow_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,9 @@ struct fixture {
     struct snapshot *snapshot;
     struct metrics metrics;
     struct refusal_log refusals;
+    struct shadow_log shadow;
+    struct shadow_counts differences;
+    char shadow_path[WORLD_PATH_MAX];
     struct journal_writer *journal;
     struct check_context *context;
     struct check_reply reply;
@@ -51,18 +54,23 @@ static void take_snapshot(struct fixture *f)
         assert_int_equal(check_context_replace(f->context, next), ERR_NONE);
 }
 
-static void open_context(struct fixture *f)
+static void open_journal(struct fixture *f)
 {
     struct journal_config journal = {
         .path = f->world.journal, .segment_bytes = 1024 * 1024, .instance = VIEW("test-pod")};
     memcpy(journal.epoch, epoch, sizeof(epoch));
     assert_int_equal(journal_writer_open(&journal, &f->journal), ERR_NONE);
+}
+
+static void open_context(struct fixture *f)
+{
     const struct check_context_config config = {.config = &f->world.config,
                                                 .snapshot = f->snapshot,
                                                 .epoch = epoch,
                                                 .journal = f->journal,
                                                 .metrics = &f->metrics,
                                                 .refusals = &f->refusals,
+                                                .shadow = &f->shadow,
                                                 .hash_key = {.seed = {1, 2}}};
     assert_int_equal(check_context_open(&config, &f->context), ERR_NONE);
 }
@@ -72,7 +80,9 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     world_make(&f->world);
     refusal_log_init(&f->refusals);
+    shadow_log_init(&f->shadow);
     take_snapshot(f);
+    open_journal(f);
     open_context(f);
     f->clock.realtime_ns = WORLD_NOW * 1000000000;
     f->clock.boottime_ns = 5000000000;
@@ -517,6 +527,180 @@ static void a_record_never_holds_the_token(void **state)
     journal_reader_close(reader);
 }
 
+/* ---- the shadow ---------------------------------------------------------- */
+
+/* The policy with `from` replaced by `to` (of the same length or shorter), as policy.shadow. */
+static void write_shadow(struct fixture *f, const char *from, const char *to)
+{
+    char *text = world_read(f->world.policy), *at = strstr(text, from);
+    assert_non_null(at);
+    memset(at, ' ', strlen(from));
+    memcpy(at, to, strlen(to));
+    world_write(f->shadow_path, text);
+    free(text);
+}
+
+/* Opens the context anew with a shadow. */
+static void set_shadow(struct fixture *f, const char *from, const char *to)
+{
+    check_context_close(f->context);
+    f->context = NULL;
+    (void)snprintf(f->shadow_path, sizeof(f->shadow_path), "%.200s/shadow.yaml", f->world.folder);
+    write_shadow(f, from, to);
+    f->world.config.policy.shadow = f->shadow_path;
+    snapshot_drop(f->snapshot);
+    f->snapshot = NULL;
+    take_snapshot(f);
+    open_context(f);
+}
+
+static const struct shadow_counts *differences(struct fixture *f)
+{
+    shadow_log_read(&f->shadow, &f->differences);
+    return &f->differences;
+}
+
+/* The newest record of the journal. */
+static void last_record(struct fixture *f, char buffer[JOURNAL_RECORD_MAX], struct audit_event *event)
+{
+    struct journal_reader *reader = NULL;
+    struct journal_position position;
+    struct view payload, last = {0};
+    assert_int_equal(journal_reader_open(f->world.journal, false, &reader), ERR_NONE);
+    while (journal_reader_next(reader, &position, &payload) == ERR_NONE) {
+        memcpy(buffer, payload.data, payload.size);
+        last = (struct view){.data = buffer, .size = payload.size};
+    }
+    journal_reader_close(reader);
+    assert_int_equal(audit_event_parse(last, event), ERR_NONE);
+}
+
+static void a_shadow_that_refuses_is_counted_and_recorded_and_refuses_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_event event;
+    char buffer[JOURNAL_RECORD_MAX];
+    set_shadow(f, "[incident, evaluation]", "[audit]");
+    add_header(f, "authorization", f->bearer);
+    assert_int_equal(ask(f), 200);
+    assert_int_equal(differences(f)->checks, 1);
+    assert_int_equal(differences(f)->differences, 1);
+    assert_int_equal(differences(f)->pair_count, 1);
+    const struct shadow_pair *pair = &f->differences.pairs[0];
+    assert_int_equal(pair->from.verdict, VERDICT_ALLOW);
+    assert_string_equal(pair->from.rule, "operators-high");
+    assert_int_equal(pair->to.verdict, VERDICT_DENY);
+    assert_string_equal(pair->to.rule, "");
+    assert_int_equal(pair->count, 1);
+    assert_int_equal(pair->at, WORLD_NOW);
+    last_record(f, buffer, &event);
+    assert_int_equal(event.decision.verdict, VERDICT_ALLOW);
+    assert_int_equal(event.decision.enforced, VERDICT_ALLOW);
+    assert_true(event.decision.has_shadow);
+    assert_int_equal(event.decision.shadow_verdict, VERDICT_DENY);
+    assert_true(view_equals(event.decision.shadow_digest, policy_digest(f->snapshot->shadow)));
+    assert_true(view_equals(event.decision.decision_id, view_of(pair->decision_id)));
+}
+
+static void a_shadow_that_allows_lets_nobody_in(void **state)
+{
+    struct fixture *f = *state;
+    set_shadow(f, "fresh-5m: {factors: 2, maxAge: 5m,", "fresh-5m: {factors: 2, maxAge: 9h,");
+    free(f->bearer);
+    f->bearer = world_bearer(&f->world, 1200);
+    add_header(f, "authorization", f->bearer);
+    assert_refused(f, 401, REASON_ASSURANCE);
+    assert_int_equal(differences(f)->pair_count, 1);
+    assert_int_equal(f->differences.pairs[0].from.verdict, VERDICT_CHALLENGE);
+    assert_int_equal(f->differences.pairs[0].to.verdict, VERDICT_ALLOW);
+    assert_string_equal(f->differences.pairs[0].to.rule, "operators-high");
+    assert_string_equal(f->differences.pairs[0].decision_id, denied_header(f, "x-bartizan-decision"));
+}
+
+static void a_shadow_that_agrees_is_recorded_and_counts_no_difference(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_event event;
+    char buffer[JOURNAL_RECORD_MAX];
+    set_shadow(f, "frozen", "locked");
+    add_header(f, "authorization", f->bearer);
+    assert_int_equal(ask(f), 200);
+    assert_int_equal(differences(f)->checks, 1);
+    assert_int_equal(f->differences.differences, 0);
+    last_record(f, buffer, &event);
+    assert_true(event.decision.has_shadow);
+    assert_true(view_equals(event.decision.shadow_rule, VIEW("operators-high")));
+}
+
+static void without_a_shadow_no_record_speaks_of_one(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_event event;
+    char buffer[JOURNAL_RECORD_MAX];
+    assert_int_equal(ask(f), 401);
+    last_record(f, buffer, &event);
+    assert_false(event.decision.has_shadow);
+    assert_int_equal(differences(f)->checks, 0);
+}
+
+static void counting_starts_over_when_the_shadow_changes(void **state)
+{
+    struct fixture *f = *state;
+    set_shadow(f, "[incident, evaluation]", "[audit]");
+    add_header(f, "authorization", f->bearer);
+    assert_int_equal(ask(f), 200);
+    take_snapshot(f); /* nothing changed */
+    assert_int_equal(differences(f)->differences, 1);
+    write_shadow(f, "[incident, evaluation]", "[incident]");
+    take_snapshot(f);
+    assert_int_equal(differences(f)->checks, 0);
+    assert_int_equal(ask(f), 200);
+    assert_int_equal(differences(f)->checks, 1);
+    assert_int_equal(f->differences.differences, 0);
+}
+
+static void a_shadow_may_read_the_body_where_the_policy_does_not(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_event event;
+    char buffer[JOURNAL_RECORD_MAX];
+    static const char policy[] =
+        "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: p}\nspec:\n"
+        "  issuers: {sso: {url: \"https://sso.example\", audiences: [inference], profile: generic}}\n"
+        "  actions: {chat: {http: [{methods: [POST], paths: [\"/v1/chat/completions\"]}]}}\n"
+        "  rules: [{allow: all, subjects: any, actions: [chat]}]\n";
+    set_shadow(f, "frozen", "locked");
+    world_write(f->world.policy, policy);
+    take_snapshot(f);
+    assert_false(policy_reads_body(f->snapshot->policy));
+    assert_true(policy_reads_body(f->snapshot->shadow));
+    free(f->certificate);
+    f->certificate = world_certificate(&f->world, WORLD_WEB);
+    f->parts.certificate = f->certificate;
+    f->parts.path = "/v1/chat/completions";
+    add_header(f, "content-type", "application/json");
+    f->parts.body = "{\"model\":\"ranker-v9\",\"messages\":[]}";
+    assert_int_equal(ask(f), 200);
+    last_record(f, buffer, &event);
+    assert_true(view_equals(event.decision.rule, VIEW("all")));
+    assert_int_equal(event.decision.shadow_verdict, VERDICT_ALLOW);
+    assert_true(view_equals(event.decision.shadow_rule, VIEW("apps-low-and-medium")));
+    f->parts.body = "{\"model\":\"fraud-v3\",\"messages\":[]}";
+    assert_int_equal(ask(f), 200);
+    last_record(f, buffer, &event);
+    assert_int_equal(event.decision.shadow_verdict, VERDICT_DENY);
+}
+
+static void a_shadow_that_was_refused_at_the_start_judges_nothing(void **state)
+{
+    struct fixture *f = *state;
+    set_shadow(f, "rules:", "rulez:");
+    assert_null(f->snapshot->shadow);
+    add_header(f, "authorization", f->bearer);
+    assert_int_equal(ask(f), 200);
+    assert_int_equal(differences(f)->checks, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -548,6 +732,13 @@ int main(void)
         CASE(report_mode_allows_and_remembers_what_would_have_been),
         CASE(every_answer_has_a_record_that_its_id_finds),
         CASE(a_record_never_holds_the_token),
+        CASE(a_shadow_that_refuses_is_counted_and_recorded_and_refuses_nobody),
+        CASE(a_shadow_that_allows_lets_nobody_in),
+        CASE(a_shadow_that_agrees_is_recorded_and_counts_no_difference),
+        CASE(without_a_shadow_no_record_speaks_of_one),
+        CASE(counting_starts_over_when_the_shadow_changes),
+        CASE(a_shadow_may_read_the_body_where_the_policy_does_not),
+        CASE(a_shadow_that_was_refused_at_the_start_judges_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

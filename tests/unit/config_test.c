@@ -54,6 +54,7 @@ static void config_has_a_default_for_all_but_the_policy(void **state)
     assert_int_equal(config.identity.sources[0].kind, SOURCE_CERTIFICATE);
     assert_int_equal(config.identity.domain_count + config.identity.revocation_count + config.tokens.issuer_count, 0);
     assert_int_equal(config.policy.enforcement, ENFORCE);
+    assert_null(config.policy.shadow);
     assert_string_equal(config.audit.journal.path, "/var/lib/bartizan/journal");
     assert_int_equal(config.audit.journal.mode, JOURNAL_BATCH);
     assert_int_equal(config.audit.journal.max_bytes, 256 << 20);
@@ -154,7 +155,6 @@ static const struct bad_file {
     {GOOD "listeners: [{address: \"127.0.0.1:1\", mod: 1}]\n", 4, 38, "C0101", "listeners[0].mod",
      "did you mean `mode`?"},
     {GOOD "audit: {collectors: []}\n", 4, 9, "C0102", "audit.collectors", NULL},
-    {HEAD "policy: {path: p, shadow: q}\n", 3, 19, "C0102", "policy.shadow", NULL},
     {HEAD "policy: {path: p, public_keys: [q]}\n", 3, 19, "C0102", "policy.public_keys", NULL},
     {HEAD "policy: {path: p, platform_owners: [q]}\n", 3, 19, "C0102", "policy.platform_owners", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: workload-api}}}\n", 4, 40, "C0102",

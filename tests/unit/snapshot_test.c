@@ -361,6 +361,108 @@ static void an_empty_policy_is_refused(void **state)
     assert_null(snapshot);
 }
 
+/* ---- the shadow ---------------------------------------------------------- */
+
+static void configure_shadow(struct fixture *f, char path[WORLD_PATH_MAX])
+{
+    (void)snprintf(path, WORLD_PATH_MAX, "%.200s/shadow.yaml", f->world.folder);
+    f->world.config.policy.shadow = path;
+    char *text = world_read(f->world.policy);
+    world_write(path, text);
+    free(text);
+}
+
+static void a_shadow_has_a_generation_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    char path[WORLD_PATH_MAX];
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_null(first->shadow); /* not configured */
+    assert_int_equal(first->shadow_generation, 0);
+    snapshot_drop(first);
+    configure_shadow(f, path);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_non_null(first->shadow);
+    assert_ptr_not_equal(first->shadow, first->policy);
+    assert_int_equal(first->shadow_generation, 1);
+    char *text = world_read(f->world.policy);
+    text[strlen(text) - 1] = ' '; /* another text, the same policy */
+    world_write(path, text);
+    free(text);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(second->shadow_generation, 2);
+    assert_int_equal(second->policy_generation, 1);
+    assert_ptr_equal(second->policy, first->policy);
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
+static void a_broken_shadow_stays_as_it_was_and_keeps_nothing_else_back(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    char path[WORLD_PATH_MAX];
+    configure_shadow(f, path);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    world_write(path, "no: policy\n");
+    write_revocations(f, 1, WORLD_WEB);
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_ptr_equal(second->shadow, first->shadow);
+    assert_int_equal(second->shadow_generation, 1);
+    assert_int_equal(second->revocation_generation, 2);
+    assert_int_equal(unlink(path), 0); /* gone is broken too */
+    assert_int_equal(build(f, second, &third), ERR_NOT_FOUND);
+    assert_ptr_equal(third->shadow, first->shadow);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
+}
+
+static void a_broken_policy_keeps_no_shadow_back(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    char path[WORLD_PATH_MAX];
+    configure_shadow(f, path);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    char *text = world_read(path);
+    text[strlen(text) - 1] = ' ';
+    world_write(path, text);
+    free(text);
+    world_write(f->world.policy, "no: policy\n");
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_ptr_equal(second->policy, first->policy);
+    assert_int_equal(second->shadow_generation, 2);
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
+static void a_broken_shadow_does_not_keep_it_from_starting(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    char path[WORLD_PATH_MAX];
+    configure_shadow(f, path);
+    char *good = world_read(path);
+    world_write(path, "no: policy\n");
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_true(f->diags.errors > 0); /* and is told all the same */
+    assert_non_null(first->policy);
+    assert_null(first->shadow);
+    assert_int_equal(first->shadow_generation, 0);
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_null(second->shadow);
+    world_write(path, good);
+    assert_int_equal(build(f, second, &third), ERR_NONE);
+    assert_non_null(third->shadow);
+    assert_int_equal(third->shadow_generation, 3);
+    free(good);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +482,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_older_bundle_sequence_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_absence_of_a_bundle_does_not_forget_its_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_policy_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_shadow_has_a_generation_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broken_shadow_stays_as_it_was_and_keeps_nothing_else_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broken_policy_keeps_no_shadow_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broken_shadow_does_not_keep_it_from_starting, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
