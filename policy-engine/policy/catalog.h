@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations of protocols that people actually serve, so that nobody types
  * their paths: KServe v1 and v2 (Open Inference Protocol), OpenAI-compatible
- * servers, MCP, gRPC health. A policy uses them as `catalog.operation`. */
+ * servers, MCP, MLflow, gRPC health. A policy uses them as `catalog.operation`. */
 #ifndef BARTIZAN_CATALOG_H
 #define BARTIZAN_CATALOG_H
 

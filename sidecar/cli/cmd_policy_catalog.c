@@ -98,7 +98,7 @@ static int unknown(const struct catalog_entry *entries, size_t count, struct vie
     fprintf(stderr, "bartizan: no catalog and no operation is called `%.*s`", VIEW_ARG(name));
     if (view_is_present(near))
         fprintf(stderr, "; did you mean `%.*s`?", VIEW_ARG(near));
-    fputs("\ncatalogs: grpc, kserve-v1, kserve-v2, mcp, openai\n", stderr);
+    fputs("\ncatalogs: grpc, kserve-v1, kserve-v2, mcp, mlflow, openai\n", stderr);
     return EXIT_USAGE;
 }
 

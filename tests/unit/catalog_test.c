@@ -56,6 +56,13 @@ static bool has(const char *operation, const char *method, const char *path)
 
 static void the_catalogs_have_what_people_serve(void **state)
 {
+    assert_true(has("mlflow.registry-transition", "POST", "/api/2.0/mlflow/model-versions/transition-stage"));
+    assert_true(has("mlflow.registry-transition", "POST", "/ajax-api/2.0/mlflow/registered-models/alias"));
+    assert_false(has("mlflow.registry-write", "POST", "/api/2.0/mlflow/model-versions/transition-stage"));
+    assert_true(has("mlflow.registry-read", "GET", "/api/2.0/mlflow/registered-models/get"));
+    assert_false(has("mlflow.registry-read", "DELETE", "/api/2.0/mlflow/registered-models/delete"));
+    assert_true(has("mlflow.tracking-write", "POST", "/api/2.0/mlflow/runs/log-batch"));
+    assert_true(has("mlflow.artifacts-read", "GET", "/api/2.0/mlflow-artifacts/artifacts/{artifact}/{**}"));
     static const char *const inference = "inference.GRPCInferenceService";
     (void)state;
     assert_true(has("kserve-v1.predict", "POST", "/v1/models/{model}:predict"));
