@@ -206,10 +206,15 @@ static enum err scene_join(const struct facts *one, struct arena *scratch, struc
         out->context = pairs_join(out->context, out->context_count, one->context, one->context_count, scratch);
         out->context_count += one->context_count;
     }
+    if (view_is_present(one->path)) {
+        bool has_query = view_index_of(out->path, '?', 0) < out->path.size;
+        struct view query = view_slice(one->path, view_index_of(one->path, '?', 0) + 1, one->path.size);
+        out->path = arena_print(scratch, "%.*s%c%.*s", VIEW_ARG(out->path), has_query ? '&' : '?', VIEW_ARG(query));
+    }
     if (one->metadata)
         out->metadata = members_join(out->metadata, one->metadata, scratch);
     bool is_whole = (out->header_count == 0 || out->headers) && (out->context_count == 0 || out->context) &&
-                    (!one->metadata || out->metadata);
+                    (!one->metadata || out->metadata) && view_is_present(out->path);
     return is_whole ? ERR_NONE : ERR_NO_MEMORY;
 }
 

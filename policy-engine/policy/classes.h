@@ -71,7 +71,8 @@ MUST_CHECK enum err classes_rules(struct classes *classes, const struct facts *r
 MUST_CHECK enum err classes_callers(struct classes *classes, const struct facts *request,
                                     const struct class_rules *rules, struct class_list *out);
 
-/* Time, addresses, port, server name, headers, context and metadata. */
+/* Time, addresses, port, server name, headers, query parameters that no operation reads,
+ * context and metadata. */
 MUST_CHECK enum err classes_scenes(struct classes *classes, const struct class_rules *rules, struct class_scene *out);
 
 /* One class of each dimension (`picks`) as one request; its lists live in `scratch`. */
@@ -148,6 +149,9 @@ enum err classes_values(struct classes *classes, const struct value_question *qu
 /* A map with `value` where `path` leads to; `map` may be NULL. NULL: out of memory. */
 const struct value *classes_put_value(struct arena *arena, const struct value *map, const struct claim_path *path,
                                       size_t step, const struct value *value);
+
+/* True for a query parameter that some operation reads: then it belongs to the request. */
+bool classes_query_is_of_operation(const struct model *model, struct view name);
 
 /* True when one path leads through the end of the other. */
 bool classes_paths_cross(const struct claim_path *a, const struct claim_path *b);

@@ -437,18 +437,73 @@ static enum err judge_user(struct caller_search *search, const struct user_facts
     return ERR_NONE;
 }
 
+/* An issuer's user with these claims and this subject, however he signed in. */
+static enum err judge_identity(struct caller_search *search, size_t issuer, size_t claims, size_t subject,
+                               struct class_set *set)
+{
+    struct classes *classes = search->classes;
+    struct arena scratch = classes_scratch(classes);
+    const struct sign_in none = {.has_auth_time = true, .age = 1};
+    struct facts facts = *search->request;
+    struct inquiry inquiry;
+    struct signature signature;
+    struct decision ignored = {0};
+    TRY(classes_count(classes));
+    TRY(signature_init(&signature, search->signature_room + 16, &scratch));
+    TRY(user_make(search, &classes->model->issuers[issuer], search->claims[claims], &none,
+                  search->subjects.items[subject], &facts.user));
+    facts.workload = (struct workload_facts){
+        .proof = PROOF_CERTIFICATE, .spiffe_id = VIEW("spiffe://x/x"), .trust_domain = VIEW("x")};
+    if (interpret_open(&inquiry, classes->model, &facts, &scratch, &ignored) != REASON_NONE)
+        return ERR_NO_MEMORY;
+    /* How he signed in can be a claim, too: then nothing is the same before that is known. */
+    size_t own[] = {issuer, search->sign_in_count > 0 || inquiry.facts->user.state != USER_KNOWN ? claims : 0,
+                    search->sign_in_count > 0 || inquiry.facts->user.state != USER_KNOWN ? subject : 0};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < 4; k++)
+            signature_put(&signature, (unsigned)(own[i] >> 8 * k) & 0xff);
+    for (size_t i = 0; i < classes->selector_count; i++)
+        signature_put(&signature, interpret_rule(&inquiry, classes->selectors[i]).parts.user);
+    for (size_t i = 0; i < search->rules->count; i++) {
+        const struct rule *rule = search->rules->items[i];
+        struct leaf_signer signer = {.inquiry = &inquiry, .signature = &signature};
+        struct rule_standing standing = interpret_rule(&inquiry, rule);
+        signature_put(&signature, standing.parts.user);
+        signature_put(&signature, rule->has_purpose && rule->purpose_is_claim ? inquiry_purpose(&inquiry, rule) : 0);
+        classes_leaves(rule->when, sign_leaf, &signer);
+        classes_leaves(rule->unless, sign_leaf, &signer);
+        signature_put(&signature, answer_can_fill(&inquiry, rule, standing.parts.found));
+    }
+    /* Kept as what it was made of. */
+    struct facts kept = {.now = (int64_t)issuer,
+                         .metadata = search->claims[claims],
+                         .user = {.subject = search->subjects.items[subject]}};
+    /* An OAuth client can be a workload's: that is told apart later. */
+    struct view client = facts.user.client;
+    for (size_t i = 0; i < client.size; i++)
+        signature_put(&signature, (unsigned char)client.data[i]);
+    return class_set_add(set, &signature, &kept);
+}
+
 static enum err judge_users(struct caller_search *search)
 {
     const struct model *model = search->classes->model;
+    struct class_set identities;
+    TRY(class_set_init(&identities, search->classes));
     for (size_t i = 0; i < model->issuer_count; i++)
         for (size_t c = 0; c < search->claim_count; c++)
-            for (size_t w = 0; w < search->ways[i].count; w++)
-                for (size_t s = 0; s < search->subjects.count; s++) {
-                    struct user_facts user;
-                    TRY(user_make(search, &model->issuers[i], search->claims[c], &search->ways[i].items[w],
-                                  search->subjects.items[s], &user));
-                    TRY(judge_user(search, &user));
-                }
+            for (size_t s = 0; s < search->subjects.count; s++)
+                TRY(judge_identity(search, i, c, s, &identities));
+    for (size_t i = 0; i < identities.count; i++) {
+        const struct facts *identity = &identities.items[i];
+        size_t issuer = (size_t)identity->now;
+        for (size_t w = 0; w < search->ways[issuer].count; w++) {
+            struct user_facts user;
+            TRY(user_make(search, &model->issuers[issuer], identity->metadata, &search->ways[issuer].items[w],
+                          identity->user.subject, &user));
+            TRY(judge_user(search, &user));
+        }
+    }
     return ERR_NONE;
 }
 

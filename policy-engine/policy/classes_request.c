@@ -12,6 +12,11 @@ struct operation_list {
     size_t count;
 };
 
+struct found_path {
+    struct view text;
+    const bool *fits; /* by operation: segment by segment, a verb aside */
+};
+
 struct walk {
     struct classes *classes;
     struct operation_list operations;
@@ -21,7 +26,7 @@ struct walk {
     struct table seen;
     struct view segments[PATH_SEGMENTS_MAX]; /* decoded */
     size_t deepest;
-    struct view *paths;
+    struct found_path *paths;
     size_t path_count, path_room;
 };
 
@@ -226,13 +231,23 @@ static size_t octet_write(unsigned char c, bool is_query, char *out)
     return 3;
 }
 
+static bool is_complete(const struct operation *operation, size_t depth)
+{
+    if (operation->kind == OPERATION_GRPC)
+        return depth == 2;
+    return depth == operation->path->segment_count || rest_begins(operation, depth);
+}
+
 static enum err path_add(struct walk *walk, size_t depth)
 {
     size_t size = 0, room = 1;
+    bool *fits = arena_take_array(walk->classes->arena, walk->operations.count + 1, sizeof *fits);
+    for (size_t i = 0; fits && i < walk->operations.count; i++)
+        fits[i] = is_open(walk, i, depth) && is_complete(walk->operations.items[i], depth);
     for (size_t i = 0; i < depth; i++)
         room += 1 + 3 * walk->segments[i].size;
     char *path = arena_take(walk->classes->arena, room);
-    if (!path)
+    if (!path || !fits)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < depth; i++) {
         path[size++] = '/';
@@ -241,7 +256,7 @@ static enum err path_add(struct walk *walk, size_t depth)
     }
     if (walk->path_count == walk->path_room) {
         size_t more = walk->path_room > 0 ? walk->path_room * 2 : 64;
-        struct view *paths = arena_take_array(walk->classes->arena, more, sizeof *paths);
+        struct found_path *paths = arena_take_array(walk->classes->arena, more, sizeof *paths);
         if (!paths)
             return ERR_NO_MEMORY;
         if (walk->path_count > 0)
@@ -249,7 +264,7 @@ static enum err path_add(struct walk *walk, size_t depth)
         walk->paths = paths;
         walk->path_room = more;
     }
-    walk->paths[walk->path_count++] = (struct view){.data = path, .size = size};
+    walk->paths[walk->path_count++] = (struct found_path){.text = {.data = path, .size = size}, .fits = fits};
     return classes_count(walk->classes);
 }
 
@@ -336,6 +351,7 @@ static enum err walk_on(struct walk *walk, size_t depth)
 struct choices {
     struct string_list hosts, methods, calls, models, tools; /* an absent view is a choice */
     struct string_list queries;                              /* with their question mark */
+    bool tests_queries;                                      /* all of them count wherever the request goes */
     struct class_list headers;                               /* those that name resources */
 };
 
@@ -491,6 +507,7 @@ struct query_search {
     struct view name;           /* whose tests are looked for; absent: collect names */
     struct pattern_list names;  /* exact texts */
     struct pattern_list values; /* that `name` is compared with */
+    bool is_tested;             /* some condition reads what operations read */
 };
 
 static void see_query(struct query_search *search, struct view name, const struct value_test *test)
@@ -503,8 +520,21 @@ static void see_query(struct query_search *search, struct view name, const struc
 
 static void see_query_leaf(void *context, const struct condition *leaf)
 {
-    if (leaf->kind == CONDITION_QUERY)
-        see_query(context, leaf->name, &leaf->test);
+    struct query_search *search = context;
+    if (leaf->kind != CONDITION_QUERY || !classes_query_is_of_operation(search->classes->model, leaf->name))
+        return;
+    search->is_tested = true;
+    see_query(search, leaf->name, &leaf->test);
+}
+
+bool classes_query_is_of_operation(const struct model *model, struct view name)
+{
+    for (size_t a = 0; a < model->action_count; a++)
+        for (size_t i = 0; i < model->actions[a].operation_count; i++)
+            for (size_t k = 0; k < model->actions[a].operations[i].query_count; k++)
+                if (view_equals(model->actions[a].operations[i].queries[k].name, name))
+                    return true;
+    return false;
 }
 
 static void see_queries(struct query_search *search)
@@ -558,8 +588,9 @@ static enum err one_query(struct query_search *search, struct string_list *list)
     return view_is_present(items[count - 1]) ? ERR_NONE : ERR_NO_MEMORY;
 }
 
-static enum err queries_list(struct walk *walk, struct string_list *out)
+static enum err queries_list(struct walk *walk, struct choices *choices)
 {
+    struct string_list *out = &choices->queries;
     struct classes *classes = walk->classes;
     struct view *none = arena_take(classes->arena, sizeof *none);
     struct query_search search = {.classes = classes, .names.arena = classes->arena};
@@ -569,6 +600,7 @@ static enum err queries_list(struct walk *walk, struct string_list *out)
     see_queries(&search);
     if (search.names.is_exhausted)
         return ERR_NO_MEMORY;
+    choices->tests_queries = search.is_tested;
     for (size_t i = 0; i < search.names.count; i++) {
         search.name = search.names.items[i].text;
         search.values = (struct pattern_list){.arena = classes->arena};
@@ -704,26 +736,88 @@ static enum err judge_bodies(struct class_set *set, const struct choices *choice
     return ERR_NONE;
 }
 
+/* Where only the first choice differs from the rest by name: nothing here reads the others. */
+static struct string_list only_first(struct string_list list, bool is_read)
+{
+    list.count = is_read ? list.count : 1;
+    return list;
+}
+
+static bool type_reads(const struct resource_type *type, enum id_source_kind kind)
+{
+    for (size_t i = 0; i < type->id_count; i++)
+        if (type->ids[i].kind == kind)
+            return true;
+    return false;
+}
+
+/* The choices that something reads of a request with this host, path and method. */
+static struct choices choices_at(const struct walk *walk, const struct choices *all, const struct facts *facts,
+                                 const struct found_path *path)
+{
+    const struct model *model = walk->classes->model;
+    struct choices here = *all;
+    char buffer[512];
+    struct view host;
+    uint16_t port;
+    bool calls = false, queries = all->tests_queries, models = false, tools = false, headers = false;
+    if (facts->host.size >= sizeof buffer || request_host_parse(facts->host, buffer, &host, &port) != REASON_NONE)
+        return here;
+    for (size_t i = 0; i < walk->operations.count; i++) {
+        const struct operation *operation = walk->operations.items[i];
+        if (!path->fits[i] || !match_hosts(operation->hosts, operation->host_count, host, port) ||
+            (operation->methods.count > 0 && !match_string(&operation->methods, facts->method)))
+            continue;
+        calls = calls || view_is_present(operation->call);
+        queries = queries || operation->query_count > 0;
+    }
+    for (size_t i = 0; i < model->type_count; i++) {
+        const struct resource_type *type = &model->types[i];
+        if (!match_hosts(type->hosts, type->host_count, host, port))
+            continue;
+        models = models || type_reads(type, ID_BODY_MODEL);
+        tools = tools || type_reads(type, ID_BODY_TOOL);
+        headers = headers || type_reads(type, ID_HEADER);
+    }
+    here.calls = only_first(all->calls, calls);
+    here.queries = only_first(all->queries, queries);
+    here.models = only_first(all->models, models);
+    here.tools = only_first(all->tools, tools);
+    here.headers.count = headers ? all->headers.count : 1;
+    return here;
+}
+
+static enum err judge_path(struct class_set *set, const struct walk *walk, const struct choices *all,
+                           const struct facts *start, const struct found_path *path)
+{
+    struct facts facts = *start;
+    struct choices here = choices_at(walk, all, start, path);
+    for (size_t i = 0; i < here.queries.count; i++) {
+        struct view query = here.queries.items[i];
+        facts.path = path->text;
+        if (query.size > 0)
+            facts.path = arena_print(set->classes->arena, "%.*s%.*s", VIEW_ARG(path->text), VIEW_ARG(query));
+        if (!view_is_present(facts.path))
+            return ERR_NO_MEMORY;
+        TRY(judge_bodies(set, &here, &facts));
+    }
+    return ERR_NONE;
+}
+
 static enum err judge_all(struct class_set *set, const struct walk *walk, const struct choices *choices)
 {
     for (size_t h = 0; h < choices->hosts.count; h++)
         for (size_t p = 0; p < walk->path_count; p++)
-            for (size_t m = 0; m < choices->methods.count * choices->queries.count; m++) {
-                struct view query = choices->queries.items[m / choices->methods.count], path = walk->paths[p];
-                if (query.size > 0)
-                    path = arena_print(set->classes->arena, "%.*s%.*s", VIEW_ARG(path), VIEW_ARG(query));
-                if (!view_is_present(path))
-                    return ERR_NO_MEMORY;
+            for (size_t m = 0; m < choices->methods.count; m++) {
                 struct facts facts = {.host = choices->hosts.items[h],
-                                      .path = path,
-                                      .method = choices->methods.items[m % choices->methods.count],
+                                      .method = choices->methods.items[m],
                                       .is_raw_path = true,
                                       .now = CLASSES_NOW,
                                       .decision_id = VIEW("test"),
                                       .request_failure = REASON_NONE,
                                       .workload_failure = REASON_NONE,
                                       .user_failure = REASON_NONE};
-                TRY(judge_bodies(set, choices, &facts));
+                TRY(judge_path(set, walk, choices, &facts, &walk->paths[p]));
             }
     return ERR_NONE;
 }
@@ -746,7 +840,7 @@ enum err classes_requests(struct classes *classes, struct class_list *out)
     TRY(calls_list(walk, &choices.calls));
     TRY(body_ids(walk, ID_BODY_MODEL, &choices.models));
     TRY(body_ids(walk, ID_BODY_TOOL, &choices.tools));
-    TRY(queries_list(walk, &choices.queries));
+    TRY(queries_list(walk, &choices));
     TRY(headers_list(walk, &choices.headers));
     TRY(judge_all(&set, walk, &choices));
     *out = (struct class_list){.items = set.items, .count = set.count};

@@ -16,7 +16,9 @@ struct scene_search {
 static void see_leaf(void *context, const struct condition *leaf)
 {
     struct scene_search *search = context;
-    if (leaf->kind == CONDITION_CLAIM || leaf->kind == CONDITION_QUERY)
+    bool is_query = leaf->kind == CONDITION_QUERY;
+    if (leaf->kind == CONDITION_CLAIM ||
+        (is_query && classes_query_is_of_operation(search->classes->model, leaf->name)))
         return; /* they belong to the caller and to the request */
     if (search->leaf_count == sizeof search->leaves / sizeof search->leaves[0])
         search->is_over = true;
@@ -314,6 +316,58 @@ static enum err find_pair(struct scene_search *search, enum condition_kind kind,
     return dimension_add(search, &set);
 }
 
+/* ---- query parameters ----------------------------------------------------------------------- */
+
+static struct view escaped(struct arena *arena, struct view text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *out = arena_take(arena, text.size * 3 + 1);
+    size_t size = 0;
+    for (size_t i = 0; out && i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+            c == '_' || c == '~') {
+            out[size++] = (char)c;
+            continue;
+        }
+        out[size++] = '%';
+        out[size++] = hex[c >> 4];
+        out[size++] = hex[c & 15];
+    }
+    return (struct view){.data = out, .size = out ? size : 0};
+}
+
+static enum err judge_query(struct scene_search *search, struct class_set *set, struct view name, struct view path)
+{
+    struct facts facts = {.path = path, .is_raw_path = true};
+    return judge(search, set, CONDITION_QUERY, name, &facts);
+}
+
+/* Absent, with each class of values, and twice. */
+static enum err find_query(struct scene_search *search, struct view name)
+{
+    struct arena *arena = search->classes->arena;
+    struct class_set set;
+    struct pattern_list patterns = {.arena = arena};
+    struct string_list values;
+    struct view key = escaped(arena, name);
+    TRY(class_set_init(&set, search->classes));
+    pattern_add(&patterns, TEXT_UNDER, VIEW(""));
+    for (size_t i = 0; i < search->leaf_count; i++)
+        if (search->leaves[i]->kind == CONDITION_QUERY && view_equals(search->leaves[i]->name, name))
+            pattern_add_test(&patterns, &search->leaves[i]->test);
+    if (patterns.is_exhausted)
+        return ERR_NO_MEMORY;
+    TRY(judge_query(search, &set, name, (struct view){0}));
+    TRY(classes_of_texts(search->classes, patterns.items, patterns.count, &values));
+    for (size_t i = values.count; i-- > 0;) {
+        struct view value = escaped(arena, values.items[i]);
+        TRY(judge_query(search, &set, name, arena_print(arena, "/?%.*s=%.*s", VIEW_ARG(key), VIEW_ARG(value))));
+    }
+    TRY(judge_query(search, &set, name, arena_print(arena, "/?%.*s=x&%.*s=x", VIEW_ARG(key), VIEW_ARG(key))));
+    return dimension_add(search, &set);
+}
+
 static bool is_first(const struct scene_search *search, size_t leaf)
 {
     for (size_t i = 0; i < leaf; i++)
@@ -343,6 +397,8 @@ static enum err find_pairs(struct scene_search *search)
         enum condition_kind kind = search->leaves[i]->kind;
         if ((kind == CONDITION_HEADER || kind == CONDITION_CONTEXT) && is_first(search, i))
             TRY(find_pair(search, kind, search->leaves[i]->name));
+        if (kind == CONDITION_QUERY && is_first(search, i))
+            TRY(find_query(search, search->leaves[i]->name));
     }
     for (size_t i = 0; i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
@@ -412,7 +468,7 @@ static bool is_known(enum condition_kind kind)
 {
     return kind == CONDITION_TIME || kind == CONDITION_SOURCE_IP || kind == CONDITION_REMOTE_IP ||
            kind == CONDITION_HEADER || kind == CONDITION_CONTEXT || kind == CONDITION_METADATA ||
-           kind == CONDITION_PORT || kind == CONDITION_SNI;
+           kind == CONDITION_PORT || kind == CONDITION_SNI || kind == CONDITION_QUERY;
 }
 
 enum err classes_scenes(struct classes *classes, const struct class_rules *rules, struct class_scene *out)
