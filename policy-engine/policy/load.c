@@ -209,9 +209,7 @@ static const struct field DOCUMENT_FIELDS[] = {
     FIELD_WHOLE_MUST("apiVersion", read_api_version, ONE_WORD(VERSIONS), "The version of the language."),
     FIELD_SEEN_MUST("kind", ONE_WORD(load_document_kinds), "What the document is."),
     FIELD_WHOLE_MUST("metadata", read_metadata, KEYS(METADATA), "What it is called, and whose it is."),
-    FIELD_WHOLE_MUST("spec", read_spec,
-                     EITHER(KEYS(SPEC), EITHER(EITHER(KEYS(ROLE_SET), KEYS(RESOURCE_CATALOG)),
-                                               EITHER(KEYS(OPERATION_CATALOG), KEYS(ISSUER_CATALOG)))),
+    FIELD_WHOLE_MUST("spec", read_spec, KEYS_BY("kind", load_document_kinds, SPECS, SPEC),
                      "What it says, by its kind."),
 };
 const struct block load_document_block = BLOCK("document", "a document", DOCUMENT_FIELDS);

@@ -40,6 +40,8 @@ struct shape {
     size_t word_count;
     const struct shape *of, *other;
     const struct block *block;
+    const struct block *const *blocks; /* SHAPE_BLOCK: when there are several, the word of `words` that stands under the
+                                          key `title` beside it says which; `block` has the keys of all of them */
 };
 
 /* Reads `node` into *out, whose type the reader says. */
@@ -151,6 +153,10 @@ struct block {
 #define NAMED(value) ENTRIES_OF(NAME, value)
 #define KEYS(which) SHAPE(.kind = SHAPE_BLOCK, .block = &(which))
 #define EITHER(one, or) SHAPE(.kind = SHAPE_EITHER, .of = (one), .other = (or))
+
+#define KEYS_BY(key, array, which, widest)                                                                             \
+    SHAPE(.kind = SHAPE_BLOCK, .title = (key), .words = (array), .word_count = COUNT_OF(array), .blocks = (which),     \
+          .block = &(widest))
 
 /* Scalars that many keys take. */
 extern const struct shape shape_text, shape_value, shape_bool, shape_name, shape_duration, shape_header, shape_host,

@@ -23,6 +23,8 @@ static void reach_shape(struct reached *reached, const struct shape *shape)
         return;
     if (shape->kind == SHAPE_BLOCK)
         reach_block(reached, shape->block);
+    for (size_t i = 0; shape->blocks != NULL && i < shape->word_count; i++)
+        reach_block(reached, shape->blocks[i]);
     reach_shape(reached, shape->of);
     reach_shape(reached, shape->other);
 }
@@ -115,7 +117,8 @@ static json_t *shape_json(const struct shape *shape)
         return json_pack("{s:[o,o]}", "anyOf", shape_json(shape->of), list_json(shape->of, shape->least, 0));
     case SHAPE_LIST: return list_json(shape->of, shape->least, shape->most);
     case SHAPE_ENTRIES: return entries_json(shape);
-    case SHAPE_BLOCK: return reference_json(shape->block);
+    case SHAPE_BLOCK:
+        return shape->blocks != NULL ? json_pack("{s:s}", "type", "object") : reference_json(shape->block);
     case SHAPE_EITHER: return json_pack("{s:[o,o]}", "anyOf", shape_json(shape->of), shape_json(shape->other));
     case SHAPE_ANYTHING: break;
     }
@@ -130,6 +133,19 @@ static void add_field(const struct block *block, const struct field *field, json
                            json_pack("{s:s, s:o, s:i}", "type", "array", "items", schema, "minItems", 1));
     json_object_set_new(schema, "description", json_string(field->about));
     json_object_setn_new(properties, field->name.data, field->name.size, schema);
+}
+
+/* For each word: if it stands under the key that decides, `name` has the keys of its block. */
+static json_t *by_word_json(const struct shape *shape, struct view name)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < shape->word_count; i++) {
+        json_t *then = json_object();
+        json_object_setn_new(then, name.data, name.size, reference_json(shape->blocks[i]));
+        json_array_append_new(all, json_pack("{s:{s:{s:{s:o}}}, s:{s:o}}", "if", "properties", shape->title, "const",
+                                             view_json(shape->words[i]), "then", "properties", then));
+    }
+    return all;
 }
 
 /* Says again that the key is one, for validators that want it said beside `required`. */
@@ -153,6 +169,8 @@ static json_t *block_json(const struct block *block)
             json_array_append_new(required, view_json(field->name));
         if (field->use == FIELD_CHOICE)
             json_array_append_new(choices, choice_json(field));
+        if (field->shape->blocks != NULL)
+            json_object_set_new(schema, "allOf", by_word_json(field->shape, field->name));
         if (field->beside != NULL)
             json_object_setn_new(beside, field->name.data, field->name.size, json_pack("[s]", field->beside));
     }
@@ -193,6 +211,19 @@ static void print_link(const char *name)
     putchar(')');
 }
 
+static void print_blocks(const struct shape *shape)
+{
+    if (shape->blocks == NULL) {
+        print_link(shape->block->name);
+        return;
+    }
+    for (size_t i = 0; i < shape->word_count; i++) {
+        printf("%s", i > 0 ? ", " : "");
+        print_link(shape->blocks[i]->name);
+    }
+    printf(" by `%s`", shape->title);
+}
+
 static void print_shape(const struct shape *shape)
 {
     switch (shape->kind) {
@@ -217,7 +248,7 @@ static void print_shape(const struct shape *shape)
         printf("map of %s to ", shape->other != NULL ? shape->other->title : "text");
         print_shape(shape->of);
         break;
-    case SHAPE_BLOCK: print_link(shape->block->name); break;
+    case SHAPE_BLOCK: print_blocks(shape); break;
     case SHAPE_EITHER:
         print_shape(shape->of);
         printf("; or ");

@@ -77,6 +77,8 @@ def test_every_mend_is_taken_and_every_mistake_of_shape_is_refused(modules, sche
 BROKEN = [
     ("apiVersion: bartizan.dev/v1alpha1", "apiVersion: bartizan.dev/v2"),
     ("kind: AccessPolicy", "kind: RoleSets"),
+    ("kind: AccessPolicy", "kind: RoleSet"),
+    ("rules:\n    - {allow: anybody, subjects: any}\n", "paths: strict\n"),
     ("metadata: {name: example}", "metadata: {}"),
     ("metadata: {name: example}", "metadata: {name: example, colour: red}"),
     ("metadata: {name: example}", 'metadata: {name: "two words"}'),
