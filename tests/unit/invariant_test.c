@@ -216,7 +216,7 @@ static void phi_needs_mfa_holds_and_breaks_when_a_rule_is_loosened(void **state)
 
 static void only_finance_pays_holds_and_breaks_when_a_rule_is_loosened(void **state)
 {
-    const char *path = "policy/agent.yaml";
+    const char *path = "policy/agent-on-behalf-of-user.yaml";
     (void)state;
     holds(file_with(path, "user: [finance], delegation", "user: [finance], delegation"));
     moves(file_with(path, "user: [finance], delegation", "user: [employee], delegation"), "`agent-pays-with-step-up`");
