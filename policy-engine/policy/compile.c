@@ -23,12 +23,15 @@ static int number_pair_compare(const void *left, const void *right)
     return (a->number > b->number) - (a->number < b->number);
 }
 
+enum { INDEXED_IDS_MAX = 8, INDEXED_RULES_OF_ID_MAX = 16 };
+
 struct compiler {
     const struct model *model;
     struct arena *arena; /* of the program */
     struct arena work;   /* freed at the end */
     struct diag_list *diags;
     struct program *program;
+    struct multimap ids; /* action, id -> ranks, of every rule that could be found by its ids */
 };
 
 /* ---- ranks --------------------------------------------------------------- */
@@ -96,18 +99,86 @@ static size_t rule_action_count(const struct rule *rule)
     return rule->action_count == 0 ? 1 : rule->action_count;
 }
 
-/* Copies the numbers of pairs[from..to), which are of one list, each once. */
-static enum err list_copy(struct arena *arena, const struct number_pair *pairs, size_t from, size_t to,
-                          struct number_list *out)
+/* ---- rules by resource id -------------------------------------------------- */
+
+static bool has_few_ids(const struct rule *rule)
 {
-    uint32_t *numbers = arena_take_array(arena, to - from, sizeof *numbers);
+    for (size_t i = 0; i < rule->id_count; i++)
+        if (rule->ids[i].is_prefix)
+            return false;
+    return rule->has_resources && rule->id_count > 0 && rule->id_count <= INDEXED_IDS_MAX;
+}
+
+/* True when program.ids finds the rule under this action. */
+static bool is_indexed(const struct compiler *c, size_t action, const struct rule *rule)
+{
+    if (!has_few_ids(rule))
+        return false;
+    for (size_t i = 0; i < rule->id_count; i++) {
+        size_t count = 0;
+        (void)multimap_find(&c->ids, (uint32_t)action, rule->ids[i].text, &count);
+        if (count == 0 || count > INDEXED_RULES_OF_ID_MAX)
+            return false;
+    }
+    return true;
+}
+
+static enum err ids_build(struct compiler *c)
+{
+    const struct model *model = c->model;
+    size_t most = 0, count = 0, kept = 0;
+    for (size_t r = 0; r < model->rule_count; r++)
+        most += has_few_ids(&model->rules[r]) ? model->rules[r].id_count * rule_action_count(&model->rules[r]) : 0;
+    struct multimap_pair *pairs = arena_take_array(&c->work, most + 1, sizeof *pairs);
+    if (!pairs)
+        return ERR_NO_MEMORY;
+    for (uint32_t rank = 0; rank < model->rule_count; rank++) {
+        const struct rule *rule = c->program->rules[rank].rule;
+        for (size_t a = 0; has_few_ids(rule) && a < rule_action_count(rule); a++) {
+            size_t action = rule_action(model, rule, a);
+            for (size_t i = 0; i < rule->id_count; i++)
+                pairs[count++] =
+                    (struct multimap_pair){.space = (uint32_t)action, .key = rule->ids[i].text, .value = rank};
+        }
+    }
+    TRY(multimap_build(pairs, count, &c->work, &c->ids));
+    for (size_t i = 0; i < count; i++)
+        if (is_indexed(c, pairs[i].space, c->program->rules[pairs[i].value].rule))
+            pairs[kept++] = pairs[i];
+    return multimap_build(pairs, kept, c->arena, &c->program->ids);
+}
+
+/* The rest of a list whose `all` is there. */
+static enum err rest_build(struct compiler *c, size_t action, struct rule_list *list)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < list->all.count; i++)
+        count += !is_indexed(c, action, c->program->rules[list->all.items[i]].rule);
+    list->rest = list->all;
+    if (count == list->all.count)
+        return ERR_NONE;
+    uint32_t *numbers = arena_take_array(c->arena, count + 1, sizeof *numbers);
     if (!numbers)
         return ERR_NO_MEMORY;
-    out->items = numbers;
-    for (size_t i = from; i < to; i++)
-        if (out->count == 0 || numbers[out->count - 1] != pairs[i].number)
-            numbers[out->count++] = pairs[i].number;
+    list->rest = (struct number_list){.items = numbers};
+    for (uint32_t i = 0; i < list->all.count; i++)
+        if (!is_indexed(c, action, c->program->rules[list->all.items[i]].rule))
+            numbers[list->rest.count++] = list->all.items[i];
     return ERR_NONE;
+}
+
+/* Copies the numbers of pairs[from..to), which are of one list, each once. */
+static enum err list_copy(struct compiler *c, size_t action, const struct number_pair *pairs, size_t from, size_t to,
+                          struct rule_list *out)
+{
+    uint32_t *numbers = arena_take_array(c->arena, to - from, sizeof *numbers);
+    if (!numbers)
+        return ERR_NO_MEMORY;
+    out->all.items = numbers;
+    for (size_t i = from; i < to; i++)
+        if (out->all.count == 0 || numbers[out->all.count - 1] != pairs[i].number)
+            numbers[out->all.count++] = pairs[i].number;
+    return rest_build(c, action, out);
 }
 
 static size_t list_end(const struct number_pair *pairs, size_t count, size_t from)
@@ -119,7 +190,7 @@ static size_t list_end(const struct number_pair *pairs, size_t count, size_t fro
 }
 
 /* `pairs` are those of one action, `list` being the role index. */
-static enum err action_build(struct compiler *c, const struct number_pair *pairs, size_t count,
+static enum err action_build(struct compiler *c, size_t action, const struct number_pair *pairs, size_t count,
                              struct action_rules *out)
 {
     size_t words = c->program->role_words, roles = 0;
@@ -127,7 +198,7 @@ static enum err action_build(struct compiler *c, const struct number_pair *pairs
     uint32_t *before = arena_take_array(c->arena, words + 1, sizeof *before);
     for (size_t i = 0; i < count; i = list_end(pairs, count, i))
         roles += pairs[i].list < c->model->role_count;
-    struct number_list *lists = arena_take_array(c->arena, roles + 1, sizeof *lists);
+    struct rule_list *lists = arena_take_array(c->arena, roles + 1, sizeof *lists);
     if (!bits || !before || !lists)
         return ERR_NO_MEMORY;
     for (size_t i = 0, at = 0, end = 0; i < count; i = end) {
@@ -135,7 +206,7 @@ static enum err action_build(struct compiler *c, const struct number_pair *pairs
         bool is_open = pairs[i].list == c->model->role_count;
         if (!is_open)
             bits[pairs[i].list / 64] |= (uint64_t)1 << (pairs[i].list % 64);
-        TRY(list_copy(c->arena, pairs, i, end, is_open ? &out->open : &lists[at++]));
+        TRY(list_copy(c, action, pairs, i, end, is_open ? &out->open : &lists[at++]));
     }
     for (size_t w = 1; w < words; w++)
         before[w] = before[w - 1] + (uint32_t)__builtin_popcountll(bits[w - 1]);
@@ -189,21 +260,23 @@ static enum err allows_build(struct compiler *c, struct action_rules *actions)
     for (size_t i = 0; i < count; i++) {
         const struct rule *rule = c->program->rules[named[i].value].rule;
         for (size_t a = 0; rule->effect == RULE_ALLOW && a < rule_action_count(rule); a++)
-            actions[rule_action(model, rule, a)].allows.count++;
+            actions[rule_action(model, rule, a)].allows.all.count++;
     }
     for (size_t a = 0; a <= model->action_count; a++) {
-        lists[a] = arena_take_array(c->arena, actions[a].allows.count + 1, sizeof **lists);
+        lists[a] = arena_take_array(c->arena, actions[a].allows.all.count + 1, sizeof **lists);
         if (!lists[a])
             return ERR_NO_MEMORY;
-        actions[a].allows = (struct number_list){.items = lists[a]};
+        actions[a].allows.all = (struct number_list){.items = lists[a]};
     }
     for (size_t i = 0; i < count; i++) {
         const struct rule *rule = c->program->rules[named[i].value].rule;
         for (size_t a = 0; rule->effect == RULE_ALLOW && a < rule_action_count(rule); a++) {
             size_t action = rule_action(model, rule, a);
-            lists[action][actions[action].allows.count++] = named[i].value;
+            lists[action][actions[action].allows.all.count++] = named[i].value;
         }
     }
+    for (size_t a = 0; a <= model->action_count; a++)
+        TRY(rest_build(c, a, &actions[a].allows));
     return ERR_NONE;
 }
 
@@ -216,10 +289,11 @@ static enum err actions_build(struct compiler *c)
         return ERR_NO_MEMORY;
     c->program->role_words = (c->model->role_count + 63) / 64;
     TRY(action_pairs(c, &pairs, &starts));
+    TRY(ids_build(c));
     for (size_t a = 0; a < count; a++) {
         size_t from = starts[a], to = starts[a + 1];
         qsort(pairs + from, to - from, sizeof *pairs, number_pair_compare);
-        TRY(action_build(c, pairs + from, to - from, &actions[a]));
+        TRY(action_build(c, a, pairs + from, to - from, &actions[a]));
     }
     TRY(allows_build(c, actions));
     c->program->actions = actions;

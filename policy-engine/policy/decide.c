@@ -41,6 +41,7 @@ struct evaluation {
     bool is_unreadable; /* the body that a matching operation depends on */
     bool slash_is_data;
     bool is_ambiguous;
+    bool is_every_id_known; /* of the resources found */
     uint32_t tests;
 };
 
@@ -238,6 +239,9 @@ static enum reason resources_open(struct evaluation *e)
             found->entry = entry_find(e->program, t, state->id);
         }
     }
+    e->is_every_id_known = true;
+    for (size_t i = 0; i < count; i++)
+        e->is_every_id_known = e->is_every_id_known && list[i].is_known;
     e->inquiry.resources = list;
     e->inquiry.resource_count = count;
     return REASON_NONE;
@@ -423,14 +427,26 @@ struct candidates {
     size_t count;
 };
 
-static bool head_add(struct candidates *candidates, size_t room, const struct number_list *list)
+static bool head_add(struct candidates *candidates, size_t room, const uint32_t *items, size_t count)
 {
-    if (list->count == 0)
+    if (count == 0)
         return true;
     if (candidates->count == room)
         return false;
-    candidates->heads[candidates->count++] = (struct head){.at = list->items, .end = list->items + list->count};
+    candidates->heads[candidates->count++] = (struct head){.at = items, .end = items + count};
     return true;
+}
+
+/* What program.ids leaves of a list, when it can be asked. */
+static const struct number_list *list_of(const struct evaluation *e, const struct rule_list *list)
+{
+    return e->is_every_id_known ? &list->rest : &list->all;
+}
+
+/* The rules of an action that name the i-th resource. */
+static const uint32_t *named_rules(const struct evaluation *e, uint32_t action, size_t i, size_t *count)
+{
+    return multimap_find(&e->program->ids, action, e->inquiry.resources[i].id, count);
 }
 
 /* The roles whose rules are wanted, by the words of their bits that are not zero. */
@@ -457,24 +473,34 @@ static bool role_words_open(const struct evaluation *e, bool all_users, struct r
     return true;
 }
 
-static size_t action_list_count(const struct action_rules *rules, const struct role_words *roles)
+/* At most so many lists of one action. */
+static size_t action_list_count(const struct evaluation *e, const struct action_rules *rules,
+                                const struct role_words *roles)
 {
-    size_t count = rules->open.count > 0;
+    size_t count = 1 + e->inquiry.resource_count;
     for (size_t i = 0; rules->role_count > 0 && i < roles->count; i++)
         count += (size_t)__builtin_popcountll(rules->role_bits[roles->at[i]] & roles->bits[i]);
     return count;
 }
 
-static bool action_lists_add(const struct action_rules *rules, const struct role_words *roles,
+static bool action_lists_add(const struct evaluation *e, uint32_t action, const struct role_words *roles,
                              struct candidates *candidates, size_t room)
 {
-    bool fits = head_add(candidates, room, &rules->open);
+    const struct action_rules *rules = &e->program->actions[action];
+    const struct number_list *list = list_of(e, &rules->open);
+    bool fits = head_add(candidates, room, list->items, list->count);
+    for (size_t i = 0; e->is_every_id_known && i < e->inquiry.resource_count; i++) {
+        size_t count = 0;
+        const uint32_t *items = named_rules(e, action, i, &count);
+        fits = head_add(candidates, room, items, count) && fits;
+    }
     for (size_t i = 0; rules->role_count > 0 && i < roles->count; i++) {
         uint64_t word = rules->role_bits[roles->at[i]];
         for (uint64_t rest = word & roles->bits[i]; rest != 0; rest &= rest - 1) {
             uint64_t below = (rest & -rest) - 1;
             size_t at = rules->roles_before[roles->at[i]] + (size_t)__builtin_popcountll(word & below);
-            fits = head_add(candidates, room, &rules->by_role[at]) && fits;
+            list = list_of(e, &rules->by_role[at]);
+            fits = head_add(candidates, room, list->items, list->count) && fits;
         }
     }
     return fits;
@@ -482,19 +508,19 @@ static bool action_lists_add(const struct action_rules *rules, const struct role
 
 static bool candidates_open(struct evaluation *e, bool all_users, struct candidates *out)
 {
-    const struct action_rules *every = &e->program->actions[e->program->model->action_count];
+    uint32_t every = (uint32_t)e->program->model->action_count;
     struct role_words roles;
     if (!role_words_open(e, all_users, &roles))
         return false;
-    size_t room = action_list_count(every, &roles);
+    size_t room = action_list_count(e, &e->program->actions[every], &roles);
     for (size_t i = 0; i < e->action_count; i++)
-        room += action_list_count(&e->program->actions[e->actions[i].action], &roles);
+        room += action_list_count(e, &e->program->actions[e->actions[i].action], &roles);
     *out = (struct candidates){.heads = arena_take_array(e->inquiry.scratch, room + 1, sizeof *out->heads)};
     if (!out->heads)
         return false;
-    bool fits = action_lists_add(every, &roles, out, room);
+    bool fits = action_lists_add(e, every, &roles, out, room);
     for (size_t i = 0; i < e->action_count; i++)
-        fits = action_lists_add(&e->program->actions[e->actions[i].action], &roles, out, room) && fits;
+        fits = action_lists_add(e, e->actions[i].action, &roles, out, room) && fits;
     return fits;
 }
 
@@ -606,13 +632,20 @@ static void rule_explain(struct evaluation *e, const struct rule *rule, struct n
 
 /* Rules whose workload roles the caller lacks come last in the order of the
  * ruling: of each action only the first by name can be the closest. */
-static void action_explain(struct evaluation *e, const struct action_rules *rules, struct nearest *nearest)
+static void action_explain(struct evaluation *e, uint32_t action, struct nearest *nearest)
 {
+    const struct number_list *allows = list_of(e, &e->program->actions[action].allows);
     struct nearest first = {0};
-    for (uint32_t i = 0; i < rules->allows.count && !first.rule; i++)
-        rule_explain(e, e->program->rules[rules->allows.items[i]].rule, &first);
+    for (uint32_t i = 0; i < allows->count && !first.rule; i++)
+        rule_explain(e, e->program->rules[allows->items[i]].rule, &first);
     if (first.rule)
         explain_consider(&e->inquiry, first.rule, &first.parts, nearest);
+    for (size_t i = 0; e->is_every_id_known && i < e->inquiry.resource_count; i++) {
+        size_t count = 0;
+        const uint32_t *named = named_rules(e, action, i, &count);
+        for (size_t k = 0; k < count; k++)
+            rule_explain(e, e->program->rules[named[k]].rule, nearest);
+    }
 }
 
 static void default_deny(struct evaluation *e, struct decision *out)
@@ -628,9 +661,9 @@ static void default_deny(struct evaluation *e, struct decision *out)
         if (e->program->rules[rank].rule->effect == RULE_ALLOW)
             rule_explain(e, e->program->rules[rank].rule, &nearest);
     if (nearest.stage <= STAGE_WORKLOAD) {
-        action_explain(e, &e->program->actions[e->program->model->action_count], &nearest);
+        action_explain(e, (uint32_t)e->program->model->action_count, &nearest);
         for (size_t i = 0; i < e->action_count; i++)
-            action_explain(e, &e->program->actions[e->actions[i].action], &nearest);
+            action_explain(e, e->actions[i].action, &nearest);
     }
     answer_describe(&e->inquiry, nearest.rule ? nearest.parts.found : NULL, out);
     explain_default(&e->inquiry, &nearest, out);

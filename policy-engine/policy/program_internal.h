@@ -20,15 +20,20 @@ struct number_list {
     uint32_t count;
 };
 
+/* Rules, and those of them that program.ids does not find. */
+struct rule_list {
+    struct number_list all, rest;
+};
+
 /* The rules of one action; lists of ranks ascend and hold each once. A rule stands under each of its workload roles,
  * else under each of its user roles, else in `open`. */
 struct action_rules {
-    struct number_list open;
+    struct rule_list open;
     const uint64_t *role_bits;    /* bit per role that has a list here; program.role_words words */
     const uint32_t *roles_before; /* how many bits stand in the words before */
-    const struct number_list *by_role;
+    const struct rule_list *by_role;
     size_t role_count;
-    struct number_list allows; /* every allow rule by name: their ranks in that order */
+    struct rule_list allows; /* every allow rule by name: their ranks in that order */
 };
 
 /* ---- operations ---------------------------------------------------------- */
@@ -87,6 +92,9 @@ struct program {
     const struct ranked_rule *rules;
     const struct action_rules *actions; /* model.action_count, then the rules on every action */
     size_t role_words;
+    /* Action, resource id -> rules, of whatever roles, that name just a few ids which few others of the action name.
+     * Those of other ids cannot match a request all of whose ids are known. */
+    struct multimap ids;
 
     const struct trie_node *nodes; /* the first is the root */
     const struct operation_entry *entries;
