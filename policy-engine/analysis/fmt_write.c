@@ -45,7 +45,7 @@ static void put_indent(struct writer *writer, size_t indent)
 
 static size_t rank_of(const struct block *block, const struct entry *entry)
 {
-    const struct field *field = block_field(block, entry->key->text);
+    const struct field *field = entry->key ? block_field(block, entry->key->text) : NULL;
     return field ? (size_t)(field - block->fields) : block->count;
 }
 

@@ -131,7 +131,7 @@ static enum err read_entries(struct reader *reader, struct layout *layout)
     layout->entries = arena_take_array(reader->arena, layout->count + 1, sizeof(struct entry *));
     if (!layout->entries)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < layout->count; i++, first = first->next)
+    for (size_t i = 0; first && i < layout->count; i++, first = first->next)
         layout->entries[i] = first->entry;
     layout->end = place_of(reader, reader->event.end_mark);
     return ERR_NONE;
