@@ -98,7 +98,15 @@ static int unknown(const struct catalog_entry *entries, size_t count, struct vie
     fprintf(stderr, "bartizan: no catalog and no operation is called `%.*s`", VIEW_ARG(name));
     if (view_is_present(near))
         fprintf(stderr, "; did you mean `%.*s`?", VIEW_ARG(near));
-    fputs("\ncatalogs: grpc, kserve-v1, kserve-v2, mcp, mlflow, openai\n", stderr);
+    fputs("\ncatalogs:", stderr);
+    struct view last = {0};
+    for (size_t i = 0; i < count; i++) { /* ordered by name: those of one catalog stand together */
+        struct view catalog = view_slice(entries[i].name, 0, view_index_of(entries[i].name, '.', 0));
+        if (!view_equals(catalog, last))
+            fprintf(stderr, "%s %.*s", view_is_present(last) ? "," : "", VIEW_ARG(catalog));
+        last = catalog;
+    }
+    fputc('\n', stderr);
     return EXIT_USAGE;
 }
 

@@ -123,6 +123,8 @@ def test_a_catalog_name_lists_its_operations_only(place):
 def test_an_unknown_operation_names_the_nearest(place):
     result = place.run("policy", "catalog", "kserve-v2.infr")
     assert result.returncode == 3 and "did you mean `kserve-v2.infer`?" in result.stderr and result.stdout == ""
+    names = {entry["operation"].split(".")[0] for entry in catalog(place)}
+    assert f"catalogs: {', '.join(sorted(names))}\n" in result.stderr
 
 
 # ---- schema ----
