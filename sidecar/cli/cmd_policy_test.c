@@ -120,7 +120,7 @@ static void print_run(const struct test_run *run)
 
 static int run_tests(struct session *session, const struct test_wish *wish)
 {
-    struct coverage coverage;
+    struct coverage coverage = {0};
     struct junit junit = {0};
     struct test_run run = {.arena = &session->arena,
                            .wanted = view_of(wish->wanted),
