@@ -148,37 +148,30 @@ static enum err ids_build(struct compiler *c)
     return multimap_build(pairs, kept, c->arena, &c->program->ids);
 }
 
-/* The rest of a list whose `all` is there. */
-static enum err rest_build(struct compiler *c, size_t action, struct rule_list *list)
+/* The list of `count` numbers, with those that no id finds written behind them. Returns the words it takes. */
+static size_t list_close(const struct compiler *c, size_t action, uint32_t *numbers, uint32_t count,
+                         struct rule_list *out)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < list->all.count; i++)
-        count += !is_indexed(c, action, c->program->rules[list->all.items[i]].rule);
-    list->rest = list->all;
-    if (count == list->all.count)
-        return ERR_NONE;
-    uint32_t *numbers = arena_take_array(c->arena, count + 1, sizeof *numbers);
-    if (!numbers)
-        return ERR_NO_MEMORY;
-    list->rest = (struct number_list){.items = numbers};
-    for (uint32_t i = 0; i < list->all.count; i++)
-        if (!is_indexed(c, action, c->program->rules[list->all.items[i]].rule))
-            numbers[list->rest.count++] = list->all.items[i];
-    return ERR_NONE;
+    *out = (struct rule_list){.items = numbers, .count = count};
+    for (uint32_t i = 0; i < count; i++)
+        out->rest += !is_indexed(c, action, c->program->rules[numbers[i]].rule);
+    if (out->rest == count)
+        return count;
+    uint32_t at = count;
+    for (uint32_t i = 0; i < count; i++)
+        if (!is_indexed(c, action, c->program->rules[numbers[i]].rule))
+            numbers[at++] = numbers[i];
+    return at;
 }
 
-/* Copies the numbers of pairs[from..to), which are of one list, each once. */
-static enum err list_copy(struct compiler *c, size_t action, const struct number_pair *pairs, size_t from, size_t to,
-                          struct rule_list *out)
+/* The numbers of pairs[from..to), which are of one list, each once. */
+static uint32_t list_copy(const struct number_pair *pairs, size_t from, size_t to, uint32_t *numbers)
 {
-    uint32_t *numbers = arena_take_array(c->arena, to - from, sizeof *numbers);
-    if (!numbers)
-        return ERR_NO_MEMORY;
-    out->all.items = numbers;
+    uint32_t count = 0;
     for (size_t i = from; i < to; i++)
-        if (out->all.count == 0 || numbers[out->all.count - 1] != pairs[i].number)
-            numbers[out->all.count++] = pairs[i].number;
-    return rest_build(c, action, out);
+        if (count == 0 || numbers[count - 1] != pairs[i].number)
+            numbers[count++] = pairs[i].number;
+    return count;
 }
 
 static size_t list_end(const struct number_pair *pairs, size_t count, size_t from)
@@ -193,20 +186,24 @@ static size_t list_end(const struct number_pair *pairs, size_t count, size_t fro
 static enum err action_build(struct compiler *c, size_t action, const struct number_pair *pairs, size_t count,
                              struct action_rules *out)
 {
-    size_t words = c->program->role_words, roles = 0;
+    size_t words = c->program->role_words, roles = 0, rest = 0;
     uint64_t *bits = arena_take_array(c->arena, words + 1, sizeof *bits);
     uint32_t *before = arena_take_array(c->arena, words + 1, sizeof *before);
     for (size_t i = 0; i < count; i = list_end(pairs, count, i))
         roles += pairs[i].list < c->model->role_count;
+    for (size_t i = 0; i < count; i++)
+        rest += !is_indexed(c, action, c->program->rules[pairs[i].number].rule);
+    uint32_t *numbers = arena_take_array(c->arena, count + (rest < count ? rest : 0), sizeof *numbers);
     struct rule_list *lists = arena_take_array(c->arena, roles + 1, sizeof *lists);
-    if (!bits || !before || !lists)
+    if (!bits || !before || !lists || !numbers)
         return ERR_NO_MEMORY;
     for (size_t i = 0, at = 0, end = 0; i < count; i = end) {
         end = list_end(pairs, count, i);
         bool is_open = pairs[i].list == c->model->role_count;
         if (!is_open)
             bits[pairs[i].list / 64] |= (uint64_t)1 << (pairs[i].list % 64);
-        TRY(list_copy(c, action, pairs, i, end, is_open ? &out->open : &lists[at++]));
+        numbers +=
+            list_close(c, action, numbers, list_copy(pairs, i, end, numbers), is_open ? &out->open : &lists[at++]);
     }
     for (size_t w = 1; w < words; w++)
         before[w] = before[w - 1] + (uint32_t)__builtin_popcountll(bits[w - 1]);
@@ -251,8 +248,9 @@ static enum err allows_build(struct compiler *c, struct action_rules *actions)
     size_t count = model->rule_count;
     struct multimap_pair *named = arena_take_array(&c->work, count + 1, sizeof *named);
     uint32_t **lists = arena_take_array(&c->work, model->action_count + 1, sizeof *lists);
+    size_t *room = arena_take_array(&c->work, model->action_count + 1, sizeof *room);
     struct multimap ignored;
-    if (!named || !lists)
+    if (!named || !lists || !room)
         return ERR_NO_MEMORY;
     for (uint32_t rank = 0; rank < count; rank++)
         named[rank] = (struct multimap_pair){.key = c->program->rules[rank].rule->name, .value = rank};
@@ -260,23 +258,20 @@ static enum err allows_build(struct compiler *c, struct action_rules *actions)
     for (size_t i = 0; i < count; i++) {
         const struct rule *rule = c->program->rules[named[i].value].rule;
         for (size_t a = 0; rule->effect == RULE_ALLOW && a < rule_action_count(rule); a++)
-            actions[rule_action(model, rule, a)].allows.all.count++;
+            room[rule_action(model, rule, a)] += is_indexed(c, rule_action(model, rule, a), rule) ? 1 : 2;
     }
-    for (size_t a = 0; a <= model->action_count; a++) {
-        lists[a] = arena_take_array(c->arena, actions[a].allows.all.count + 1, sizeof **lists);
-        if (!lists[a])
+    for (size_t a = 0; a <= model->action_count; a++)
+        if (!(lists[a] = arena_take_array(c->arena, room[a], sizeof **lists)))
             return ERR_NO_MEMORY;
-        actions[a].allows.all = (struct number_list){.items = lists[a]};
-    }
     for (size_t i = 0; i < count; i++) {
         const struct rule *rule = c->program->rules[named[i].value].rule;
         for (size_t a = 0; rule->effect == RULE_ALLOW && a < rule_action_count(rule); a++) {
             size_t action = rule_action(model, rule, a);
-            lists[action][actions[action].allows.all.count++] = named[i].value;
+            lists[action][actions[action].allows.count++] = named[i].value;
         }
     }
     for (size_t a = 0; a <= model->action_count; a++)
-        TRY(rest_build(c, a, &actions[a].allows));
+        (void)list_close(c, a, lists[a], actions[a].allows.count, &actions[a].allows);
     return ERR_NONE;
 }
 

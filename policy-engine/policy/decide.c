@@ -438,9 +438,11 @@ static bool head_add(struct candidates *candidates, size_t room, const uint32_t 
 }
 
 /* What program.ids leaves of a list, when it can be asked. */
-static const struct number_list *list_of(const struct evaluation *e, const struct rule_list *list)
+static struct number_list list_of(const struct evaluation *e, const struct rule_list *list)
 {
-    return e->is_every_id_known ? &list->rest : &list->all;
+    bool is_whole = !e->is_every_id_known || list->rest == list->count;
+    return is_whole ? (struct number_list){.items = list->items, .count = list->count}
+                    : (struct number_list){.items = list->items + list->count, .count = list->rest};
 }
 
 /* The rules of an action that name the i-th resource. */
@@ -487,8 +489,8 @@ static bool action_lists_add(const struct evaluation *e, uint32_t action, const 
                              struct candidates *candidates, size_t room)
 {
     const struct action_rules *rules = &e->program->actions[action];
-    const struct number_list *list = list_of(e, &rules->open);
-    bool fits = head_add(candidates, room, list->items, list->count);
+    struct number_list list = list_of(e, &rules->open);
+    bool fits = head_add(candidates, room, list.items, list.count);
     for (size_t i = 0; e->is_every_id_known && i < e->inquiry.resource_count; i++) {
         size_t count = 0;
         const uint32_t *items = named_rules(e, action, i, &count);
@@ -500,7 +502,7 @@ static bool action_lists_add(const struct evaluation *e, uint32_t action, const 
             uint64_t below = (rest & -rest) - 1;
             size_t at = rules->roles_before[roles->at[i]] + (size_t)__builtin_popcountll(word & below);
             list = list_of(e, &rules->by_role[at]);
-            fits = head_add(candidates, room, list->items, list->count) && fits;
+            fits = head_add(candidates, room, list.items, list.count) && fits;
         }
     }
     return fits;
@@ -634,10 +636,10 @@ static void rule_explain(struct evaluation *e, const struct rule *rule, struct n
  * ruling: of each action only the first by name can be the closest. */
 static void action_explain(struct evaluation *e, uint32_t action, struct nearest *nearest)
 {
-    const struct number_list *allows = list_of(e, &e->program->actions[action].allows);
+    const struct number_list allows = list_of(e, &e->program->actions[action].allows);
     struct nearest first = {0};
-    for (uint32_t i = 0; i < allows->count && !first.rule; i++)
-        rule_explain(e, e->program->rules[allows->items[i]].rule, &first);
+    for (uint32_t i = 0; i < allows.count && !first.rule; i++)
+        rule_explain(e, e->program->rules[allows.items[i]].rule, &first);
     if (first.rule)
         explain_consider(&e->inquiry, first.rule, &first.parts, nearest);
     for (size_t i = 0; e->is_every_id_known && i < e->inquiry.resource_count; i++) {

@@ -20,9 +20,11 @@ struct number_list {
     uint32_t count;
 };
 
-/* Rules, and those of them that program.ids does not find. */
+/* Rules, and behind them again those that program.ids does not find, unless that is all of them. */
 struct rule_list {
-    struct number_list all, rest;
+    const uint32_t *items;
+    uint32_t count;
+    uint32_t rest;
 };
 
 /* The rules of one action; lists of ranks ascend and hold each once. A rule stands under each of its workload roles,
