@@ -217,7 +217,8 @@ static bool is_ambiguous(const struct operation_entry *x, const struct operation
 /* Two operations are compared only when their paths can meet and they capture unlike:
  * the trie is walked against itself. Its nodes are numbered in the order of the sorted
  * routes, so what stands below a node is one range of nodes and one range of entries. */
-enum { AMBIGUITIES_MAX = 256, NO_CAPTURES = 0, MANY_CAPTURES = UINT32_MAX };
+enum { AMBIGUITIES_MAX = 256, NO_CAPTURES = 0 };
+#define MANY_CAPTURES UINT32_MAX /* an enumerator is an int */
 
 struct entry_pair {
     uint32_t first, second;
