@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TEXT_MAX = 65536, SCRATCH = 1 << 18, POLICIES = 40, REQUESTS = 4000 };
+enum { TEXT_MAX = 65536, SCRATCH = 1 << 18, POLICIES = 24, REQUESTS = 4000 };
 
 static char text[TEXT_MAX], plain[TEXT_MAX], memory[2][SCRATCH];
 
