@@ -17,7 +17,7 @@ static size_t scheme_size(struct view value)
     return size;
 }
 
-static bool is_b64token(struct view text)
+bool authorization_is_token(struct view text)
 {
     size_t size = text.size;
     while (size > 0 && text.data[size - 1] == '=')
@@ -40,7 +40,7 @@ enum reason authorization_parse(struct view value, struct view *token, bool *is_
     if (!*is_dpop && !view_equals_ignoring_case(scheme, VIEW("Bearer")))
         return REASON_NONE;
     struct view rest = view_slice(value, size + 1, value.size);
-    if (size == value.size || value.data[size] != ' ' || !is_b64token(rest))
+    if (size == value.size || value.data[size] != ' ' || view_is_empty(rest))
         return REASON_TOKEN_MALFORMED;
     *token = rest;
     return REASON_NONE;

@@ -293,6 +293,8 @@ static void prove(struct passage *p)
         if (!is_known && proof != NULL && proof->has_token) {
             refusal = proof->token_refusal;
             p->token = refusal == REASON_NONE ? &proof->token : NULL;
+        } else if (!is_known && !authorization_is_token(p->token_text)) {
+            refusal = REASON_TOKEN_MALFORMED;
         } else if (!is_known) {
             p->wants_token = true;
             return;

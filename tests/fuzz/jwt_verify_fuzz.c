@@ -84,6 +84,7 @@ static void try_authorization(struct view value)
     enum reason reason = authorization_parse(value, &token, &is_dpop);
     must(reason == REASON_NONE || !view_is_present(token));
     must(!view_is_present(token) || (token.size > 0 && token.size + 5 <= value.size));
+    must(!authorization_is_token(token) || memchr(token.data, ' ', token.size) == NULL);
 }
 
 static void try_signed(char kind, struct view part)
