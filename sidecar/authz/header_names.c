@@ -51,6 +51,7 @@ static void collect(void *context, struct view name)
     memmove(names->items + at + 1, names->items + at, (names->count - at) * sizeof(*names->items));
     names->items[at] = name;
     names->count++;
+    names->sizes |= UINT64_C(1) << name.size % 64;
 }
 
 static enum err build(const struct policy *policy,

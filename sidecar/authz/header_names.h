@@ -8,6 +8,7 @@
 struct header_names {
     struct view *items; /* sorted, unique; the texts are the policy's */
     size_t count;
+    uint64_t sizes; /* bit N: some name has N bytes, by 64s */
 };
 
 /* Those that the policy relies on: reads, sets or removes. The policy outlives the
@@ -18,5 +19,11 @@ MUST_CHECK enum err header_names_build_settable(const struct policy *policy, str
 void header_names_free(struct header_names *names);
 
 bool header_names_has(const struct header_names *names, struct view name);
+
+/* False when no name is as long as that: the quick way past what a request has many of. */
+static inline bool header_names_has_size(const struct header_names *names, size_t size)
+{
+    return (names->sizes >> size % 64 & 1) != 0;
+}
 
 #endif

@@ -45,9 +45,14 @@ static bool is_alphanumeric(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* CGI and its heirs read `x_role` and `x-role` as one name; RFC 3875 section 4.1.18
- * leaves to them what becomes of other marks, as in `x.role`. */
-static bool is_twin(const struct request_facts_input *in, struct view name)
+/* A twin is as long as what it is taken for. */
+static bool may_be_twin(const struct request_facts_input *in, size_t size)
+{
+    return size == sizeof("authorization") - 1 || size == xfcc_name.size || header_names_has_size(in->names, size);
+}
+
+/* `name` with dashes for other marks, if it has any, is a name that is relied on. */
+static bool is_relied_on_dashed(const struct request_facts_input *in, struct view name)
 {
     char dashed[NAME_MAX_COMPARED];
     bool is_changed = false;
@@ -58,6 +63,13 @@ static bool is_twin(const struct request_facts_input *in, struct view name)
         is_changed = is_changed || dashed[i] != name.data[i];
     }
     return is_changed && is_relied_on(in, (struct view){.data = dashed, .size = name.size});
+}
+
+/* CGI and its heirs read `x_role` and `x-role` as one name; RFC 3875 section 4.1.18
+ * leaves to them what becomes of other marks, as in `x.role`. */
+static bool is_twin(const struct request_facts_input *in, struct view name)
+{
+    return may_be_twin(in, name.size) && is_relied_on_dashed(in, name);
 }
 
 static bool is_space(char c)
