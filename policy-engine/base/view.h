@@ -118,4 +118,17 @@ static inline bool view_to_u64(struct view v, uint64_t *out)
     return true;
 }
 
+enum { VIEW_U64_DIGITS = 20 };
+
+/* The decimal digits of `n`, which are written at the end of `digits`. */
+static inline struct view view_of_u64(uint64_t n, char digits[VIEW_U64_DIGITS])
+{
+    size_t at = VIEW_U64_DIGITS;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return (struct view){.data = digits + at, .size = VIEW_U64_DIGITS - at};
+}
+
 #endif

@@ -102,8 +102,13 @@ static struct view peer_label(uint64_t peer, char buffer[ACCEPT_LABEL_MAX])
         return VIEW("unknown");
     if (peer == PEER_TCP)
         return VIEW("tcp-unauthenticated");
-    int size = snprintf(buffer, ACCEPT_LABEL_MAX, "uid:%llu", (unsigned long long)(peer - PEER_UID));
-    return (struct view){.data = buffer, .size = (size_t)size};
+    static const struct view prefix = {.data = "uid:", .size = 4};
+    char digits[VIEW_U64_DIGITS];
+    struct view number = view_of_u64(peer - PEER_UID, digits);
+    _Static_assert(sizeof("uid:") - 1 + VIEW_U64_DIGITS <= ACCEPT_LABEL_MAX, "every number fits");
+    memcpy(buffer, prefix.data, prefix.size);
+    memcpy(buffer + prefix.size, number.data, number.size);
+    return (struct view){.data = buffer, .size = prefix.size + number.size};
 }
 
 struct view accept_loop_peer(const struct accept_loop *loop, int fd, char buffer[ACCEPT_LABEL_MAX])

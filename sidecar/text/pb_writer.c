@@ -39,10 +39,14 @@ static size_t encode_varint(uint64_t value, char out[VARINT_BYTES_MAX])
 static void put_varint(struct pb_writer *writer, uint64_t value)
 {
     char bytes[VARINT_BYTES_MAX];
-    size_t size = encode_varint(value, bytes);
+    size_t size = value < 0x80 ? 1 : encode_varint(value, bytes);
     char *at = take(writer, size);
 
-    if (at != NULL)
+    if (at == NULL)
+        return;
+    if (size == 1) /* nearly all of them */
+        *at = (char)value;
+    else
         memcpy(at, bytes, size);
 }
 
@@ -94,16 +98,19 @@ void pb_writer_close(struct pb_writer *writer, size_t mark)
 {
     char length[VARINT_BYTES_MAX];
     size_t content = writer->size - mark;
-    size_t size = encode_varint(content, length);
 
-    /* A longer length moves the content up, so that the encoding stays the
-     * shortest one and no other decoder stumbles over padding. */
-    if (size > 1)
-        (void)take(writer, size - 1);
     if (writer->is_full)
         return;
-    if (size > 1)
-        memmove(writer->start + mark + size - 1, writer->start + mark, content);
+    if (content < 0x80) {
+        writer->start[mark - 1] = (char)content;
+        return;
+    }
+    /* A longer length moves the content up, so that the encoding stays the
+     * shortest one and no other decoder stumbles over padding. */
+    size_t size = encode_varint(content, length);
+    if (take(writer, size - 1) == NULL)
+        return;
+    memmove(writer->start + mark + size - 1, writer->start + mark, content);
     memcpy(writer->start + mark - 1, length, size);
 }
 

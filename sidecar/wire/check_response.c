@@ -361,11 +361,10 @@ static bool put_ok(struct pb_writer *writer, const struct check_answer *answer, 
     for (size_t i = 0; i < obligations->request_header_count; i++)
         put_header(writer, OK_HEADERS, &obligations->request_headers[i]);
     if (answer->stream_seconds > 0 && is_allow(answer)) {
-        char number[32];
-        int size = snprintf(number, sizeof number, "%llu", (unsigned long long)answer->stream_seconds * 1000);
+        char digits[VIEW_U64_DIGITS];
 
         put_set_header(writer, OK_HEADERS, VIEW("x-envoy-upstream-stream-duration-ms"),
-                       (struct view){.data = number, .size = (size_t)size});
+                       view_of_u64((uint64_t)answer->stream_seconds * 1000, digits));
     }
     /* Envoy removes after it sets: what is set here must not be removed. */
     for (size_t i = 0; i < obligations->remove_header_count; i++)
