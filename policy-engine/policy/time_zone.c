@@ -29,8 +29,10 @@ int32_t time_zone_offset(const struct time_zone *zone, int64_t at)
 {
     if (zone == NULL)
         return 0;
-    if (at >= zone->repeats_from)
-        at = zone->repeats_from - TIME_ZONE_CYCLE + (at - zone->repeats_from) % TIME_ZONE_CYCLE;
+    if (at >= zone->repeats_from) {
+        int64_t past = at % TIME_ZONE_CYCLE - zone->repeats_from % TIME_ZONE_CYCLE; /* the instants may lie far apart */
+        at = zone->repeats_from - TIME_ZONE_CYCLE + (past + TIME_ZONE_CYCLE) % TIME_ZONE_CYCLE;
+    }
     size_t low = 0, high = zone->count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
