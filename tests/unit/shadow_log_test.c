@@ -68,7 +68,7 @@ static void pairs_are_counted_apart_with_their_latest_decision_the_most_frequent
 
 static void a_full_table_counts_the_rest_together(void **state)
 {
-    char name[16];
+    char name[32];
     (void)state;
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < SHADOW_PAIRS_MAX + 5; i++) {
