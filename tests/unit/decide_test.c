@@ -562,6 +562,10 @@ static void rules_about_other_things_cost_nothing(void **state)
     assert_int_equal(work_with(500, "allow", "subjects: {workload: [app]}, actions: [write]"), alone);
     assert_int_equal(work_with(500, "deny", "subjects: {workload: [gate]}, actions: [read]"), alone);
     assert_int_equal(work_with(500, "allow", "subjects: {user: [op]}, actions: [read]"), alone);
+    assert_int_equal(work_with(9, "deny", "subjects: {workload: [app]}, actions: [read], resources: {ids: [m2]}"),
+                     alone);
+    assert_int_equal(work_with(9, "deny", "subjects: {workload: [app]}, actions: [read], resources: {ids: [\"m2*\"]}"),
+                     alone + 9);
     assert_int_equal(work_with(5, "deny", "subjects: {workload: [app]}, when: {port: [1, 1]}"), alone + 5);
 }
 
