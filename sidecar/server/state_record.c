@@ -76,7 +76,6 @@ void state_record_enforcement(struct state_record *record)
         return;
     record->event = (struct audit_event){.kind = RECORD_CHANGE,
                                          .change = {.what = CHANGE_ENFORCEMENT,
-                                                    .before = VIEW("enforce"),
                                                     .after = VIEW("report"),
                                                     .source = view_of(record->config->file),
                                                     .detail = VIEW("nothing is refused, only recorded")}};
@@ -87,6 +86,8 @@ void state_record_enforcement(struct state_record *record)
 static bool is_at(struct view file, const char *path)
 {
     struct view whole = view_of(path);
+    while (whole.size > 1 && whole.data[whole.size - 1] == '/')
+        whole.size--;
     return view_starts_with(file, whole) && (file.size == whole.size || file.data[whole.size] == '/');
 }
 

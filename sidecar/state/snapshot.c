@@ -389,6 +389,22 @@ static void compare_issuers(struct builder *b)
                              VIEW_ARG(b->config->tokens.issuers[i].url)));
 }
 
+/* A token is judged once, by the policy in force: an issuer of the shadow alone makes its users strangers. */
+static void compare_shadow_issuers(struct builder *b)
+{
+    const struct snapshot *s = &b->next->snapshot;
+    if (s->shadow == NULL || (s->shadow_generation != s->generation && s->policy_generation != s->generation))
+        return;
+    const struct policy_issuer *issuer;
+    for (size_t i = 0; (issuer = policy_issuer_at(s->shadow, i)) != NULL; i++)
+        if (policy_issuer(s->policy, issuer->url) == NULL)
+            warn(b, VIEW("W0907"), b->config->policy.shadow,
+                 arena_print(b->arena,
+                             "the policy in force does not name issuer `%.*s`: its tokens are refused under the shadow "
+                             "too",
+                             VIEW_ARG(issuer->url)));
+}
+
 static void free_arena(struct arena *arena)
 {
     arena_free(arena);
@@ -442,6 +458,7 @@ enum err snapshot_build(const struct config *config, struct snapshot *previous, 
         return result;
     fill(&builder);
     compare_issuers(&builder);
+    compare_shadow_issuers(&builder);
     *out = &next->snapshot;
     next = NULL;
     return result;

@@ -116,6 +116,25 @@ def test_a_shadow_that_is_broken_at_the_start_keeps_nobody_out(own):
     assert shadow(own).returncode == 1
 
 
+def test_a_shadow_may_be_a_folder_and_its_refusal_names_the_file(own):
+    folder = own.folder / "next"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(NARROW)
+    (own.folder / "policy.yaml").rename(own.folder / "next-of.yaml")  # no file of the shadow, though its name begins so
+    own.config.write_text(own.config.read_text().replace("candidate.yaml", "next/").replace("policy.yaml", "next-of.yaml"))
+    own.start()
+    client = own.client()
+    (folder / "a.yaml").write_text(BROKEN)
+    assert own.admin("POST", "/reload")[0] == 409
+    client.check(request(caller=own.web))
+    (folder / "a.yaml").write_text(NARROW)
+    (own.folder / "next-of.yaml").write_text(BROKEN)
+    assert own.admin("POST", "/reload")[0] == 409
+    client.check(request(caller=own.web))
+    assert [c["what"] for c in changes(own) if c.get("is_refused")] == ["shadow", "policy"]
+    assert shadow(own).returncode == 1
+
+
 def test_without_a_shadow_nothing_speaks_of_one(own):
     own.config.write_text(own.config.read_text().replace(", shadow: candidate.yaml", ""))
     own.start()
@@ -160,7 +179,7 @@ def test_enforcement_report_shows_in_metrics_status_and_every_record(own):
         ("would_challenge", "allow", True),
     ]
     (change,) = [c for c in changes(own) if c["what"] == "enforcement"]
-    assert change["after"] == "report"
+    assert change["after"] == "report" and "before" not in change
 
 
 def test_enforcement_enforce_says_none_of_it(own):

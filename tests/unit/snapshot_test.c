@@ -463,6 +463,27 @@ static void a_broken_shadow_does_not_keep_it_from_starting(void **state)
     snapshot_drop(third);
 }
 
+static void an_issuer_of_the_shadow_alone_is_a_warning(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    char path[WORLD_PATH_MAX];
+    configure_shadow(f, path);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_int_equal(f->diags.count, 0);
+    char *text = world_read(path), *url = strstr(text, "https://sso.example");
+    assert_non_null(url);
+    memcpy(url, "https://sso.another", strlen("https://sso.another"));
+    world_write(path, text);
+    free(text);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(f->diags.errors, 0);
+    assert_int_equal(f->diags.count, 1);
+    assert_true(view_equals(f->diags.items[0].code, VIEW("W0907")));
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +507,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_broken_shadow_stays_as_it_was_and_keeps_nothing_else_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_policy_keeps_no_shadow_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_shadow_does_not_keep_it_from_starting, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_issuer_of_the_shadow_alone_is_a_warning, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
