@@ -17,9 +17,9 @@ enum node_kind { NODE_SCALAR = 0, NODE_LIST, NODE_MAP };
 
 struct node {
     enum node_kind kind;
+    bool is_plain; /* NODE_SCALAR: written without quotes */
     struct span span;
     struct view text;          /* NODE_SCALAR: its value, unquoted */
-    bool is_plain;             /* NODE_SCALAR: written without quotes */
     struct node *const *items; /* NODE_LIST: elements; NODE_MAP: values */
     struct node *const *keys;  /* NODE_MAP: scalars, in file order, unique */
     size_t count;              /* elements or pairs */

@@ -111,6 +111,7 @@ static enum err fill(struct policy *policy, const struct policy_source *sources,
     TRY(load_documents(documents, count, &policy->arena, scratch, diags, &policy->model, &policy->tests,
                        &policy->test_count));
     TRY(digest_documents(documents, count, policy->digest));
+    arena_free(scratch); /* before the program needs memory: the trees are the largest part */
     TRY(make_issuers(policy));
     size_t before = diags->count;
     enum err err = program_build(&policy->model, &policy->arena, diags, &policy->program);
