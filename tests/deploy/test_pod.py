@@ -104,6 +104,12 @@ def build_envoy_image(podman, envoy: Path, folder: Path):
         (tree / mount).mkdir(parents=True)
     container = podman("buildah", "from", "scratch").stdout.strip()
     podman("buildah", "copy", "-q", container, tree, "/")
+    # Kubernetes gives a volume to fsGroup; podman gives it the owner of the folder in the image of
+    # whichever container mounts it first.
+    shared = folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o770)
+    podman("buildah", "copy", "-q", "--chown", "10002:10000", container, shared, "/run/bartizan")
     podman("buildah", "config", "--entrypoint", '["/usr/bin/envoy"]', container)
     podman("buildah", "commit", "-q", "--rm", container, "localhost/envoy:test")
 
