@@ -120,8 +120,10 @@ static enum err query_removals(const struct inquiry *inquiry, const struct rule 
     const struct obligation_set *set = &rule->obligations;
     const struct string_list *lists[] = {&inquiry->model->settable_queries, &set->remove_queries};
     size_t most = lists[0]->count + lists[1]->count;
-    struct view *names = most > 0 ? arena_take_array(inquiry->scratch, most, sizeof *names) : NULL;
-    if (most > 0 && !names)
+    if (most == 0)
+        return ERR_NONE;
+    struct view *names = arena_take_array(inquiry->scratch, most, sizeof *names);
+    if (!names)
         return ERR_NO_MEMORY;
     struct string_list list = {.items = names};
     for (size_t i = 0; i < 2; i++)

@@ -79,7 +79,7 @@ static enum err read_offset(const char *type, const struct counts *counts, int32
 static enum err read_shifts(const char *block, const struct counts *counts, struct zone_shift *shifts)
 {
     const char *types = block + counts->shifts * 9u;
-    int32_t offsets[TYPES_MAX];
+    int32_t offsets[TYPES_MAX] = {0};
     for (size_t i = 0; i < counts->types; i++)
         TRY(read_offset(types + i * TYPE_BYTES, counts, &offsets[i]));
     shifts[0] = (struct zone_shift){.from = INT64_MIN, .offset = offsets[0]};

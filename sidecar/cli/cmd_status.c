@@ -183,7 +183,7 @@ static int show(const json_t *status, struct view body, bool is_json, struct are
 static int ask(const char *config_path, const char *socket, bool is_json, struct arena *arena)
 {
     struct config config = {.admin.socket = socket};
-    struct view body;
+    struct view body = {0};
     AUTO(json_drop) json_t *status = NULL;
     int code = socket ? EXIT_GOOD : load_config(config_path, arena, &config);
     if (code == EXIT_GOOD)
