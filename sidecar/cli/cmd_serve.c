@@ -45,7 +45,8 @@ static int load_files(const struct config *config)
     snapshot_drop(snapshot);
     if (result == ERR_NONE)
         result = subject_key_read(config, &arena, diags, &subject_key);
-    int code = result == ERR_NONE ? EXIT_GOOD : print_findings(diags, false, result);
+    /* To serve, a configured file that cannot be read is a configuration that does not hold. */
+    int code = result == ERR_NONE ? EXIT_GOOD : print_findings(diags, false, ERR_INVALID);
     arena_free(&arena);
     return code;
 }
@@ -191,7 +192,7 @@ int cmd_serve(int argc, char **argv)
     struct arena arena;
     struct config config;
     arena_init(&arena, COMMAND_MEMORY);
-    code = load_config(file, &arena, &config);
+    code = load_config(file, &arena, &config) == EXIT_GOOD ? EXIT_GOOD : EXIT_DATA;
     if (code == EXIT_GOOD)
         code = serve(&config, level != NULL ? level : "info");
     arena_free(&arena);

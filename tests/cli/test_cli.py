@@ -168,12 +168,17 @@ def test_a_missing_configuration_is_input_output(place):
         assert result.returncode == 4 and "cannot be read" in result.stderr
 
 
+def test_serve_takes_a_missing_configuration_for_an_invalid_one(place):
+    result = place.run("serve", "--config", place.folder / "none.yaml")
+    assert result.returncode == 2 and "cannot be read" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["bundle.pem", "jwks.json", "policy.yaml"])
 def test_a_missing_file_is_found_before_it_matters(place, name):
     (place.folder / name).unlink()
-    for command in ("check", "serve"):
+    for command, code in (("check", 4), ("serve", 2)):
         result = place.run(command, "--config", place.config)
-        assert result.returncode == 4 and f"cannot be read: not found\n  --> {place.folder}/{name}" in result.stderr
+        assert result.returncode == code and f"cannot be read: not found\n  --> {place.folder}/{name}" in result.stderr
 
 
 def test_check_passes_over_the_deny_lists_that_serve_would_make(place):
