@@ -199,7 +199,7 @@ def test_the_key_for_users_is_looked_at_with_the_other_files(place, key, status,
     assert result.returncode == status and words in result.stderr
     if status != 0:
         assert "subject.key" in result.stderr
-        assert place.run("serve", "--config", place.config).returncode == status
+        assert place.run("serve", "--config", place.config).returncode == 2
         assert not (place.folder / "check.sock").exists()
 
 
