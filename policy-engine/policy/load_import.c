@@ -175,6 +175,8 @@ static struct names own_names(struct set_document *document, size_t block)
 {
     struct names all = *names_of(&document->scope, block);
     size_t imported = document->scope.imported[block];
+    if (all.count <= imported) /* none, or a document whose block could not be read */
+        return (struct names){0};
     return (struct names){.names = all.names + imported,
                           .spans = all.spans + imported,
                           .indices = all.indices + imported,
