@@ -1,0 +1,8 @@
+# The small files that stand alone: formats, folders, watches, sockets.
+unit_test(err_test USES base)
+unit_test(journal_format_test USES base policy text journal)
+unit_test(journal_segment_test USES base policy text journal)
+# ThreadSanitizer would judge libzmq, whose synchronisation it cannot see.
+if(TARGET ship AND NOT BARTIZAN_SANITIZE MATCHES "thread")
+  unit_test(ship_position_test USES base policy text journal ship)
+endif()
