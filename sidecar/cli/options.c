@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "diag.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -129,6 +130,7 @@ int subcommand_run(const char *prefix, const struct subcommand *table, size_t co
         return EXIT_GOOD;
     }
     struct view known[OPTIONS_MAX];
+    assert(count <= OPTIONS_MAX);
     for (size_t i = 0; i < count && argc >= 2; i++) {
         if (strcmp(table[i].name, argv[1]) == 0)
             return table[i].run(argc - 1, argv + 1);

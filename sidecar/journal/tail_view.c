@@ -91,8 +91,10 @@ enum err tail_view_open(const struct tail_options *options, FILE *out, struct ta
     (*view)->options = options;
     (*view)->out = out;
     enum err error = sequence_check_open(options->is_from_start, &(*view)->check);
-    if (error != ERR_NONE)
+    if (error != ERR_NONE) {
         free(*view);
+        *view = NULL;
+    }
     return error;
 }
 
