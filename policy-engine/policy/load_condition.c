@@ -285,14 +285,21 @@ static void read_header(struct load *load, const struct node *node, void *out)
         load_read_header(load, name, &condition->name);
 }
 
+/* A test of a value that any text names. */
+static void read_named(struct load *load, const struct node *node, const struct block *block,
+                       struct condition *condition)
+{
+    load_value_test(load, node, block, &condition->test);
+    const struct node *name = node_get(node, VIEW("name"));
+    if (name != NULL)
+        load_text(load, name, &condition->name);
+}
+
 static void read_query(struct load *load, const struct node *node, void *out)
 {
     struct condition *condition = out;
     condition->kind = CONDITION_QUERY;
-    load_value_test(load, node, &QUERY_TEST, &condition->test);
-    const struct node *name = node_get(node, VIEW("name"));
-    if (name != NULL)
-        load_text(load, name, &condition->name);
+    read_named(load, node, &QUERY_TEST, condition);
 }
 
 static void read_claim(struct load *load, const struct node *node, void *out)
@@ -309,10 +316,7 @@ static void read_context(struct load *load, const struct node *node, void *out)
 {
     struct condition *condition = out;
     condition->kind = CONDITION_CONTEXT;
-    load_value_test(load, node, &CONTEXT_TEST, &condition->test);
-    const struct node *name = node_get(node, VIEW("name"));
-    if (name != NULL)
-        load_text(load, name, &condition->name);
+    read_named(load, node, &CONTEXT_TEST, condition);
 }
 
 /* Steps are a list here, so that a filter's keys may hold dots. */
