@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `bartizan policy eval` and `bartizan policy why-not`: one described request. */
+/* `bartizan policy eval` and `bartizan policy why-not`: described requests. */
 #include "decision_print.h"
 #include "policy_session.h"
 #include "why_not.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 /* ---- how the rules stand ---- */
 
@@ -74,45 +77,116 @@ static json_t *rules_json(const struct why_not *why, const struct decision *deci
     return list;
 }
 
-/* ---- the commands ---- */
+/* ---- one request ---- */
 
-/* What both print; `has_rules` adds how every rule stands. */
+/* What is asked; `has_rules` adds how every rule stands. */
 struct wish {
-    const char *path, *given;
+    const char *path, *given, *requests;
     bool is_json, is_whole, has_rules;
 };
 
-static int print_answer(struct session *session, const struct facts *facts, const struct wish *wish)
+/* The decision about `facts`, as JSON where `object` is not NULL, else printed as text. */
+static int answer(struct session *session, const struct facts *facts, const struct wish *wish, struct arena *arena,
+                  json_t **object)
 {
     struct decision decision = {0};
     struct why_not why = {0};
-    policy_decide(session->policy, facts, &session->arena, &decision);
-    if (wish->has_rules && why_not(policy_model(session->policy), facts, &session->arena, &why) != ERR_NONE)
+    policy_decide(session->policy, facts, arena, &decision);
+    if (wish->has_rules && why_not(policy_model(session->policy), facts, arena, &why) != ERR_NONE)
         return exit_code_of(ERR_NO_MEMORY);
-    if (!wish->is_json) {
-        decision_print(&decision, wish->is_whole, &session->arena);
+    if (object == NULL) {
+        decision_print(&decision, wish->is_whole, arena);
         if (wish->has_rules)
-            print_rules(&why, &decision, &session->arena);
+            print_rules(&why, &decision, arena);
         return EXIT_GOOD;
     }
-    json_t *object = decision_json(&decision, &session->arena);
+    *object = decision_json(&decision, arena);
     if (wish->has_rules) {
-        json_object_set_new(object, "rules", rules_json(&why, &decision, &session->arena));
-        json_object_set_new(object, "other_rules", json_integer((json_int_t)why.other_count));
+        json_object_set_new(*object, "rules", rules_json(&why, &decision, arena));
+        json_object_set_new(*object, "other_rules", json_integer((json_int_t)why.other_count));
     }
-    json_print(object);
     return EXIT_GOOD;
 }
+
+static int answer_one(struct session *session, const struct wish *wish)
+{
+    const struct facts *facts = NULL;
+    json_t *object = NULL;
+    int code = session_given(session, wish->given, wish->is_json, &facts);
+    if (code == EXIT_GOOD)
+        code = answer(session, facts, wish, &session->arena, wish->is_json ? &object : NULL);
+    if (object != NULL)
+        json_print(object);
+    return code;
+}
+
+/* ---- many requests ---- */
+
+enum { LINE_MAX_BYTES = 1024 * 1024 };
+
+static void close_stream(FILE **stream)
+{
+    if (*stream != NULL && *stream != stdin)
+        (void)fclose(*stream);
+}
+
+static void free_line(char **line)
+{
+    free(*line);
+}
+
+/* Each line has memory of its own: a file of any length is read in what its longest line takes. */
+static int answer_line(struct session *session, const struct wish *wish, const struct policy_source *line, int64_t now)
+{
+    AUTO(arena_free) struct arena arena;
+    const struct facts *facts = NULL;
+    json_t *object = NULL;
+    arena_init(&arena, COMMAND_MEMORY);
+    enum err err = policy_given(session->policy, line, now, &arena, &session->diags, &facts);
+    if (err != ERR_NONE)
+        return print_findings(&session->diags, false, err);
+    int code = answer(session, facts, wish, &arena, &object);
+    if (object != NULL)
+        json_print_line(object);
+    return code;
+}
+
+static int answer_lines(struct session *session, const struct wish *wish)
+{
+    bool is_stdin = strcmp(wish->requests, "-") == 0;
+    AUTO(close_stream) FILE *stream = is_stdin ? stdin : fopen(wish->requests, "re");
+    AUTO(free_line) char *text = NULL;
+    size_t room = 0, number = 0;
+    ssize_t size = 0;
+    int64_t now = now_seconds();
+    int code = EXIT_GOOD;
+    while (stream != NULL && code == EXIT_GOOD && (size = getline(&text, &room, stream)) >= 0) {
+        char name[256];
+        snprintf(name, sizeof(name), "%s (line %zu)", wish->requests, ++number);
+        if (size > LINE_MAX_BYTES) {
+            fprintf(stderr, "bartizan: %s: %s\n", name, err_text(ERR_LIMIT));
+            return exit_code_of(ERR_LIMIT);
+        }
+        const struct policy_source line = {.name = view_of(name), .text = {.data = text, .size = (size_t)size}};
+        code = answer_line(session, wish, &line, now);
+    }
+    if (stream == NULL || ferror(stream)) {
+        fprintf(stderr, "bartizan: %s: %s\n", wish->requests, strerror(errno));
+        return exit_code_of(ERR_IO);
+    }
+    return code;
+}
+
+/* ---- the commands ---- */
 
 static int evaluate(const struct wish *wish)
 {
     AUTO(session_close) struct session session = {0};
-    const struct facts *facts = NULL;
     enum err err = session_open(&session, wish->path);
     int code = print_findings(&session.diags, wish->is_json && err != ERR_NONE, err);
-    if (code == EXIT_GOOD)
-        code = session_given(&session, wish->given, wish->is_json, &facts);
-    return code == EXIT_GOOD ? print_answer(&session, facts, wish) : code;
+    if (code != EXIT_GOOD)
+        return code;
+    return wish->requests != NULL ? answer_lines(&session, wish) : answer_one(&session, wish);
 }
 
 int policy_eval_command(int argc, char **argv)
@@ -122,23 +196,29 @@ int policy_eval_command(int argc, char **argv)
     size_t count = 0;
     const struct option_spec options[] = {
         {"given", "FILE|-", "YAML or JSON with the keys of a test's `given`", &wish.given},
+        {"requests", "FILE|-", "many of them, a JSON object a line; a line of JSON answers each", &wish.requests},
         {"explain", NULL, "also how every rule stands to it, and the obligations", &explain},
-        {"format", "text|json", "how the decision is printed", &format},
+        {"format", "text|json", "how the decision is printed; JSON for many requests", &format},
     };
-    const struct usage usage = {.line = "bartizan policy eval PATH --given FILE|- [--explain] [--format text|json]",
-                                .summary = "Decides about one request that is described as in a policy's tests.\n"
-                                           "Exit status 0 whatever the verdict.",
+    const struct usage usage = {.line = "bartizan policy eval PATH --given FILE|- [--explain] [--format text|json]\n"
+                                        "       bartizan policy eval PATH --requests FILE|- [--explain]",
+                                .summary =
+                                    "Decides about one request that is described as in a policy's tests, or about\n"
+                                    "many, in their order, up to the first line that describes none.\n"
+                                    "Exit status 0 whatever the verdicts.",
                                 .options = options,
-                                .option_count = 3,
+                                .option_count = 4,
                                 .operands_least = 1,
                                 .operands_most = 1};
     int code = options_read(&usage, argc, argv, &wish.path, &count);
     if (code != OPTIONS_GO_ON)
         return code;
-    if (wish.given == NULL)
-        return usage_error(&usage, "`--given` is missing");
+    if ((wish.given == NULL) == (wish.requests == NULL))
+        return usage_error(&usage, "one of `--given` and `--requests` is needed");
     if (!format_parse(format, &wish.is_json))
         return usage_error(&usage, "`--format` is text or json, not `%s`", format);
+    if (wish.requests != NULL && format != NULL && !wish.is_json)
+        return usage_error(&usage, "`--requests` prints JSON");
     wish.is_whole = wish.has_rules = explain != NULL;
     return evaluate(&wish);
 }

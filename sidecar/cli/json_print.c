@@ -21,6 +21,13 @@ void json_print(json_t *value)
     json_decref(value);
 }
 
+void json_print_line(json_t *value)
+{
+    json_dumpf(value, stdout, JSON_COMPACT);
+    fputc('\n', stdout);
+    json_decref(value);
+}
+
 void json_drop(json_t **value)
 {
     json_decref(*value);

@@ -10,8 +10,11 @@
 /* A JSON string, null for the absent view. What is not UTF-8 is escaped as text_print does. */
 json_t *json_of_view(struct view text, struct arena *arena);
 
-/* Prints `value` on a line of its own, and lets go of it. */
+/* Prints `value` over as many lines as it takes to read it, and lets go of it. */
 void json_print(json_t *value);
+
+/* Prints `value` on one line, as JSON Lines has it, and lets go of it. */
+void json_print_line(json_t *value);
 
 /* For AUTO. */
 void json_drop(json_t **value);
