@@ -2,94 +2,54 @@
 #include "revocation_file.h"
 
 #include "document.h"
+#include "folder_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { ARENA_CEILING = 512 * 1024 * 1024 };
 
-static void descriptor_close(int *descriptor)
+/* `path` in two: its folder, opened, and its name within `copy`. */
+static enum err open_folder(const char *path, char copy[PATH_MAX], int *folder, const char **name)
 {
-    if (*descriptor >= 0)
-        (void)close(*descriptor);
+    size_t size = strlen(path);
+    if (size >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return ERR_IO;
+    }
+    memcpy(copy, path, size + 1);
+    char *slash = strrchr(copy, '/');
+    *name = slash ? slash + 1 : copy;
+    if (slash)
+        *slash = '\0';
+    *folder = open(!slash ? "." : slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *folder >= 0 ? ERR_NONE : ERR_IO;
 }
 
-/* The whole file; one byte more than a document may have tells that it is too long. */
-static enum err read_all(int file, struct arena *arena, struct view *out)
+static enum err read_list(int folder, const char *name, const char *path, struct arena *arena, struct diag_list *diags,
+                          struct revocation_list *out)
 {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return ERR_IO;
-    size_t capacity = status.st_size > DOCUMENT_MAX ? DOCUMENT_MAX : (size_t)status.st_size, size = 0;
-    char *text = arena_take(arena, capacity + 1);
-    if (!text)
-        return ERR_NO_MEMORY;
-    while (size < capacity + 1) {
-        ssize_t got = read(file, text + size, capacity + 1 - size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ERR_IO;
-        if (got == 0)
-            break;
-        size += (size_t)got;
-    }
-    *out = (struct view){.data = text, .size = size};
-    return ERR_NONE;
+    struct view text;
+    *out = (struct revocation_list){0};
+    enum err err = folder_file_read(folder, name, DOCUMENT_MAX, arena, &text);
+    if (err == ERR_NOT_FOUND)
+        return ERR_NONE;
+    /* A text that is too long is refused by its parser, which says so with its place. */
+    return err == ERR_NONE || err == ERR_LIMIT ? revocation_list_parse(view_of(path), text, arena, diags, out) : err;
 }
 
 enum err revocation_file_read(const char *path, struct arena *arena, struct diag_list *diags,
                               struct revocation_list *out)
 {
-    struct view text;
+    char copy[PATH_MAX];
+    const char *name = NULL;
     *out = (struct revocation_list){0};
-    AUTO(descriptor_close) int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
+    AUTO(descriptor_close) int folder = -1;
+    if (open_folder(path, copy, &folder, &name) != ERR_NONE)
         return errno == ENOENT ? ERR_NONE : ERR_IO;
-    TRY(read_all(file, arena, &text));
-    return revocation_list_parse(view_of(path), text, arena, diags, out);
-}
-
-static enum err write_all(int file, struct view text)
-{
-    while (text.size > 0) {
-        ssize_t put = write(file, text.data, text.size);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return ERR_IO;
-        text = view_slice(text, (size_t)put, text.size);
-    }
-    return fchmod(file, 0644) == 0 && fsync(file) == 0 ? ERR_NONE : ERR_IO;
-}
-
-/* `folder` is open and locked, so the fixed name of the temporary file is ours;
- * its dot keeps it out of what readers of *.yaml look at. */
-static enum err replace(int folder, const char *name, struct view text)
-{
-    char temporary[NAME_MAX + 1];
-    if (snprintf(temporary, sizeof temporary, ".%s.new", name) >= (int)sizeof temporary) {
-        errno = ENAMETOOLONG;
-        return ERR_IO;
-    }
-    AUTO(descriptor_close)
-    int file = openat(folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0)
-        return ERR_IO;
-    if (write_all(file, text) != ERR_NONE || renameat(folder, temporary, folder, name) != 0 || fsync(folder) != 0) {
-        int cause = errno;
-        (void)unlinkat(folder, temporary, 0);
-        errno = cause;
-        return ERR_IO;
-    }
-    return ERR_NONE;
+    return read_list(folder, name, path, arena, diags, out);
 }
 
 /* Index of the entry that refuses the same, or list->count. */
@@ -144,17 +104,15 @@ static enum err render(const char *path, const struct revocation_list *list, str
     return is_same ? ERR_NONE : ERR_INVALID;
 }
 
-static enum err edit_locked(int folder, const char *path, const struct revocation_edit *edit, struct arena *arena,
-                            struct diag_list *diags, uint64_t *sequence)
+static enum err edit_locked(int folder, const char *name, const char *path, const struct revocation_edit *edit,
+                            struct arena *arena, struct diag_list *diags, uint64_t *sequence)
 {
     struct revocation_list old, new;
     struct view text;
-    char copy[PATH_MAX];
-    TRY(revocation_file_read(path, arena, diags, &old));
+    TRY(read_list(folder, name, path, arena, diags, &old));
     TRY(apply(&old, edit, arena, &new));
     TRY(render(path, &new, arena, diags, &text));
-    memcpy(copy, path, strlen(path) + 1);
-    TRY(replace(folder, basename(copy), text));
+    TRY(folder_file_replace(folder, name, 0644, text));
     *sequence = new.sequence;
     return ERR_NONE;
 }
@@ -163,17 +121,12 @@ enum err revocation_file_edit(const char *path, const struct revocation_edit *ed
                               uint64_t *sequence)
 {
     char copy[PATH_MAX];
+    const char *name = NULL;
     AUTO(arena_free) struct arena arena;
     arena_init(&arena, ARENA_CEILING);
-    if (strlen(path) >= sizeof copy) {
-        errno = ENAMETOOLONG;
-        return ERR_IO;
-    }
-    memcpy(copy, path, strlen(path) + 1);
-    AUTO(descriptor_close) int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return ERR_IO;
+    AUTO(descriptor_close) int folder = -1;
+    TRY(open_folder(path, copy, &folder, &name));
     if (flock(folder, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_IO;
-    return edit_locked(folder, path, edit, &arena, diags, sequence);
+    return edit_locked(folder, name, path, edit, &arena, diags, sequence);
 }
