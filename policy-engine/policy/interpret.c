@@ -260,6 +260,15 @@ static size_t tier_find(const struct model *model, const struct rule_standing *a
     return best;
 }
 
+/* One more than the highest priority. */
+static uint32_t tiers_end(const struct model *model)
+{
+    uint32_t end = 0;
+    for (size_t i = 0; i < model->rule_count; i++)
+        end = model->rules[i].priority >= end ? model->rules[i].priority + 1 : end;
+    return end;
+}
+
 /* What S3 and S4 choose. */
 struct choice {
     enum outcome outcome;
@@ -269,7 +278,7 @@ struct choice {
 static struct choice choose(const struct model *model, const struct rule_standing *all)
 {
     size_t none = model->rule_count, asking = none;
-    for (uint32_t tier = 16; tier-- > 0;) {
+    for (uint32_t tier = tiers_end(model); tier-- > 0;) {
         size_t deny = tier_find(model, all, tier, OUTCOME_DENY), ask = tier_find(model, all, tier, OUTCOME_ASK);
         size_t allow = tier_find(model, all, tier, OUTCOME_ALLOW);
         size_t challenge = tier_find(model, all, tier, OUTCOME_CHALLENGE);

@@ -2,10 +2,19 @@
 /* The compiled program against the reference interpreter, on generated policies
  * and requests, and the properties S9 and S10.
  *
- * BARTIZAN_DIFFERENTIAL_PAIRS sets how many pairs are compared (default: what fits
- * into a few seconds), BARTIZAN_SEED where the sequence begins. */
+ * Three kinds of seeds: small policies of whose space (policy_space.h) every request is
+ * compared, which proves them; small ones whose space is too large for that, by a walk of
+ * chance; and wide ones with requests by chance. All of it follows from the seed.
+ *
+ * BARTIZAN_DIFFERENTIAL_PAIRS  how many pairs are compared, at least (default 2,000,000, fewer under
+ *                              sanitizers)
+ * BARTIZAN_SEED                the first seed (default 1)
+ * BARTIZAN_DIFFERENTIAL_PART   "i/n", i from 1: every n-th seed from the i-th, and a share of the
+ *                              pairs, so that n processes make one run
+ * A long run tells every half minute how far it is; it goes on from there with BARTIZAN_SEED. */
 #include "policy.h"
 #include "policy_generator.h"
+#include "policy_space.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +24,33 @@
 
 #include <cmocka.h>
 
-enum { REQUESTS = 120, SCRATCH = 65536, SECONDS = 5 };
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#endif
+#ifdef IS_SANITIZED
+enum { PAIRS = 60000 };
+#else
+enum { PAIRS = 2000000 };
+#endif
+
+enum {
+    REQUESTS = 120,      /* of one policy, for the properties */
+    WIDE_REQUESTS = 400, /* of one wide policy */
+    SCRATCH = 65536,
+    SPACE_PROVED_MAX = 100000, /* the largest space that is walked to its end */
+    SPACE_SAMPLES = 2000,      /* of a larger one */
+    PROGRESS_SECONDS = 30,
+    PROGRESS_PAIRS = 20 * 1000 * 1000, /* from here a run is long */
+    VARIED_PAIRS = 500 * 1000,         /* from here every reason must have come */
+};
 
 static char text_buffer[2 * GENERATED_TEXT_MAX];
+static struct policy_space space;
 static char scratch_memory[4][SCRATCH];
 
 static uint64_t number_of(const char *name, uint64_t otherwise)
@@ -153,33 +186,131 @@ static void compare_one(const struct policy *policy, const struct facts *facts, 
     reasons[compiled.reason]++;
 }
 
-static void compiled_and_interpreted_answers_agree(void **state)
+/* A run over seeds. */
+struct run {
+    uint64_t seed, step; /* the next seed, and how far apart they are */
+    uint64_t wanted, pairs, policies;
+    uint64_t proved, proved_pairs;
+    time_t started, told;
+};
+
+static void compare_wide(struct run *run, struct random *random)
 {
-    (void)state;
-    uint64_t wanted = number_of("BARTIZAN_DIFFERENTIAL_PAIRS", 0), first = number_of("BARTIZAN_SEED", 1);
-    uint64_t pairs = 0;
-    time_t end = time(NULL) + SECONDS;
-    for (uint64_t seed = first; wanted ? pairs < wanted : time(NULL) < end; seed++) {
-        struct random random = random_of(seed);
-        static struct generated_policy generated;
-        generate_policy(&random, &generated);
-        struct policy *policy = build(generated_text(&generated, NULL, text_buffer, sizeof text_buffer));
-        for (size_t i = 0; i < REQUESTS; i++, pairs++) {
-            struct arena arena;
-            struct facts facts;
-            arena_init_fixed(&arena, scratch_memory[2], SCRATCH);
-            generate_facts(&random, &arena, &facts);
-            compare_one(policy, &facts, seed, i);
-        }
-        policy_free(policy);
+    static struct generated_policy generated;
+    generate_policy(random, &generated);
+    struct policy *policy = build(generated_text(&generated, NULL, text_buffer, sizeof text_buffer));
+    for (size_t i = 0; i < WIDE_REQUESTS; i++, run->pairs++) {
+        struct arena arena;
+        struct facts facts;
+        arena_init_fixed(&arena, scratch_memory[2], SCRATCH);
+        generate_facts(random, &arena, &facts);
+        compare_one(policy, &facts, run->seed, i);
     }
-    print_message("%llu pairs: %zu deny, %zu challenge, %zu allow\n", (unsigned long long)pairs, verdicts[VERDICT_DENY],
-                  verdicts[VERDICT_CHALLENGE], verdicts[VERDICT_ALLOW]);
+    policy_free(policy);
+}
+
+static void compare_small(struct run *run, struct random *random)
+{
+    static const uint64_t sizes[] = {1000, 3000, 3000, 10000, 10000, 30000, SPACE_PROVED_MAX, UINT64_MAX};
+    policy_space_build(random, sizes[random_below(random, sizeof sizes / sizeof sizes[0])], &space);
+    bool is_whole = space.size <= SPACE_PROVED_MAX;
+    size_t compared = 0;
+    (void)snprintf(text_buffer, sizeof text_buffer, "%s", space.policy.text); /* for what fails */
+    struct policy *policy = build((struct view){.data = space.policy.text, .size = space.policy.text_size});
+    do {
+        compare_one(policy, &space.facts, run->seed, compared++);
+        if (!is_whole)
+            policy_space_stray(&space, random);
+    } while (is_whole ? policy_space_next(&space) : compared < SPACE_SAMPLES);
+    policy_free(policy);
+    if (is_whole && compared != space.size)
+        fail_msg("seed %llu: %zu of %llu requests", (unsigned long long)run->seed, compared,
+                 (unsigned long long)space.size);
+    run->pairs += compared;
+    run->proved += is_whole;
+    run->proved_pairs += is_whole ? compared : 0;
+}
+
+static void tell_progress(struct run *run)
+{
+    time_t now = time(NULL);
+    if (run->wanted < PROGRESS_PAIRS || now < run->told + PROGRESS_SECONDS)
+        return;
+    run->told = now;
+    (void)fprintf(
+        stderr, "%llu pairs agree, %llu policies, %llu of them proved by %llu pairs; %lld s; next seed %llu\n",
+        (unsigned long long)run->pairs, (unsigned long long)run->policies, (unsigned long long)run->proved,
+        (unsigned long long)run->proved_pairs, (long long)(now - run->started), (unsigned long long)run->seed);
+}
+
+/* Every answer that an evaluation can have; the others are for what comes before it. */
+static const enum reason evaluated[] = {
+    REASON_RULE,
+    REASON_ASSURANCE,
+    REASON_NO_USER,
+    REASON_TOKEN_SIGNATURE,
+    REASON_TOKEN_ISSUER,
+    REASON_TOKEN_NOT_BOUND,
+    REASON_ASSURANCE_ISSUER,
+    REASON_SCOPE,
+    REASON_WORKLOAD,
+    REASON_USER,
+    REASON_REQUEST_METHOD,
+    REASON_REQUEST_HOST,
+    REASON_REQUEST_PATH,
+    REASON_REQUEST_BODY,
+    REASON_REQUEST_HEADER,
+    REASON_RESOURCE_AMBIGUOUS,
+    REASON_DEFAULT,
+    REASON_DENY_RULE,
+    REASON_DELEGATION_ACTOR,
+    REASON_DELEGATION,
+    REASON_PURPOSE,
+    REASON_CONDITION,
+    REASON_OBLIGATION,
+    REASON_INDETERMINATE,
+    REASON_CERTIFICATE_NONE,
+    REASON_CERTIFICATE_EXPIRED,
+    REASON_KEYS_UNAVAILABLE,
+};
+
+static void check_variety(const struct run *run)
+{
+    print_message("%llu pairs: %zu deny, %zu challenge, %zu allow\n", (unsigned long long)run->pairs,
+                  verdicts[VERDICT_DENY], verdicts[VERDICT_CHALLENGE], verdicts[VERDICT_ALLOW]);
     for (unsigned i = 0; i < REASON_COUNT; i++)
         if (reasons[i] > 0)
             print_message("  %-28.*s %zu\n", VIEW_ARG(reason_info((enum reason)i)->name), reasons[i]);
-    assert_true(verdicts[VERDICT_ALLOW] > pairs / 50);
-    assert_true(verdicts[VERDICT_CHALLENGE] > pairs / 500);
+    print_message("policies %llu, proved %llu by %llu pairs\n", (unsigned long long)run->policies,
+                  (unsigned long long)run->proved, (unsigned long long)run->proved_pairs);
+    assert_true(verdicts[VERDICT_ALLOW] > run->pairs / 50);
+    assert_true(verdicts[VERDICT_CHALLENGE] > run->pairs / 500);
+    assert_true(run->proved > 0);
+    for (size_t i = 0; i < sizeof evaluated / sizeof evaluated[0] && run->pairs >= VARIED_PAIRS; i++)
+        if (reasons[evaluated[i]] == 0)
+            fail_msg("no request was answered with %.*s", VIEW_ARG(reason_info(evaluated[i])->name));
+}
+
+static void compiled_and_interpreted_answers_agree(void **state)
+{
+    (void)state;
+    unsigned part = 1, parts = 1;
+    const char *text = getenv("BARTIZAN_DIFFERENTIAL_PART");
+    if (text && (sscanf(text, "%u/%u", &part, &parts) != 2 || part == 0 || part > parts))
+        fail_msg("BARTIZAN_DIFFERENTIAL_PART is i/n, i from 1 to n");
+    struct run run = {.seed = number_of("BARTIZAN_SEED", 1) + part - 1,
+                      .step = parts,
+                      .wanted = number_of("BARTIZAN_DIFFERENTIAL_PAIRS", PAIRS) / parts,
+                      .started = time(NULL),
+                      .told = time(NULL)};
+    for (; run.pairs < run.wanted; run.seed += run.step, run.policies++, tell_progress(&run)) {
+        struct random random = random_of(run.seed);
+        if (random_below(&random, 4) == 0)
+            compare_wide(&run, &random);
+        else
+            compare_small(&run, &random);
+    }
+    check_variety(&run);
 }
 
 /* Calls `check` with the answers of a policy and of a changed one. */
