@@ -5,7 +5,7 @@ unit_test(jwt_verify_test USES base policy text assurance
 unit_test(token_cache_test USES base policy text assurance
   SOURCES support/test_tokens.c support/test_issuers.c LIBS OpenSSL::Crypto)
 unit_test(wycheproof_jose_test USES base policy text assurance
-  SOURCES support/base64url_encode.c support/test_issuers.c LIBS PkgConfig::JANSSON)
+  SOURCES support/test_issuers.c LIBS PkgConfig::JANSSON)
 unit_test(jose_interop_test USES base policy text assurance SOURCES support/test_issuers.c)
 
 if(COMMAND fuzz_target)

@@ -11,4 +11,7 @@
  * non-zero trailing bits. ERR_LIMIT: does not fit. */
 MUST_CHECK enum err base64url_decode(struct view text, uint8_t *out, size_t capacity, size_t *size);
 
+/* The way back: ceil(size * 4 / 3) characters to `out`; returns their number. */
+size_t base64url_encode(const uint8_t *bytes, size_t size, char *out);
+
 #endif

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base64url.h"
-#include "base64url_encode.h"
 #include "json.h"
 
 static void must(bool condition)

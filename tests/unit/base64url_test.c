@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "base64url.h"
-#include "base64url_encode.h"
 
 static void expect(struct view text, const char *bytes, size_t size)
 {

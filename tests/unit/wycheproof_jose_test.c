@@ -11,7 +11,6 @@
 #include <jansson.h>
 
 #include "base64url.h"
-#include "base64url_encode.h"
 #include "jws.h"
 #include "jwt_verify.h"
 #include "signature.h"
