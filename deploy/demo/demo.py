@@ -28,6 +28,7 @@ from stack import HERE, Stack, runtime_folder, wait_until
 HOST = "eu.models.example"
 LOW = "/v1/models/ranker-v9:predict"
 HIGH = "/v1/models/fraud-v3:predict"
+POLICY = "inference-gateway"
 SERVER_ID = "spiffe://prod.example/ns/ml-serving/sa/gateway"
 
 
@@ -202,7 +203,7 @@ class Demo:
         for what, expected, got in (
             ("HTTP status", status, ours.status),
             ("verdict", verdict, decision.get("verdict")),
-            ("rule", row.rule, decision.get("rule") if row.rule else None),
+            ("rule", row.rule and f"{POLICY}/{row.rule}", decision.get("rule") if row.rule else None),
             ("reason", row.reason, decision.get("reason") if row.reason else None),
             ("server's SPIFFE ID", SERVER_ID, ours.server_id),
         ):
@@ -217,7 +218,7 @@ class Demo:
         colour = {"allow": "\033[32m", "challenge": "\033[33m", "deny": "\033[31m"} if sys.stdout.isatty() else {}
         verdict = decision.get("verdict", "?")
         shown = f"{colour.get(verdict, '')}{verdict:<9}{chr(27) + '[0m' if colour else ''}"
-        rule = decision.get("rule") or "-"
+        rule = (decision.get("rule") or "-").removeprefix(f"{POLICY}/")
         rbac = str(theirs.status) if theirs.status else "TLS refused"
         print(f"{self.sent:2}  {row.title:<44} {shown} {ours.status}  {rule:<19}  {decision.get('reason', '?'):<23}"
               f" RBAC {rbac} | Bartizan {ours.status}")

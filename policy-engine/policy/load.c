@@ -29,7 +29,8 @@ static const struct field METADATA_FIELDS[] = {
     FIELD_MUST("name", load_name, struct metadata, name, NAME, "The name of the document."),
     FIELD("namespace", load_name, struct metadata, namespace, NAME, "Where the workload runs; for people."),
     FIELD("revision", load_text, struct metadata, revision, TEXT, "What the writer calls this state of it."),
-    FIELD("owner", load_text, struct metadata, owner, TEXT, "Who answers for it."),
+    FIELD("owner", load_text, struct metadata, owner, TEXT,
+          "Who answers for it; rules of priority 8 to 15 want one of `policy.platform_owners` of the configuration."),
     FIELD_WHOLE("labels", read_strings, ENTRIES(TEXT), "As in Kubernetes; nothing is decided on them."),
     FIELD_WHOLE("annotations", read_strings, ENTRIES(TEXT), "As in Kubernetes; nothing is decided on them."),
 };
@@ -115,9 +116,9 @@ static const struct {
     struct view key;
     void (*load)(struct load *load, const struct node *node);
 } BLOCKS[] = {
-    {WORD("issuers"), load_issuers}, {WORD("assurance"), load_assurances}, {WORD("roles"), load_roles},
-    {WORD("actions"), load_actions}, {WORD("resourceTypes"), load_types},  {WORD("resources"), load_resources},
-    {WORD("rules"), load_rules},     {WORD("tests"), load_tests},          {WORD("invariants"), load_invariants},
+    {WORD("issuers"), load_issuers}, {WORD("assurance"), load_assurances},  {WORD("roles"), load_roles},
+    {WORD("actions"), load_actions}, {WORD("resourceTypes"), load_types},   {WORD("resources"), load_resources},
+    {WORD("rules"), load_rules},     {WORD("invariants"), load_invariants},
 };
 
 #define IMPORTS "Documents of the same set whose block can be referred to here."
@@ -214,23 +215,33 @@ static const struct field DOCUMENT_FIELDS[] = {
 };
 const struct block load_document_block = BLOCK("document", "a document", DOCUMENT_FIELDS);
 
+/* From here on it is the document being read; NULL: none. */
+static void enter(struct load *load, struct set_document *document)
+{
+    load->document = document;
+    load->root = document != NULL ? document->root : NULL;
+    load->scope = document != NULL ? &document->scope : NULL;
+    if (document != NULL && !view_equals(load->file, document->root->span.file))
+        load->file = load_keep(load, document->root->span.file);
+}
+
 static void read_document(struct load *load, struct set_document *document)
 {
     struct set_document *outer = load->document;
     document->state = DOCUMENT_READING;
-    load->document = document;
-    load->root = document->root;
-    load->scope = &document->scope;
-    if (!view_equals(load->file, document->root->span.file))
-        load->file = load_keep(load, document->root->span.file);
+    enter(load, document);
     if (document->is_known)
         (void)load_map(load, document->root, &load_document_block, NULL);
     document->state = DOCUMENT_READ;
-    load->document = outer;
-    load->root = outer != NULL ? outer->root : NULL;
-    load->scope = outer != NULL ? &outer->scope : NULL;
-    if (outer != NULL && !view_equals(load->file, outer->root->span.file))
-        load->file = load_keep(load, outer->root->span.file);
+    enter(load, outer);
+}
+
+static void read_tests(struct load *load, struct set_document *document)
+{
+    const struct node *spec = node_get(document->root, VIEW("spec")), *tests = node_get(spec, VIEW("tests"));
+    enter(load, document);
+    if (tests != NULL && document->is_known && document->kind == DOCUMENT_POLICY)
+        load_tests(load, tests);
 }
 
 /* ---- the set --------------------------------------------------------------------------- */
@@ -249,7 +260,6 @@ static size_t count_entries(const struct document *documents, size_t count, stru
 
 static void take_room(struct load *load, const struct document *documents, size_t count)
 {
-    size_t rules = count_entries(documents, count, VIEW("rules"));
     load->issuer_room = count_entries(documents, count, VIEW("issuers"));
     load->issuers = load_take(load, load->issuer_room, sizeof(*load->issuers));
     load->issuer_nodes = arena_take_array(load->scratch, load->issuer_room + 1, sizeof(struct node *));
@@ -259,12 +269,10 @@ static void take_room(struct load *load, const struct document *documents, size_
     load->types = load_take(load, count_entries(documents, count, VIEW("resourceTypes")), sizeof(*load->types));
     load->resources = load_take(load, count_entries(documents, count, VIEW("resources")), sizeof(*load->resources));
     load->invariants = load_take(load, count_entries(documents, count, VIEW("invariants")), sizeof(*load->invariants));
-    load->rules_made = load_take(load, rules, sizeof(*load->rules_made));
+    load->rules_made = load_take(load, count_entries(documents, count, VIEW("rules")), sizeof(*load->rules_made));
     table_init(&load->resource_ids, load->scratch);
     if (load->issuer_nodes == NULL)
         load->is_exhausted = true;
-    if (!load->is_exhausted)
-        names_init(load, &load->rules, rules);
 }
 
 /* A body is read for a type that asks, and to tell JSON-RPC methods apart. */
@@ -351,6 +359,8 @@ enum err load_documents(const struct document *documents, size_t count, struct a
     for (size_t i = 0; i < load.document_count && !load.is_exhausted; i++)
         if (load.documents[i].state == DOCUMENT_UNREAD)
             read_document(&load, &load.documents[i]);
+    for (size_t i = 0; i < load.document_count && !load.is_exhausted; i++)
+        read_tests(&load, &load.documents[i]);
     if (!load.is_exhausted)
         finish(&load, model);
     if (load.is_exhausted)

@@ -37,6 +37,7 @@ struct names {
 struct scope {
     struct names issuers, assurances, roles, actions, types; /* imported ones first */
     size_t imported[5];                                      /* how many of each were */
+    struct names rules;                                      /* its own, without its name before them */
     size_t first_role;                                       /* of its own, in the model's array */
 };
 
@@ -48,7 +49,8 @@ struct set_document {
     const struct node *root;
     bool is_known; /* a map of a kind that this version reads */
     enum document_kind kind;
-    struct view name; /* metadata.name; absent when it has none */
+    struct view name;  /* metadata.name; absent when it has none */
+    struct view owner; /* metadata.owner, kept for its rules; likewise */
     enum document_state state;
     struct scope scope;
 };
@@ -60,7 +62,6 @@ struct load {
     const struct node *root; /* of the document being read */
     struct scope *scope;     /* of the document being read */
     struct view file;        /* its name, kept */
-    struct names rules;      /* names are unique in the set */
     const struct zone_node *zones;
     struct table resource_ids; /* type and id of what is listed: a type can be shared */
     bool is_exhausted;         /* an allocation failed: the result is useless */
@@ -175,6 +176,9 @@ bool names_find(struct load *load, const struct names *names, const struct node 
 extern const struct view load_document_kinds[5]; /* by enum document_kind */
 extern const struct block load_import_block;
 
+/* The document of this kind and name, or NULL. */
+struct set_document *load_document(const struct load *load, enum document_kind kind, struct view name);
+
 /* Finds what every document of the set is. */
 void load_survey(struct load *load, const struct document *documents, size_t count);
 
@@ -196,6 +200,7 @@ void load_types(struct load *load, const struct node *node);
 void load_resources(struct load *load, const struct node *node);
 void load_rules(struct load *load, const struct node *node);
 void load_invariants(struct load *load, const struct node *node);
+/* After every other block of every document: a test may name a rule of any. */
 void load_tests(struct load *load, const struct node *node);
 
 /* The `given` of one case of a test into *facts, as the sidecar would fill it.

@@ -10,12 +10,30 @@ enum { CASES_MAX = 256 }; /* of one matrix */
 static const struct view VERDICTS[] = {
     [VERDICT_DENY] = WORD("deny"), [VERDICT_CHALLENGE] = WORD("challenge"), [VERDICT_ALLOW] = WORD("allow")};
 
+/* RULE of this document, or DOCUMENT/RULE of any. */
+static bool find_rule(struct load *load, const struct node *node, size_t *index)
+{
+    size_t slash = node->kind == NODE_SCALAR ? view_index_of(node->text, '/', 0) : 0, at;
+    if (node->kind != NODE_SCALAR || slash == node->text.size)
+        return names_find(load, &load->scope->rules, node, CODE_TEST_EXPECT, "rule", index);
+    struct view of = view_slice(node->text, 0, slash), name = view_slice(node->text, slash + 1, node->text.size);
+    const struct set_document *document = load_document(load, DOCUMENT_POLICY, of);
+    if (document != NULL && table_find(&document->scope.rules.table, name, &at)) {
+        *index = document->scope.rules.indices[at];
+        return true;
+    }
+    load_refuse(load, CODE_TEST_EXPECT, node, "write RULE, or DOCUMENT/RULE",
+                document != NULL ? "the policy `%.*s` has no rule `%.*s`" : "the set has no policy `%.*s`, nor `%.*s`",
+                VIEW_ARG(of), VIEW_ARG(name));
+    return false;
+}
+
 static void read_rule_name(struct load *load, const struct node *node, void *out)
 {
     struct expectation *expected = out;
     size_t index;
     expected->is_default = node->kind == NODE_SCALAR && view_equals(node->text, VIEW("default"));
-    if (!expected->is_default && names_find(load, &load->rules, node, CODE_TEST_EXPECT, "rule", &index))
+    if (!expected->is_default && find_rule(load, node, &index))
         expected->rule = load->rules_made[index].name;
 }
 

@@ -32,7 +32,7 @@ static bool read_kind(struct load *load, const struct node *root, enum document_
     return false;
 }
 
-static struct set_document *find(const struct load *load, enum document_kind kind, struct view name)
+struct set_document *load_document(const struct load *load, enum document_kind kind, struct view name)
 {
     for (size_t i = 0; i < load->document_count; i++)
         if (load->documents[i].is_known && load->documents[i].kind == kind && view_is_present(name) &&
@@ -46,10 +46,13 @@ static void survey_one(struct load *load, const struct node *root)
     struct set_document document = {.root = root};
     load->root = root;
     document.is_known = load_is(load, root, NODE_MAP, "a document") && read_kind(load, root, &document.kind);
-    const struct node *name = document.is_known ? node_get(node_get(root, VIEW("metadata")), VIEW("name")) : NULL;
+    const struct node *metadata = document.is_known ? node_get(root, VIEW("metadata")) : NULL;
+    const struct node *name = node_get(metadata, VIEW("name")), *owner = node_get(metadata, VIEW("owner"));
     if (name != NULL && name->kind == NODE_SCALAR)
         document.name = name->text;
-    const struct set_document *first = find(load, document.kind, document.name);
+    if (owner != NULL && owner->kind == NODE_SCALAR)
+        document.owner = load_keep(load, owner->text);
+    const struct set_document *first = load_document(load, document.kind, document.name);
     if (document.is_known && first != NULL) {
         struct span span = first->root->span;
         struct view hint =
@@ -110,7 +113,7 @@ static struct set_document *read_import(struct load *load, const struct node *no
     size_t errors = load->diags->errors;
     if (!load_map(load, node, &load_import_block, &import) || load->diags->errors > errors)
         return NULL;
-    struct set_document *document = find(load, (enum document_kind)import.kind, import.name);
+    struct set_document *document = load_document(load, (enum document_kind)import.kind, import.name);
     if (document == NULL)
         load_refuse(load, CODE_IMPORT, node, "it must be in the same file or folder",
                     "the set has no %.*s called `%.*s`", VIEW_ARG(load_document_kinds[import.kind]),
@@ -211,5 +214,7 @@ void load_scope(struct load *load, const struct node *spec, void (*read)(struct 
         }
         scope->imported[block] = names_of(scope, block)->count;
     }
+    if (!load->is_exhausted)
+        names_init(load, &scope->rules, own_count(spec, VIEW("rules")));
     scope->first_role = load->model->role_count;
 }

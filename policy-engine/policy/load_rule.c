@@ -384,17 +384,28 @@ static const struct node *head_of(struct load *load, const struct node *node, st
     return allow != NULL ? allow : deny;
 }
 
+/* A rule's name in the set: its document's before it. */
+static struct view qualify(struct load *load, struct view name)
+{
+    struct view full = arena_print(load->arena, "%.*s/%.*s", VIEW_ARG(load->document->name), VIEW_ARG(name));
+    load->is_exhausted = load->is_exhausted || !view_is_present(full);
+    return full;
+}
+
 static void read_rule(struct load *load, const struct node *node)
 {
     size_t index = load->model->rule_count;
     struct rule *rule = &load->rules_made[index];
-    *rule = (struct rule){.index = index, .span = load_span(load, node), .obligations.audit = AUDIT_SUMMARY};
+    *rule = (struct rule){.index = index,
+                          .owner = load->document->owner,
+                          .span = load_span(load, node),
+                          .obligations.audit = AUDIT_SUMMARY};
     if (!load_is(load, node, NODE_MAP, "a rule"))
         return;
     const struct node *name = head_of(load, node, rule);
     if (name != NULL && load_is(load, name, NODE_SCALAR, "a rule's name")) {
-        (void)names_add(load, &load->rules, name, "rule", index);
-        rule->name = load_keep(load, name->text);
+        (void)names_add(load, &load->scope->rules, name, "rule", index);
+        rule->name = qualify(load, name->text);
     }
     rule->delegation = rule->effect == RULE_ALLOW ? DELEGATION_NONE : DELEGATION_UNCONSTRAINED;
     rule->accepts_xfcc_text = rule->effect == RULE_DENY;

@@ -375,6 +375,8 @@ struct obligation_set {
 
 enum rule_effect { RULE_DENY = 0, RULE_ALLOW };
 
+enum { PLATFORM_PRIORITY = 8 };
+
 enum workload_demand {
     WORKLOAD_UNCONSTRAINED = 0,
     WORKLOAD_ANY,      /* there is one */
@@ -403,10 +405,11 @@ struct label_test {
 
 struct rule {
     size_t index;
-    struct view name;
+    struct view name;  /* DOCUMENT/RULE */
+    struct view owner; /* metadata.owner of its document; absent when it has none */
     struct span span;
     enum rule_effect effect;
-    uint32_t priority; /* 0 to 15, higher first */
+    uint32_t priority; /* 0 to 15, higher first; from PLATFORM_PRIORITY on the platform's own */
 
     enum workload_demand workload_demand;
     const struct role *const *workload_roles;

@@ -30,6 +30,12 @@ MUST_CHECK enum err policy_build(const struct policy_source *sources, size_t cou
  * ERR_IO and ERR_INVALID: see `diags`. */
 MUST_CHECK enum err policy_read(const char *path, struct diag_list *diags, struct policy **out);
 
+/* Holds rules of priority 8 to 15, which override everybody else's, against the owners whose
+ * documents may have them. ERR_INVALID: a finding for each rule of another's document, or of
+ * one without `metadata.owner`, without the line's text (diag_list_locate). */
+MUST_CHECK enum err policy_check_owners(const struct policy *policy, const struct view *owners, size_t count,
+                                        struct diag_list *diags);
+
 void policy_free(struct policy *policy);
 
 /* Lower-case hex SHA-256 of the meaning-bearing source documents: 64 bytes, owned by the policy. */

@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-enum { SHADOW_PAIRS_MAX = 64, SHADOW_RULE_MAX = 132, SHADOW_ID_MAX = 40 };
+enum { SHADOW_PAIRS_MAX = 64, SHADOW_RULE_MAX = 260, SHADOW_ID_MAX = 40 };
 
 struct shadow_side {
     enum verdict verdict;

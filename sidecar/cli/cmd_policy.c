@@ -5,18 +5,35 @@
 
 /* ---- policy check ---- */
 
+enum { OWNERS_MAX = 64 };
+
+/* As policy.platform_owners of a configuration would; `text` is separated by commas. */
+static enum err check_owners(struct session *session, struct view text)
+{
+    struct view owners[OWNERS_MAX];
+    size_t count = 0;
+    for (size_t at = 0; at < text.size && count < OWNERS_MAX;) {
+        size_t end = view_index_of(text, ',', at);
+        owners[count++] = view_slice(text, at, end);
+        at = end + 1;
+    }
+    return policy_check_owners(session->policy, owners, count, &session->diags);
+}
+
 static int check(int argc, char **argv)
 {
-    const char *format = NULL, *path = NULL;
+    const char *format = NULL, *owners = NULL, *path = NULL;
     size_t count = 0;
     bool is_json = false;
-    const struct option_spec options[] = {{"format", "text|json|sarif", "how findings are printed", &format}};
+    const struct option_spec options[] = {
+        {"format", "text|json|sarif", "how findings are printed", &format},
+        {"platform-owners", "A,B", "whose documents may have priorities 8 to 15, as policy.platform_owners", &owners}};
     const struct usage usage = {
-        .line = "bartizan policy check PATH [--format text|json|sarif]",
+        .line = "bartizan policy check PATH [--platform-owners A,B] [--format text|json|sarif]",
         .summary = "Reads a policy file, or every *.yaml of a folder, and prints every finding with its place.\n"
                    "Exit status 0 when a sidecar would take it (warnings are printed all the same), 2 when not.",
         .options = options,
-        .option_count = 1,
+        .option_count = 2,
         .operands_least = 1,
         .operands_most = 1};
     int code = options_read(&usage, argc, argv, &path, &count);
@@ -27,6 +44,10 @@ static int check(int argc, char **argv)
         return usage_error(&usage, "`--format` is text, json or sarif, not `%s`", format);
     AUTO(session_close) struct session session = {0};
     enum err err = session_open(&session, path);
+    if (err == ERR_NONE && owners != NULL) {
+        err = check_owners(&session, view_of(owners));
+        session_locate(&session);
+    }
     if (is_sarif) {
         sarif_print(&session.diags, &session.arena);
         return exit_code_of(err);

@@ -4,28 +4,13 @@
 #include "policy_session.h"
 #include "sarif_print.h"
 
-enum { POLICY_FILE_MAX = 8 * 1024 * 1024 };
-
-/* Findings are made of places: the lines that they stand in are read again. A file that is gone
- * by now leaves them without a caret. */
-static void locate(struct session *session)
-{
-    struct diag_list *diags = &session->diags;
-    for (size_t i = 0; i < diags->count; i++) {
-        struct view file = arena_copy(&session->arena, diags->items[i].span.file), text = {0};
-        bool is_done = view_is_present(diags->items[i].span.text) || !view_is_present(file);
-        if (!is_done && read_whole(file.data, POLICY_FILE_MAX, &session->arena, &text) == ERR_NONE)
-            diag_list_locate(diags, i, file, text);
-    }
-}
-
 enum form { FORM_TEXT = 0, FORM_JSON, FORM_SARIF };
 
 static int lint_policy(struct session *session, enum form form)
 {
     size_t before = session->diags.count + session->diags.dropped;
     lint(policy_model(session->policy), &session->diags);
-    locate(session);
+    session_locate(session);
     size_t found = session->diags.count + session->diags.dropped - before;
     if (form == FORM_SARIF)
         sarif_print(&session->diags, &session->arena);

@@ -13,7 +13,7 @@ static struct view safe(struct view text, struct arena *arena)
     return view_is_present(text) ? text_print(text, arena) : VIEW("-");
 }
 
-/* "allow operators-high", "deny default" */
+/* "allow inference-gateway/operators-high", "deny default" */
 static struct view side_print(const json_t *side, struct arena *arena)
 {
     struct view rule = status_text(side, "rule");

@@ -21,6 +21,10 @@ void session_close(struct session *session);
 /* Reads the policy at `path`. ERR_INVALID, ERR_IO: see session->diags. */
 MUST_CHECK enum err session_open(struct session *session, const char *path);
 
+/* Findings that are made of places alone get the line that they stand in, which is read again. A file
+ * that is gone by now leaves them without a caret. */
+void session_locate(struct session *session);
+
 /* Reads the description of one request in `file` (`-`: standard input) into *facts: EXIT_GOOD,
  * or what is wrong with it was printed. */
 int session_given(struct session *session, const char *file, bool is_json, const struct facts **facts);

@@ -53,7 +53,7 @@ static read_value read_section;
     VALUE("policy.path", config_read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml; required") \
     VALUE("policy.enforcement", config_read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
     VALUE("policy.shadow", config_read_path, OF(config, policy.shadow), 0, 0, "", "", "a second policy, judged on every check and never enforced: where it differs is counted and recorded") \
-    REFUSED("policy.platform_owners") \
+    VALUE("policy.platform_owners", config_read_platform_owners, 0, 1, 64, "", "", "owners whose documents may have rules of priority 8 to 15; nobody's unless given") \
     REFUSED("policy.public_keys") \
     SECTION("audit") \
     SECTION("audit.journal") \

@@ -67,6 +67,8 @@ struct config {
         const char *path;   /* file or folder */
         const char *shadow; /* likewise: judged beside it, never enforced; NULL: none */
         enum enforcement enforcement;
+        const struct view *platform_owners; /* whose documents may have rules of priority 8 to 15; default: nobody's */
+        size_t platform_owner_count;
     } policy;
     struct {
         struct {

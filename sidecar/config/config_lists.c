@@ -256,3 +256,20 @@ void config_read_token_sources(const struct task *task, void *target)
         config_complain(task, "C0102", VIEW("write [authorization], or leave the key out"),
                         "tokens from other places than one `authorization` header are not supported in this version");
 }
+
+void config_read_platform_owners(const struct task *task, void *target)
+{
+    struct config *config = target;
+    struct view *all = NULL;
+    if (!expect_many(task, NODE_LIST) || (all = config_array(task->reader, task->node->count, sizeof *all)) == NULL)
+        return;
+    for (size_t i = 0; i < task->node->count; i++) {
+        struct task item = element_of(task, i);
+        config_read_text(&item, &all[i]);
+        for (size_t k = 0; k < i; k++)
+            if (view_is_present(all[i]) && view_equals(all[i], all[k]))
+                config_complain(&item, "C0106", (struct view){0}, "this owner is given twice");
+    }
+    config->policy.platform_owners = all;
+    config->policy.platform_owner_count = task->node->count;
+}

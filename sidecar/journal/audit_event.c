@@ -4,6 +4,7 @@
 enum {
     SHORT_MAX = 64,
     NAME_MAX_BYTES = 256,
+    RULE_MAX_BYTES = 257, /* DOCUMENT/RULE, of 128 bytes each */
     TEXT_MAX = 512,
     ID_MAX = 1024,
     CALLER_MAX = 2048, /* a SPIFFE ID is never cut */
@@ -150,7 +151,7 @@ static void put_circumstances(struct pen *pen, const struct audit_decision *deci
     if (decision->has_shadow) {
         put_number(pen, 80, 1);
         put_number(pen, 81, decision->shadow_verdict);
-        put_text(pen, 82, decision->shadow_rule, NAME_MAX_BYTES);
+        put_text(pen, 82, decision->shadow_rule, RULE_MAX_BYTES);
         put_text(pen, 83, decision->shadow_digest, SHORT_MAX);
     }
 }
@@ -177,8 +178,8 @@ static void put_decision(struct pen *pen, const struct audit_decision *decision)
     put_number(pen, 2, decision->verdict);
     put_number(pen, 3, decision->enforced);
     put_text(pen, 4, reason_info(decision->reason)->name, SHORT_MAX);
-    put_text(pen, 5, decision->rule, NAME_MAX_BYTES);
-    put_text(pen, 6, decision->closest, NAME_MAX_BYTES);
+    put_text(pen, 5, decision->rule, RULE_MAX_BYTES);
+    put_text(pen, 6, decision->closest, RULE_MAX_BYTES);
     put_text(pen, 7, decision->missing, TEXT_MAX);
     put_text(pen, 8, decision->attribute, NAME_MAX_BYTES);
     put_text(pen, 9, decision->challenge, TEXT_MAX);

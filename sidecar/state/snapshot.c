@@ -117,8 +117,16 @@ static enum err build_policy_at(struct builder *b, enum part_kind kind, const ch
         sources[i] = (struct policy_source){.name = b->files->items[i].file, .text = b->files->items[i].text};
     struct policy *policy = NULL;
     TRY(policy_build(sources, b->files->count, b->diags, &policy));
-    part->thing = policy;
-    return ERR_NONE;
+    size_t before = b->diags->count;
+    enum err result = policy_check_owners(policy, b->config->policy.platform_owners,
+                                          b->config->policy.platform_owner_count, b->diags);
+    for (size_t i = 0; i < b->files->count; i++)
+        diag_list_locate(b->diags, before, sources[i].name, sources[i].text);
+    if (result == ERR_NONE)
+        part->thing = policy;
+    else
+        policy_free(policy);
+    return result;
 }
 
 static enum err build_policy(struct builder *b)

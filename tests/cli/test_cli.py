@@ -219,6 +219,31 @@ def test_policy_check_shows_a_caret_and_the_nearest_key(place):
     assert "did you mean `subjects`?" in result.stderr
 
 
+def test_priorities_of_the_platform_want_an_owner_that_the_configuration_names(place):
+    owned = POLICY.replace("{name: cli}", "{name: cli, owner: platform}").replace("web-reads\n      subjects", "web-reads\n      priority: 8\n      subjects")
+    place.policy.write_text(owned)
+    config = place.config.read_text()
+    refused = place.run("check", "--config", place.config)
+    assert refused.returncode == 2
+    assert "E0223" in refused.stderr and "`cli/web-reads` has priority 8, and `platform` is none" in refused.stderr
+    assert f"{place.policy}:10:" in refused.stderr and "10 |     - allow: web-reads" in refused.stderr
+    place.config.write_text(config.replace("policy.yaml}", "policy.yaml, platform_owners: [platform]}"))
+    assert place.run("check", "--config", place.config).returncode == 0
+    place.policy.write_text(owned.replace("priority: 8", "priority: 7"))
+    place.config.write_text(config)
+    assert place.run("check", "--config", place.config).returncode == 0
+
+
+def test_policy_check_asks_for_owners_as_the_sidecar_does_when_it_is_told_them(place):
+    place.policy.write_text(POLICY.replace("web-reads\n      subjects", "web-reads\n      priority: 8\n      subjects"))
+    assert place.run("policy", "check", place.policy).returncode == 0
+    refused = place.run("policy", "check", place.policy, "--platform-owners", "a,platform")
+    assert refused.returncode == 2 and "its document has no metadata.owner" in refused.stderr
+    place.policy.write_text(place.policy.read_text().replace("{name: cli}", "{name: cli, owner: platform}"))
+    assert place.run("policy", "check", place.policy, "--platform-owners", "a,platform").returncode == 0
+    assert place.run("policy", "check", place.policy, "--platform-owners", "a,plat").returncode == 2
+
+
 def test_policy_check_in_json_has_the_same_finding(place):
     place.policy.write_text(POLICY.replace("subjects:", "subjcts:"))
     result = place.run("policy", "check", place.policy, "--format", "json")

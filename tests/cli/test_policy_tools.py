@@ -130,7 +130,7 @@ def test_coverage_names_what_no_test_exercised(gated):
     coverage = json.loads(result.stdout)["coverage"]
     never = {part: [entry["name"] for entry in coverage[part]["never"]] for part in coverage}
     assert never == {
-        "rules": ["operators-write"],
+        "rules": ["tools/operators-write"],
         "actions": ["write"],
         "resources": ["item gold"],
         "roles": ["operator"],
@@ -142,7 +142,7 @@ def test_coverage_names_what_no_test_exercised(gated):
 
 def test_coverage_counts_the_tests_that_ran(gated):
     text = gated.run("policy", "test", gated.policy, "--coverage", "--run", "drops").stdout
-    assert "rules: 1 of 3 exercised" in text and "  never apps-read  (" in text
+    assert "rules: 1 of 3 exercised" in text and "  never tools/apps-read  (" in text
 
 
 def test_a_challenge_exercises_its_assurance(gated):
@@ -166,9 +166,9 @@ def test_why_not_lists_everything_that_the_closest_rule_lacks(gated):
     result = gated.run("policy", "why-not", gated.policy, "--given", given(gated, STALE), "--format", "json")
     assert result.returncode == 0
     answer = json.loads(result.stdout)
-    assert answer["verdict"] == "deny" and answer["closest"] == "operators-write"
+    assert answer["verdict"] == "deny" and answer["closest"] == "tools/operators-write"
     (rule,) = answer["rules"]
-    assert rule["rule"] == "operators-write" and rule["closest"] and rule["outcome"] == "none"
+    assert rule["rule"] == "tools/operators-write" and rule["closest"] and rule["outcome"] == "none"
     assert [(lack["what"], lack["detail"]) for lack in rule["lacks"]] == [
         ("purpose", "purpose is absent; the rule allows incident"),
         ("condition", 'header x-a is "9", which the rule\'s condition does not accept'),
@@ -184,14 +184,14 @@ def test_why_not_lists_everything_that_the_closest_rule_lacks(gated):
 def test_why_not_without_user_and_workload_says_both(gated):
     request = {"method": "PUT", "path": "/v/tin"}
     text = gated.run("policy", "why-not", gated.policy, "--given", given(gated, request)).stdout
-    assert "allow operators-write (priority 0): does not allow this" in text
+    assert "allow tools/operators-write (priority 0): does not allow this" in text
     assert "the request is about item tin [tier=low]; the rule is about type item, tier is high" in text
     assert "no certificate was presented" in text and "no user token was presented" in text
 
 
 def test_why_not_names_the_deny_that_decides(gated):
     text = gated.run("policy", "why-not", gated.policy, "--given", given(gated, {"method": "DELETE", "path": "/v/tin"})).stdout
-    assert "deny no-drop (priority 0): decides" in text
+    assert "deny tools/no-drop (priority 0): decides" in text
 
 
 def test_why_not_of_what_is_allowed_lacks_nothing(gated):

@@ -106,7 +106,7 @@ def test_a_refusal_never_tells_the_client_why(world):
 def test_the_record_of_a_refusal_explains_it(world):
     answer = world.request(HIGH, world.console, world.operator(age=1200))
     decision = world.decision(answer)
-    assert decision["verdict"] == "challenge" and decision["rule"] == "operators-high"
+    assert decision["verdict"] == "challenge" and decision["rule"] == "inference-gateway/operators-high"
     assert "300" in decision["missing"]
     shown = world.stack.run("audit", "show", answer.headers["x-bartizan-decision"], "--journal",
                             world.stack.folder / "journal")

@@ -47,16 +47,16 @@ def test_a_difference_is_counted_shown_and_recorded_and_nobody_is_refused(own):
     assert (status["loaded"], status["generation"], status["rules"]) == (True, 1, 5)
     assert (status["checks"], status["differences"], status["others"]) == (4, 3, 0)
     (pair,) = status["pairs"]
-    assert pair["from"] == {"verdict": "allow", "rule": "apps-low-and-medium"}
+    assert pair["from"] == {"verdict": "allow", "rule": "inference-gateway/apps-low-and-medium"}
     assert pair["to"] == {"verdict": "deny", "rule": None} and pair["count"] == 3
 
     metrics = own.admin("GET", "/metrics")[1]
-    assert 'bartizan_shadow_differences_total{from="allow:apps-low-and-medium",to="deny:default"} 3\n' in metrics
+    assert 'bartizan_shadow_differences_total{from="allow:inference-gateway/apps-low-and-medium",to="deny:default"} 3\n' in metrics
     assert "bartizan_shadow_checks_total 4\n" in metrics
 
     text = shadow(own)
     assert text.returncode == 1, text.stderr
-    for part in ("4 checks", "3 would", "allow apps-low-and-medium", "deny default", pair["decision_id"]):
+    for part in ("4 checks", "3 would", "allow inference-gateway/apps-low-and-medium", "deny default", pair["decision_id"]):
         assert part in text.stdout, text.stdout
     assert json.loads(shadow(own, "--format", "json").stdout)["pairs"] == [pair]
     screen = own.cli("status", "--config", own.config).stdout

@@ -36,6 +36,14 @@ void policy_case_close(void)
     current = NULL;
 }
 
+bool policy_case_rule_is(struct view rule, const char *name)
+{
+    const struct view document = VIEW("case/");
+    if (!view_is_present(rule))
+        return name == NULL || *name == '\0';
+    return view_starts_with(rule, document) && view_equals(view_slice(rule, document.size, rule.size), view_of(name));
+}
+
 const struct policy *policy_case_policy(void)
 {
     return current;

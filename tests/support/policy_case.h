@@ -11,6 +11,9 @@
  * the next call. */
 void policy_case(const char *spec, const char *given, struct decision *out);
 
+/* True when `rule` is that rule of a policy_case, without its document's name; "": none. */
+bool policy_case_rule_is(struct view rule, const char *name);
+
 /* The policy of the last call. */
 const struct policy *policy_case_policy(void);
 

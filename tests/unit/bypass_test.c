@@ -573,8 +573,8 @@ static void a_revocation_that_came_while_a_check_waited_holds_for_it(void **stat
 static void a_name_without_a_certificate_is_nobody(void **state)
 {
     struct fixture *f = *state;
-    use_policy(f, POLICY("    - {deny: nobody, priority: 9, subjects: any, unless: {claim: {name: x, present: true}}}\n"
-                         "    - {allow: web, priority: 10, subjects: {workload: {spiffe: \"" WORLD_WEB "\"}}}\n"));
+    use_policy(f, POLICY("    - {deny: nobody, priority: 6, subjects: any, unless: {claim: {name: x, present: true}}}\n"
+                         "    - {allow: web, priority: 7, subjects: {workload: {spiffe: \"" WORLD_WEB "\"}}}\n"));
     assert_answer(f, REASON_RULE);
     f->parts.certificate = NULL;
     f->parts.principal = WORLD_WEB;

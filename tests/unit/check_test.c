@@ -492,7 +492,7 @@ static void every_answer_has_a_record_that_its_id_finds(void **state)
     assert_int_equal(event.sequence, 0);
     assert_int_equal(d->verdict, VERDICT_ALLOW);
     assert_int_equal(d->enforced, VERDICT_ALLOW);
-    assert_true(view_equals(d->rule, VIEW("operators-high")));
+    assert_true(view_equals(d->rule, VIEW("inference-gateway/operators-high")));
     assert_true(view_equals(d->caller, VIEW(WORLD_CONSOLE)));
     assert_true(d->is_caller_verified && d->is_user_verified);
     assert_true(view_equals(d->user_subject, VIEW("alice")));
@@ -588,7 +588,7 @@ static void a_shadow_that_refuses_is_counted_and_recorded_and_refuses_nobody(voi
     assert_int_equal(differences(f)->pair_count, 1);
     const struct shadow_pair *pair = &f->differences.pairs[0];
     assert_int_equal(pair->from.verdict, VERDICT_ALLOW);
-    assert_string_equal(pair->from.rule, "operators-high");
+    assert_string_equal(pair->from.rule, "inference-gateway/operators-high");
     assert_int_equal(pair->to.verdict, VERDICT_DENY);
     assert_string_equal(pair->to.rule, "");
     assert_int_equal(pair->count, 1);
@@ -613,7 +613,7 @@ static void a_shadow_that_allows_lets_nobody_in(void **state)
     assert_int_equal(differences(f)->pair_count, 1);
     assert_int_equal(f->differences.pairs[0].from.verdict, VERDICT_CHALLENGE);
     assert_int_equal(f->differences.pairs[0].to.verdict, VERDICT_ALLOW);
-    assert_string_equal(f->differences.pairs[0].to.rule, "operators-high");
+    assert_string_equal(f->differences.pairs[0].to.rule, "inference-gateway/operators-high");
     assert_string_equal(f->differences.pairs[0].decision_id, denied_header(f, "x-bartizan-decision"));
 }
 
@@ -629,7 +629,7 @@ static void a_shadow_that_agrees_is_recorded_and_counts_no_difference(void **sta
     assert_int_equal(f->differences.differences, 0);
     last_record(f, buffer, &event);
     assert_true(event.decision.has_shadow);
-    assert_true(view_equals(event.decision.shadow_rule, VIEW("operators-high")));
+    assert_true(view_equals(event.decision.shadow_rule, VIEW("inference-gateway/operators-high")));
 }
 
 static void without_a_shadow_no_record_speaks_of_one(void **state)
@@ -682,9 +682,9 @@ static void a_shadow_may_read_the_body_where_the_policy_does_not(void **state)
     f->parts.body = "{\"model\":\"ranker-v9\",\"messages\":[]}";
     assert_int_equal(ask(f), 200);
     last_record(f, buffer, &event);
-    assert_true(view_equals(event.decision.rule, VIEW("all")));
+    assert_true(view_equals(event.decision.rule, VIEW("p/all")));
     assert_int_equal(event.decision.shadow_verdict, VERDICT_ALLOW);
-    assert_true(view_equals(event.decision.shadow_rule, VIEW("apps-low-and-medium")));
+    assert_true(view_equals(event.decision.shadow_rule, VIEW("inference-gateway/apps-low-and-medium")));
     f->parts.body = "{\"model\":\"fraud-v3\",\"messages\":[]}";
     assert_int_equal(ask(f), 200);
     last_record(f, buffer, &event);

@@ -55,6 +55,7 @@ static void config_has_a_default_for_all_but_the_policy(void **state)
     assert_int_equal(config.identity.domain_count + config.identity.revocation_count + config.tokens.issuer_count, 0);
     assert_int_equal(config.policy.enforcement, ENFORCE);
     assert_null(config.policy.shadow);
+    assert_int_equal(config.policy.platform_owner_count, 0);
     assert_string_equal(config.audit.journal.path, "/var/lib/bartizan/journal");
     assert_int_equal(config.audit.journal.mode, JOURNAL_BATCH);
     assert_int_equal(config.audit.journal.max_bytes, 256 << 20);
@@ -133,6 +134,16 @@ static void config_reads_every_key(void **state)
     assert_int_equal(config.limits.queue, 4);
 }
 
+static void platform_owners_are_a_list_of_names(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(HEAD "policy: {path: p, platform_owners: [platform, Security]}\n", &config), ERR_NONE);
+    assert_int_equal(config.policy.platform_owner_count, 2);
+    assert_true(view_equals(config.policy.platform_owners[0], VIEW("platform")));
+    assert_true(view_equals(config.policy.platform_owners[1], VIEW("Security")));
+}
+
 static const struct bad_file {
     const char *text;
     uint32_t line, column;
@@ -156,7 +167,10 @@ static const struct bad_file {
      "did you mean `mode`?"},
     {GOOD "audit: {collectors: []}\n", 4, 9, "C0102", "audit.collectors", NULL},
     {HEAD "policy: {path: p, public_keys: [q]}\n", 3, 19, "C0102", "policy.public_keys", NULL},
-    {HEAD "policy: {path: p, platform_owners: [q]}\n", 3, 19, "C0102", "policy.platform_owners", NULL},
+    {HEAD "policy: {path: p, platform_owners: [q, r, q]}\n", 3, 43, "C0106", "policy.platform_owners[2]", NULL},
+    {HEAD "policy: {path: p, platform_owners: []}\n", 3, 36, "C0202", "policy.platform_owners", NULL},
+    {HEAD "policy: {path: p, platform_owners: q}\n", 3, 36, "C0104", "policy.platform_owners", NULL},
+    {HEAD "policy: {path: p, platform_owners: [\"\"]}\n", 3, 37, "C0104", "policy.platform_owners[0]", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: workload-api}}}\n", 4, 40, "C0102",
      "identity.trust_domains[\"a\"].bundle", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: {owner: feed}}}}\n", 4, 40, "C0103",
@@ -399,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(config_has_a_default_for_all_but_the_policy),
         CASE(config_reads_every_key),
+        CASE(platform_owners_are_a_list_of_names),
         CASE(config_says_where_each_bad_file_is_wrong),
         CASE(config_finds_every_error_of_a_file),
         CASE(config_warns_of_a_listener_that_others_can_reach),

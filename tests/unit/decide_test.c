@@ -56,7 +56,7 @@ static struct decision ask(const char *rules, const char *given)
 static void expect(const char *rules, const char *given, enum verdict verdict, enum reason reason, const char *rule)
 {
     struct decision out = ask(rules, given);
-    if (out.verdict != verdict || out.reason != reason || !view_equals(out.rule, view_of(rule)))
+    if (out.verdict != verdict || out.reason != reason || !policy_case_rule_is(out.rule, rule))
         fail_msg("%s\n%s\n got %s %.*s by %.*s (closest %.*s: %.*s)", rules, given, verdict_text(out.verdict),
                  VIEW_ARG(reason_info(out.reason)->name), VIEW_ARG(out.rule), VIEW_ARG(out.closest),
                  VIEW_ARG(out.missing));
@@ -279,7 +279,7 @@ static void an_allow_removes_every_header_that_another_could_set(void **state)
     assert_true(view_equals(out.obligations.remove_headers[0], VIEW("x-c")));
     assert_true(view_equals(out.obligations.remove_headers[1], VIEW("x-raw")));
     out = ask(rules, "method: POST, host: h.ex, path: /m/m1");
-    assert_true(view_equals(out.rule, VIEW("b")));
+    assert_true(policy_case_rule_is(out.rule, "b"));
     assert_int_equal(out.obligations.remove_header_count, 2);
     assert_true(view_equals(out.obligations.remove_headers[0], VIEW("x-c")));
     assert_true(view_equals(out.obligations.remove_headers[1], VIEW("x-k")));
@@ -291,7 +291,7 @@ static void the_audit_level_is_the_highest_of_all_rules_that_match(void **state)
     const char *const rules = "    - {allow: a, actions: [read], obligations: {audit: minimal}}\n"
                               "    - {allow: z, actions: [all-m], obligations: {audit: full}}\n";
     assert_int_equal(ask(rules, READ).audit, AUDIT_FULL);
-    assert_true(view_equals(ask(rules, READ).rule, VIEW("a")));
+    assert_true(policy_case_rule_is(ask(rules, READ).rule, "a"));
     assert_int_equal(ask("    - {allow: a, obligations: {audit: minimal}}\n", READ).audit, AUDIT_MINIMAL);
     assert_int_equal(ask("    - {allow: a, actions: [write]}\n", READ).audit, AUDIT_SUMMARY);
 }

@@ -120,24 +120,24 @@ struct pair_of_policies {
 static const struct pair_of_policies PAIRS[] = {
     /* never allow, by subject */
     {"never: {verdict: allow, notSubjects: {workload: [app]}}", "    - {allow: r, subjects: {workload: [app]}}\n",
-     "    - {allow: r, subjects: {workload: {spiffe: \"spiffe://a/ns/*/sa/ap*\"}}}\n", "`r`"},
+     "    - {allow: r, subjects: {workload: {spiffe: \"spiffe://a/ns/*/sa/ap*\"}}}\n", "`t/r`"},
     {"never: {verdict: allow, notSubjects: {user: [boss]}}", "    - {allow: r, subjects: {user: [boss]}}\n",
-     "    - {allow: r, subjects: {user: [staff]}}\n", "`r`"},
+     "    - {allow: r, subjects: {user: [staff]}}\n", "`t/r`"},
     {"never: {verdict: allow, subjects: {user: none}}", "    - {allow: r, subjects: {user: any}}\n",
-     "    - {allow: r}\n", "`r`"},
+     "    - {allow: r}\n", "`t/r`"},
     {"never: {verdict: allow, subjects: {delegation: any}}", "    - {allow: r, subjects: {user: [staff]}}\n",
-     "    - {allow: r, subjects: {workload: any, user: [staff], delegation: {actor: peer}}}\n", "`r`"},
+     "    - {allow: r, subjects: {workload: any, user: [staff], delegation: {actor: peer}}}\n", "`t/r`"},
     /* by operation and resource */
     {"never: {verdict: allow, actions: [write]}", "    - {allow: r, actions: [read]}\n",
-     "    - {allow: r, actions: [read]}\n    - {allow: w, actions: [write], when: {port: 8443}}\n", "`w`"},
+     "    - {allow: r, actions: [read]}\n    - {allow: w, actions: [write], when: {port: 8443}}\n", "`t/w`"},
     {"never: {verdict: allow, resources: {labels: {data: secret}}}",
      "    - {allow: r, resources: {labels: {data: open}}}\n", "    - {allow: r, resources: {ids: [two-x, one]}}\n",
-     "`r`"},
+     "`t/r`"},
     {"never: {verdict: allow, resources: {labels: {data: secret}}}", /* an unlisted id may be secret */
-     "    - {allow: r, resources: {ids: [\"two-*\"]}}\n", "    - {allow: r, resources: {ids: [\"t*\"]}}\n", "`r`"},
+     "    - {allow: r, resources: {ids: [\"two-*\"]}}\n", "    - {allow: r, resources: {ids: [\"t*\"]}}\n", "`t/r`"},
     /* by assurance */
     {"never: {verdict: allow, assurance: none}", "    - {allow: r, assurance: fresh}\n",
-     "    - {allow: r, subjects: {user: [boss]}}\n", "`r`"},
+     "    - {allow: r, subjects: {user: [boss]}}\n", "`t/r`"},
     {"always: {verdict: allow, actions: [read], subjects: {user: [staff], delegation: none}, assurance: fresh}",
      "    - {allow: r, subjects: {user: [staff]}, actions: [read], assurance: fresh}\n",
      "    - {allow: r, subjects: {user: [boss]}, actions: [read], assurance: fresh}\n", ""},
@@ -147,27 +147,27 @@ static const struct pair_of_policies PAIRS[] = {
      "    - {allow: r}\n    - {deny: w, actions: [write], subjects: {workload: [app]}, when: {header: {name: x, "
      "prefix: "
      "a}}}\n",
-     "`r`"},
+     "`t/r`"},
     {"never: {verdict: deny, actions: [read], subjects: {delegation: none}}", "    - {allow: r, actions: [read]}\n",
-     "    - {allow: r, actions: [read]}\n    - {deny: d, when: {sourceIP: {in: [10.0.0.0/8]}}}\n", "`d`"},
+     "    - {allow: r, actions: [read]}\n    - {deny: d, when: {sourceIP: {in: [10.0.0.0/8]}}}\n", "`t/d`"},
     {"never: {verdict: challenge, actions: [read]}", "    - {allow: w, actions: [write], assurance: fresh}\n",
-     "    - {allow: w, actions: [read, write], assurance: fresh}\n", "`w`"},
+     "    - {allow: w, actions: [read, write], assurance: fresh}\n", "`t/w`"},
     /* conditions: time, header, context, metadata, claim, query, sni, port, tiers */
     {"never: {verdict: allow, actions: [write]}", "    - {allow: r}\n    - {deny: w, actions: [write], priority: 1}\n",
      "    - {allow: r}\n    - {deny: w, actions: [write], priority: 1, when: {not: {time: {tz: UTC, days: [sun], "
      "between: "
      "[\"03:07\", \"03:08\"]}}}}\n",
-     "`r`"},
+     "`t/r`"},
     {"never: {verdict: allow, actions: [write]}", "    - {allow: r}\n    - {deny: w, actions: [write]}\n",
      "    - {allow: r}\n    - {deny: w, actions: [write], unless: {all: [{context: {name: c, equals: v}}, {metadata: "
      "{filter: "
      "f, path: [k], equals: v}}, {claim: {name: a.b, prefix: v}}, {sni: [\"*.x\"]}, {port: [5, 6]}]}}\n",
-     "`r`"},
+     "`t/r`"},
     {"never: {verdict: allow, actions: [write]}", "    - {allow: r}\n    - {deny: w, actions: [write]}\n",
      "    - {allow: r}\n    - {deny: w, actions: [write], unless: {all: [{query: {name: q, equals: v}}, {header: "
      "{name: n, "
      "intRange: [5, 7]}}, {remoteIP: {in: [\"2001:db8::/32\"]}}]}}\n",
-     "`r`"},
+     "`t/r`"},
 };
 
 static void each_kind_holds_and_its_nearest_violation_is_found_and_shown(void **state)
@@ -208,10 +208,11 @@ static void phi_needs_mfa_holds_and_breaks_when_a_rule_is_loosened(void **state)
     const char *path = "policy/training-data.yaml", *recent = "      assurance: recent\n";
     (void)state;
     holds(file_with(path, recent, recent));
-    moves(file_with(path, recent, ""), "`stewards-read-phi`");
-    moves(file_with(path, "recent:    {factors: 2, ", "recent:    {factors: 1, "), "`stewards-read-phi`");
+    moves(file_with(path, recent, ""), "`training-data-phi/stewards-read-phi`");
+    moves(file_with(path, "recent:    {factors: 2, ", "recent:    {factors: 1, "),
+          "`training-data-phi/stewards-read-phi`");
     moves(file_with(path, "labels: {data: deidentified}}\n      when", "ids: [\"icu-*\"]}\n      when"),
-          "`trainers-read-deidentified`");
+          "`training-data-phi/trainers-read-deidentified`");
 }
 
 static void only_finance_pays_holds_and_breaks_when_a_rule_is_loosened(void **state)
@@ -219,9 +220,10 @@ static void only_finance_pays_holds_and_breaks_when_a_rule_is_loosened(void **st
     const char *path = "policy/agent-on-behalf-of-user.yaml";
     (void)state;
     holds(file_with(path, "user: [finance], delegation", "user: [finance], delegation"));
-    moves(file_with(path, "user: [finance], delegation", "user: [employee], delegation"), "`agent-pays-with-step-up`");
+    moves(file_with(path, "user: [finance], delegation", "user: [employee], delegation"),
+          "`agent-on-behalf-of-user/agent-pays-with-step-up`");
     moves(file_with(path, "    - deny: no-agent", "    - {allow: more, actions: [pay]}\n    - deny: no-agent"),
-          "`more`");
+          "`agent-on-behalf-of-user/more`");
 }
 
 /* ---- what is not checked ---------------------------------------------------------------------- */

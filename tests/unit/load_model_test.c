@@ -226,7 +226,8 @@ static void a_rule_is_read_whole(void **state)
               "    - {deny: two, subjects: {user: none}, unlessAssurance: fresh, unless: {port: [1, 2]}}\n");
     const struct rule *rule = &policy->model.rules[0];
     assert_int_equal(policy_rule_count(policy), 2);
-    assert_view(rule->name, "one");
+    assert_view(rule->name, "test/one");
+    assert_view(rule->owner, "");
     assert_int_equal(rule->effect, RULE_ALLOW);
     assert_int_equal(rule->priority, 3);
     assert_int_equal(rule->workload_demand, WORKLOAD_ROLES);

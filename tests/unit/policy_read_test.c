@@ -85,15 +85,80 @@ static void a_folder_is_one_set_of_its_yaml_files(void **state)
     assert_int_equal(policy_rule_count(folder->policy), 3);
 }
 
-static void a_set_refuses_a_rule_name_that_another_file_has(void **state)
+static void two_documents_may_use_one_rule_name_but_not_one_document_name(void **state)
 {
     struct folder *folder = *state;
     write_file(folder, "a.yaml", DOCUMENT("a", "  rules: [{allow: one}]\n"));
     write_file(folder, "b.yml", DOCUMENT("b", "  rules: [{deny: one}]\n"));
+    assert_int_equal(read_policy(folder, folder->path), ERR_NONE);
+    assert_int_equal(policy_rule_count(folder->policy), 2);
+    policy_free(folder->policy);
+    folder->policy = NULL;
+    write_file(folder, "b.yml", DOCUMENT("a", "  rules: [{deny: two}]\n"));
     assert_int_equal(read_policy(folder, folder->path), ERR_INVALID);
     assert_int_equal(folder->diags.errors, 1);
     assert_non_null(strstr(folder->diags.items[0].span.file.data, "b.yml"));
-    assert_non_null(strstr(folder->diags.items[0].hint.data, "a.yaml:5:19"));
+    assert_non_null(strstr(folder->diags.items[0].hint.data, "a.yaml:1:1"));
+}
+
+static void a_rule_name_stands_once_in_a_document(void **state)
+{
+    struct folder *folder = *state;
+    write_file(folder, "a.yaml", DOCUMENT("a", "  rules:\n  - allow: one\n  - deny: one\n"));
+    assert_int_equal(read_policy(folder, folder->path), ERR_INVALID);
+    assert_int_equal(folder->diags.errors, 1);
+    assert_non_null(strstr(folder->diags.items[0].hint.data, "a.yaml:6:12"));
+}
+
+/* Of equal rules the one with the smaller qualified name decides: b/a is behind a/z. */
+static void a_test_names_a_rule_of_its_document_or_of_any(void **state)
+{
+    struct folder *folder = *state;
+#define EXPECTS(expect) "  tests: [{name: t, given: {path: /x}, expect: {allow: " expect "}}]\n"
+    write_file(folder, "a.yaml", DOCUMENT("a", "  rules: [{allow: z}]\n" EXPECTS("z")));
+    write_file(folder, "b.yml", DOCUMENT("b", "  rules: [{allow: a}]\n" EXPECTS("a/z")));
+    assert_int_equal(read_policy(folder, folder->path), ERR_NONE);
+    assert_int_equal(policy_test(folder->policy, NULL, NULL), 0);
+    policy_free(folder->policy);
+    folder->policy = NULL;
+    write_file(folder, "b.yml", DOCUMENT("b", "  rules: [{allow: a}]\n" EXPECTS("z")));
+    assert_int_equal(read_policy(folder, folder->path), ERR_INVALID);
+    write_file(folder, "b.yml",
+               DOCUMENT("b", "  rules: [{allow: a}]\n" EXPECTS("a/a") "---\n" DOCUMENT(
+                                 "c", "  rules: [{allow: a}]\n" EXPECTS("d/a"))));
+    assert_int_equal(read_policy(folder, folder->path), ERR_INVALID);
+    assert_int_equal(folder->diags.errors, 2);
+#undef EXPECTS
+}
+
+#define OWNED(owner, spec)                                                                                             \
+    "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: " owner ", owner: " owner "}\nspec:"      \
+    "\n" spec
+
+static void priorities_from_8_on_want_a_platform_owner(void **state)
+{
+    struct folder *folder = *state;
+    const struct view platform[] = {VIEW("security"), VIEW("platform")};
+    write_file(folder, "a.yaml",
+               OWNED("platform", "  rules: [{deny: z, priority: 15}, {deny: y, priority: 8}]\n") "---\n" OWNED(
+                   "team", "  rules: [{allow: y, priority: 7}]\n"));
+    assert_int_equal(read_policy(folder, folder->path), ERR_NONE);
+    assert_int_equal(policy_check_owners(folder->policy, platform, 2, &folder->diags), ERR_NONE);
+    assert_int_equal(folder->diags.errors, 0);
+    assert_int_equal(policy_check_owners(folder->policy, platform, 1, &folder->diags), ERR_INVALID);
+    assert_int_equal(folder->diags.errors, 2);
+    assert_int_equal(policy_check_owners(folder->policy, NULL, 0, &folder->diags), ERR_INVALID);
+    policy_free(folder->policy);
+    folder->policy = NULL;
+    folder->diags.errors = folder->diags.count = 0;
+    write_file(folder, "a.yaml",
+               OWNED("team", "  rules: [{allow: y, priority: 8}]\n") "---\n" DOCUMENT(
+                   "platform", "  rules: [{allow: y, priority: 9}]\n"));
+    assert_int_equal(read_policy(folder, folder->path), ERR_NONE);
+    assert_int_equal(policy_check_owners(folder->policy, platform, 2, &folder->diags), ERR_INVALID);
+    assert_int_equal(folder->diags.errors, 2);
+    assert_int_equal(folder->diags.items[0].span.line, 5);
+    assert_string_equal(folder->diags.items[0].code.data, "E0223");
 }
 
 static void blocks_are_local_to_their_document(void **state)
@@ -181,9 +246,15 @@ static void the_digest_is_of_the_meaning(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_folder_is_one_set_of_its_yaml_files), CASE(a_set_refuses_a_rule_name_that_another_file_has),
-        CASE(blocks_are_local_to_their_document),    CASE(an_issuer_means_one_thing_in_a_set),
-        CASE(every_file_reports_its_errors_at_once), CASE(what_cannot_be_read_is_named),
+        CASE(a_folder_is_one_set_of_its_yaml_files),
+        CASE(two_documents_may_use_one_rule_name_but_not_one_document_name),
+        CASE(a_rule_name_stands_once_in_a_document),
+        CASE(a_test_names_a_rule_of_its_document_or_of_any),
+        CASE(priorities_from_8_on_want_a_platform_owner),
+        CASE(blocks_are_local_to_their_document),
+        CASE(an_issuer_means_one_thing_in_a_set),
+        CASE(every_file_reports_its_errors_at_once),
+        CASE(what_cannot_be_read_is_named),
         CASE(the_digest_is_of_the_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

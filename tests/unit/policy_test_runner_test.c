@@ -89,7 +89,7 @@ static void a_test_fails_when_any_part_of_its_expectation_does(void **state)
     assert_true(passes(&seen, "path: /open", "{allow: open, obligations: {requestHeaders: {x-decision: test}}}"));
     assert_false(passes(&seen, "path: /open", "deny"));
     assert_string_equal(seen.last_expected, "deny");
-    assert_non_null(strstr(seen.last_got, "allow by `open`"));
+    assert_non_null(strstr(seen.last_got, "allow by `t/open`"));
     assert_false(passes(&seen, "path: /open", "challenge"));
     assert_false(passes(&seen, "path: /open", "{allow: lan}"));
     assert_false(passes(&seen, "path: /open", "{allow: open, reason: default}"));
