@@ -17,6 +17,7 @@
 #include "table.h"
 
 struct test_case;
+struct expectation;
 
 /* A time zone that was read already. */
 struct zone_node {
@@ -223,6 +224,18 @@ void load_zone(struct load *load, const struct node *node, void *out);
 
 /* An obligations block into a struct obligation_set. */
 void load_obligations(struct load *load, const struct node *node, void *out);
+
+/* Parts of it that tests expect as well: an enum audit_level, the stream's members of a
+ * struct obligation_set, a struct denial. */
+void load_audit(struct load *load, const struct node *node, void *out);
+void load_max_stream(struct load *load, const struct node *node, void *out);
+void load_denial(struct load *load, const struct node *node, void *out);
+extern const struct shape load_audit_shape, load_max_stream_shape;
+extern const struct block load_denial_block;
+
+/* The `expect` of a test. */
+void load_expect(struct load *load, const struct node *node, struct expectation *expected);
+extern const struct shape load_expect_shape;
 
 /* The one value test (equals, anyOf, prefix ...) of a map into *out, by a table whose
  * FIELD_TEST rows are the tests it takes; its other keys are the caller's. */

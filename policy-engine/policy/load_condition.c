@@ -425,9 +425,6 @@ static void read_condition(struct load *load, const struct node *node, unsigned 
     const struct field *field = block_field(&load_condition_block, node->keys[0]->text);
     if (field == NULL) {
         refuse_leaf(load, node->keys[0]);
-    } else if (field->use == FIELD_NOT_SUPPORTED) {
-        load_refuse(load, CODE_NOT_SUPPORTED, node->keys[0], NULL,
-                    "conditions on `%.*s` are not supported in this version", VIEW_ARG(field->name));
     } else if (field->read != NULL) {
         field->read(load, node->items[0], out);
     } else {

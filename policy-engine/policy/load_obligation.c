@@ -317,11 +317,11 @@ static const struct field DENIAL_FIELDS[] = {
     FIELD("grpcMessage", read_grpc_message, struct denial, grpc_message, TEXT,
           "In place of the body for a gRPC caller."),
 };
-static const struct block DENIAL = BLOCK_SOME("denial", "deny", DENIAL_FIELDS);
+const struct block load_denial_block = BLOCK_SOME("denial", "deny", DENIAL_FIELDS);
 
-static void read_denial(struct load *load, const struct node *node, void *out)
+void load_denial(struct load *load, const struct node *node, void *out)
 {
-    if (load_map(load, node, &DENIAL, out) && node->count == 0)
+    if (load_map(load, node, &load_denial_block, out) && node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "leave `deny` out for 403", "a denial that says nothing");
 }
 
@@ -331,13 +331,16 @@ static const struct view LEVELS[] = {
     [AUDIT_MINIMAL] = WORD("minimal"), [AUDIT_SUMMARY] = WORD("summary"), [AUDIT_FULL] = WORD("full")};
 static const struct view STREAM_WORDS[] = {WORD("credentials")};
 
-static void read_audit(struct load *load, const struct node *node, void *out)
+const struct shape load_audit_shape = {.kind = SHAPE_WORDS, .words = LEVELS, .word_count = COUNT_OF(LEVELS)};
+const struct shape load_max_stream_shape = {.kind = SHAPE_EITHER, .of = ONE_WORD(STREAM_WORDS), .other = DURATION};
+
+void load_audit(struct load *load, const struct node *node, void *out)
 {
     *(enum audit_level *)out =
         (enum audit_level)load_word(load, node, "an audit level", LEVELS, COUNT_OF(LEVELS), AUDIT_SUMMARY);
 }
 
-static void read_max_stream(struct load *load, const struct node *node, void *out)
+void load_max_stream(struct load *load, const struct node *node, void *out)
 {
     struct obligation_set *obligations = out;
     if (node->kind == NODE_SCALAR && view_equals(node->text, STREAM_WORDS[0])) {
@@ -357,11 +360,12 @@ static const struct field OBLIGATION_FIELDS[] = {
                 "What the caller is given; allow only."),
     FIELD_WHOLE("queryParams", read_query_params, KEYS(QUERY_PARAMS), "What becomes of the query; allow only."),
     FIELD_WHOLE("metadata", read_metadata, NAMED(&TEMPLATE), "Dynamic metadata for Envoy's later filters; allow only."),
-    FIELD("audit", read_audit, struct obligation_set, audit, ONE_WORD(LEVELS),
+    FIELD("audit", load_audit, struct obligation_set, audit, &load_audit_shape,
           "How much the record keeps; minimal not on resources."),
-    FIELD_WHOLE("maxStream", read_max_stream, EITHER(ONE_WORD(STREAM_WORDS), DURATION),
+    FIELD_WHOLE("maxStream", load_max_stream, &load_max_stream_shape,
                 "How long the answer may stream; credentials: as long as they hold; allow only."),
-    FIELD("deny", read_denial, struct obligation_set, denial, KEYS(DENIAL), "How the denial looks; deny only."),
+    FIELD("deny", load_denial, struct obligation_set, denial, KEYS(load_denial_block),
+          "How the denial looks; deny only."),
 };
 const struct block load_obligation_block = BLOCK("obligations", "obligations", OBLIGATION_FIELDS);
 

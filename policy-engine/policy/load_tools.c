@@ -78,9 +78,6 @@ bool load_map(struct load *load, const struct node *node, const struct block *bl
         const struct field *field = block_field(block, node->keys[i]->text);
         if (field == NULL)
             refuse_key(load, node->keys[i], block);
-        else if (field->use == FIELD_NOT_SUPPORTED)
-            load_refuse(load, CODE_NOT_SUPPORTED, node->keys[i], NULL, "`%.*s` is not supported in this version",
-                        VIEW_ARG(field->name));
         else if (field->read != NULL)
             field->read(load, node->items[i], out != NULL ? (char *)out + field->offset : NULL);
     }

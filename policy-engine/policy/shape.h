@@ -50,8 +50,7 @@ typedef void load_reader(struct load *load, const struct node *node, void *out);
 enum field_use {
     FIELD_OPTIONAL = 0,
     FIELD_REQUIRED,
-    FIELD_CHOICE,        /* exactly one of the block's choices must be there */
-    FIELD_NOT_SUPPORTED, /* of the language, and refused by name */
+    FIELD_CHOICE, /* exactly one of the block's choices must be there */
 };
 
 struct field {
@@ -59,10 +58,10 @@ struct field {
     load_reader *read; /* NULL: known, and read elsewhere */
     size_t offset;     /* of its place in the struct that the map fills */
     enum field_use use;
-    int tag;                   /* what its reader wants to know of it; an enum of its own */
-    const char *beside;        /* the key without which it may not stand; NULL: none */
-    const struct shape *shape; /* NULL where it is not supported */
-    const char *about;         /* one sentence for whoever writes it */
+    int tag;            /* what its reader wants to know of it; an enum of its own */
+    const char *beside; /* the key without which it may not stand; NULL: none */
+    const struct shape *shape;
+    const char *about; /* one sentence for whoever writes it */
 };
 
 struct block {
@@ -83,8 +82,7 @@ struct block {
     }
 
 /* FIELD fills one member; FIELD_WHOLE hands its reader the whole struct; FIELD_SEEN is
- * read elsewhere; FIELD_LATER is refused as not supported. _MUST: required. They stand
- * at file scope, where what the shapes point to is static. */
+ * read elsewhere. _MUST: required. They stand at file scope, where what the shapes point to is static. */
 #define FIELD_ROW(key, reader, place, how, like, says)                                                                 \
     .name = WORD(key), .read = (reader), .offset = (place), .use = (how), .shape = (like), .about = "" says
 #define FIELD(key, reader, type, member, like, says)                                                                   \
@@ -125,11 +123,6 @@ struct block {
     {                                                                                                                  \
         FIELD_ROW(key, reader, offsetof(type, member), FIELD_OPTIONAL, like, says), .beside = (other)                  \
     }
-#define FIELD_LATER(key)                                                                                               \
-    {                                                                                                                  \
-        .name = WORD(key), .use = FIELD_NOT_SUPPORTED                                                                  \
-    }
-
 #define BLOCK(called, article, table)                                                                                  \
     {                                                                                                                  \
         .name = (called), .what = (article), .fields = (table), .count = COUNT_OF(table)                               \

@@ -162,8 +162,6 @@ static json_t *block_json(const struct block *block)
     json_t *properties = json_object(), *required = json_array(), *choices = json_array(), *beside = json_object();
     for (size_t i = 0; i < block->count; i++) {
         const struct field *field = &block->fields[i];
-        if (field->use == FIELD_NOT_SUPPORTED)
-            continue;
         add_field(block, field, properties);
         if (field->use == FIELD_REQUIRED)
             json_array_append_new(required, view_json(field->name));
@@ -263,10 +261,6 @@ static void print_shape(const struct shape *shape)
 
 static void print_field(const struct field *field)
 {
-    if (field->use == FIELD_NOT_SUPPORTED) {
-        printf("| `%.*s` | | Not in this version: refused by name. |\n", VIEW_ARG(field->name));
-        return;
-    }
     printf("| `%.*s` | ", VIEW_ARG(field->name));
     print_shape(field->shape);
     printf(" | %s%s", field->use == FIELD_REQUIRED ? "**Required.** " : "", field->about);

@@ -19,7 +19,7 @@ from policy_text import shipped, whole
 HERE = Path(__file__).resolve().parent
 
 # Findings that a schema can have: shapes, keys and words. The others want names, numbers of bits, or a request.
-BY_SHAPE = {"E0108", "E0109", "E0201", "E0202", "E0203", "E0204", "E0205", "E0206", "E0207", "E0208", "E0209", "E0302",
+BY_SHAPE = {"E0108", "E0109", "E0201", "E0202", "E0203", "E0204", "E0205", "E0206", "E0207", "E0209", "E0302",
             "E0403", "E0404", "E0405", "E0406", "E0407", "E0412", "E0416", "E0501"}  # fmt: skip
 
 

@@ -12,7 +12,7 @@
 
 struct seen {
     size_t count, passed;
-    char last_name[256], last_got[512], last_expected[256];
+    char last_name[256], last_got[1024], last_expected[256];
     bool is_verbose;
 };
 
@@ -44,6 +44,9 @@ static const char HEAD[] =
     "    typed: {http: {paths: /typed}}\n"
     "    lan: {http: {paths: /lan}}\n"
     "    seen: {http: {paths: /seen}}\n"
+    "    rich: {http: {paths: /rich}}\n"
+    "    shut: {http: {paths: /shut}}\n"
+    "    long: {http: {paths: /long}}\n"
     "  rules:\n"
     "    - {allow: open, actions: [open], obligations: {requestHeaders: {set: {x-decision: $decision.id}}}}\n"
     "    - {allow: fresh, actions: [fresh], subjects: {user: [u]}, assurance: fresh}\n"
@@ -54,6 +57,13 @@ static const char HEAD[] =
     "    - {allow: seen, actions: [seen], when: {all: [{header: {name: x-a, equals: b}}, {context: {name: c, equals: "
     "d}}, "
     "{metadata: {filter: f, path: [g, h], equals: i}}]}}\n"
+    "    - {allow: rich, actions: [rich], obligations: {audit: full, maxStream: 15m, metadata: {class: high, n: "
+    "\"1\"}, "
+    "requestHeaders: {set: {x-a: a}, append: {x-b: b}, remove: [x-c]}, responseHeaders: {set: {cache-control: "
+    "no-store}}, queryParams: {set: {who: \"a b\"}, remove: [raw]}}}\n"
+    "    - {deny: shut, actions: [shut], obligations: {audit: full, deny: {status: 451, body: shut, grpcMessage: "
+    "no}}}\n"
+    "    - {allow: long, actions: [long], obligations: {maxStream: credentials}}\n"
     "  tests:\n";
 
 /* Runs one test of that policy; true when it passes. */
@@ -97,6 +107,61 @@ static void a_test_fails_when_any_part_of_its_expectation_does(void **state)
     assert_false(passes(&seen, "path: /open", "{allow: open, obligations: {requestHeaders: {x-other: test}}}"));
 }
 
+static bool rich(struct seen *seen, const char *obligations)
+{
+    char expect[256];
+    (void)snprintf(expect, sizeof expect, "{allow: rich, obligations: {%s}}", obligations);
+    return passes(seen, "path: /rich", expect);
+}
+
+static void every_obligation_of_an_allow_can_be_expected(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"requestHeaders: {x-a: a, X-B: b}", "requestHeaders: {x-a: a, x-b: a}"},
+        {"removeRequestHeaders: [X-C]", "removeRequestHeaders: [x-c, x-a]"},
+        {"responseHeaders: {Cache-Control: no-store}", "responseHeaders: {cache-control: no-cache}"},
+        {"queryParams: {who: a b}", "queryParams: {who: a%20b}"},
+        {"removeQueryParams: raw", "removeQueryParams: Raw"},
+        {"metadata: {class: high}", "metadata: {class: high, N: 1}"},
+        {"audit: full", "audit: summary"},
+        {"maxStream: 15m", "maxStream: 901s"},
+        {"maxStream: 900s", "maxStream: credentials"},
+    };
+    struct seen seen;
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (!rich(&seen, pairs[i][0]) || rich(&seen, pairs[i][1]))
+            fail_msg("%s", pairs[i][0]);
+    }
+    assert_non_null(strstr(seen.last_expected, "maxStream credentials"));
+    assert_non_null(
+        strstr(seen.last_got, "request header x-a: a, request header x-b: b, without request headers x-decision x-c"));
+    assert_non_null(strstr(seen.last_got, "response header cache-control: no-store, query parameter who: a b, without "
+                                          "query parameters raw, metadata class: high"));
+    assert_non_null(strstr(seen.last_got, "maxStream 900s, audit full"));
+    assert_true(passes(&seen, "path: /long", "{allow: long, obligations: {maxStream: credentials}}"));
+    assert_false(passes(&seen, "path: /long", "{allow: long, obligations: {maxStream: 15m}}"));
+    assert_false(passes(&seen, "path: /open", "{allow: open, obligations: {metadata: {class: high}}}"));
+}
+
+static void how_a_denial_looks_can_be_expected(void **state)
+{
+    struct seen seen;
+    (void)state;
+    assert_true(
+        passes(&seen, "path: /shut",
+               "{deny: shut, obligations: {audit: full, deny: {status: 451, body: shut, grpcMessage: \"no\"}}}"));
+    assert_false(passes(&seen, "path: /shut", "{deny: shut, obligations: {deny: {status: 403}}}"));
+    assert_non_null(strstr(seen.last_got, "status 451, body `shut`, grpcMessage `no`"));
+    assert_false(passes(&seen, "path: /shut", "{deny: shut, obligations: {deny: {body: open}}}"));
+    assert_false(passes(&seen, "path: /shut", "{deny: shut, obligations: {deny: {grpcMessage: shut}}}"));
+    assert_false(passes(&seen, "path: /shut", "{deny: shut, obligations: {audit: summary}}"));
+    assert_true(passes(&seen, "path: /none", "{deny: default, obligations: {audit: summary, deny: {status: 403}}}"));
+    assert_false(passes(&seen, "path: /none", "{deny: default, obligations: {deny: {status: 401}}}"));
+    assert_true(passes(&seen, "path: /fresh", "{deny: default, obligations: {deny: {status: 401}}}"));
+    assert_false(passes(&seen, "path: /none", "{deny: default, obligations: {deny: {body: shut}}}"));
+}
+
 #define FRESH "path: /fresh, jwt: {iss: \"https://sso\", sub: a, amr: [pwd, otp], auth_time: "
 #define STALE FRESH "\"-6m\"}"
 
@@ -110,6 +175,8 @@ static void a_challenge_is_compared_with_what_it_asks(void **state)
     assert_false(passes(&seen, STALE, "{challenge: fresh, acr_values: \"mfa phr\"}"));
     assert_false(passes(&seen, STALE, "{challenge: fresh, acr_values: phr}"));
     assert_true(passes(&seen, FRESH "\"-1m\"}", "{allow: fresh}"));
+    assert_true(passes(&seen, STALE, "{challenge: fresh, obligations: {audit: summary}}"));
+    assert_false(passes(&seen, STALE, "{challenge: fresh, obligations: {audit: full}}"));
 }
 
 static void times_are_relative_to_now(void **state)
@@ -247,6 +314,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_test_fails_when_any_part_of_its_expectation_does),
+        cmocka_unit_test(every_obligation_of_an_allow_can_be_expected),
+        cmocka_unit_test(how_a_denial_looks_can_be_expected),
         cmocka_unit_test(a_challenge_is_compared_with_what_it_asks),
         cmocka_unit_test(times_are_relative_to_now),
         cmocka_unit_test(a_token_is_judged_as_the_sidecar_would),

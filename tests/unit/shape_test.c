@@ -14,7 +14,6 @@ static const struct field FIELDS[] = {
     FIELD_SEEN("many", MANY(TEXT), "Many."),
     FIELD_SEEN("either", EITHER(TEXT, LIST(BOOL)), "Either."),
     FIELD_SEEN("entries", NAMED(DURATION), "Entries."),
-    FIELD_LATER("later"),
 };
 static const struct block BLOCK_OF_ALL = BLOCK("all", "all of them", FIELDS);
 static const struct shape BLOCK_SHAPE = {.kind = SHAPE_BLOCK, .block = &BLOCK_OF_ALL};
@@ -30,7 +29,7 @@ static void a_block_knows_its_keys_and_no_others(void **state)
 {
     (void)state;
     assert_ptr_equal(block_field(&BLOCK_OF_ALL, VIEW("one")), &FIELDS[0]);
-    assert_ptr_equal(block_field(&BLOCK_OF_ALL, VIEW("later")), &FIELDS[4]);
+    assert_ptr_equal(block_field(&BLOCK_OF_ALL, VIEW("entries")), &FIELDS[3]);
     assert_null(block_field(&BLOCK_OF_ALL, VIEW("on")));
     assert_null(block_field(&BLOCK_OF_ALL, VIEW("ones")));
     assert_null(block_field(&BLOCK_OF_ALL, VIEW("One")));
@@ -75,7 +74,6 @@ static void below_a_block_stands_what_its_key_takes(void **state)
     assert_ptr_equal(shape_below(&BLOCK_SHAPE, NODE_MAP, VIEW("one")), TEXT);
     assert_ptr_equal(shape_below(&BLOCK_SHAPE, NODE_MAP, VIEW("many")), shape_of(VIEW("many")));
     assert_null(shape_below(&BLOCK_SHAPE, NODE_MAP, VIEW("ones")));
-    assert_null(shape_below(&BLOCK_SHAPE, NODE_MAP, VIEW("later")));
     assert_null(shape_below(TEXT, NODE_MAP, VIEW("one")));
     assert_null(shape_below(NULL, NODE_MAP, VIEW("one")));
 }
@@ -101,9 +99,8 @@ static bool block_is_sound(const struct block *block)
     bool is_sound = block->name != NULL && block->what != NULL && block->least <= block->count;
     for (size_t i = 0; i < block->count; i++) {
         const struct field *field = &block->fields[i];
-        bool is_later = field->use == FIELD_NOT_SUPPORTED;
-        is_sound = is_sound && block_field(block, field->name) == field && is_later == (field->shape == NULL) &&
-                   is_later == (field->about == NULL) && (!field->beside || block_field(block, view_of(field->beside)));
+        is_sound = is_sound && block_field(block, field->name) == field && field->shape != NULL &&
+                   field->about != NULL && (!field->beside || block_field(block, view_of(field->beside)));
     }
     return is_sound;
 }
