@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operation trie, and the check that no request can name two resources. */
-#include "codes.h"
-#include "match.h"
-#include "program_internal.h"
+/* The operation trie. */
+#include "compile_operations.h"
 #include "table.h"
 
 #include <stdlib.h>
@@ -11,11 +9,10 @@
 struct route {
     const struct operation *operation;
     uint32_t action;
+    uint32_t index; /* of the action's operations */
 };
 
-enum place { PLACE_END = 0, PLACE_REST, PLACE_PREFIX, PLACE_VERB };
-
-static enum place route_place(const struct operation *operation)
+static enum route_place route_place(const struct operation *operation)
 {
     if (operation->kind == OPERATION_GRPC)
         return operation->method_is_prefix ? PLACE_PREFIX : PLACE_END;
@@ -28,7 +25,7 @@ static enum place route_place(const struct operation *operation)
 /* The edges that lead to the place. */
 static size_t route_depth(const struct operation *operation)
 {
-    enum place place = route_place(operation);
+    enum route_place place = route_place(operation);
     size_t segments = operation->kind == OPERATION_GRPC ? 2 : operation->path->segment_count;
     return place == PLACE_REST || place == PLACE_PREFIX ? segments - 1 : segments;
 }
@@ -66,50 +63,11 @@ static int route_compare(const void *left, const void *right)
         return edge_compare(route_edge(a->operation, at), route_edge(b->operation, at));
     if (a_depth != b_depth)
         return a_depth < b_depth ? -1 : 1;
+    if (route_place(a->operation) != route_place(b->operation))
+        return route_place(a->operation) < route_place(b->operation) ? -1 : 1;
     if (a->action != b->action)
         return a->action < b->action ? -1 : 1;
     return (a->operation > b->operation) - (a->operation < b->operation);
-}
-
-struct trie_builder {
-    struct trie_node *nodes;
-    uint32_t node_count;
-    struct multimap_pair *literals;
-    size_t literal_count;
-    struct multimap_pair *verbs;
-    size_t verb_count;
-    struct operation_entry *entries;
-    uint32_t stack[PATH_SEGMENTS_MAX + 1]; /* nodes of the current route by depth */
-};
-
-static void node_add(struct trie_builder *builder, const struct operation *operation, size_t depth)
-{
-    uint32_t parent = builder->stack[depth], child = builder->node_count++;
-    struct view edge = route_edge(operation, depth);
-    if (view_is_present(edge))
-        builder->literals[builder->literal_count++] =
-            (struct multimap_pair){.space = parent, .key = edge, .value = child};
-    else
-        builder->nodes[parent].open = child;
-    builder->stack[depth + 1] = child;
-}
-
-static void entry_link(struct trie_builder *builder, uint32_t index, size_t depth)
-{
-    struct operation_entry *entry = &builder->entries[index];
-    struct trie_node *node = &builder->nodes[builder->stack[depth]];
-    const struct operation_entry **list = NULL;
-    switch (route_place(entry->operation)) {
-    case PLACE_END: list = &node->ends; break;
-    case PLACE_REST: list = &node->rests; break;
-    case PLACE_PREFIX: list = &node->prefixes; break;
-    case PLACE_VERB:
-        builder->verbs[builder->verb_count++] =
-            (struct multimap_pair){.space = builder->stack[depth], .key = entry->operation->path->verb, .value = index};
-        return;
-    }
-    entry->next = *list;
-    *list = entry;
 }
 
 /* ---- ids that paths hold (S11) ------------------------------------------- */
@@ -132,327 +90,352 @@ static bool capture_find(const struct resource_type *type, const struct operatio
     return false;
 }
 
-static enum err captures_build(const struct model *model, struct arena *arena, struct operation_entry *entry)
+/* What the path of an operation captures: all sources of all types at most. */
+static uint32_t captures_list(const struct model *model, const struct operation *operation, struct id_capture *out)
 {
-    struct id_capture capture, *captures = NULL;
-    for (int pass = 0; pass < 2; pass++) {
-        uint32_t count = 0;
-        for (size_t t = 0; t < model->type_count; t++)
-            for (size_t i = 0; i < model->types[t].id_count; i++) {
-                if (!capture_find(&model->types[t], entry->operation, i, &capture))
-                    continue;
-                if (captures)
-                    captures[count] = capture;
-                count++;
-            }
-        if (pass == 0 && !(captures = arena_take_array(arena, count + 1, sizeof *captures)))
+    uint32_t count = 0;
+    for (size_t t = 0; t < model->type_count; t++)
+        for (size_t i = 0; i < model->types[t].id_count; i++)
+            count += capture_find(&model->types[t], operation, i, &out[count]);
+    return count;
+}
+
+/* ---- what operations have in common ---------------------------------------- */
+
+/* Equal lists of captures, and equal shapes, are kept once. */
+struct shape_builder {
+    struct compiler *compiler;
+    struct operation_shape *shapes; /* room for one of each operation */
+    struct id_capture *captures, *own;
+    size_t shape_count, capture_count, capture_room;
+    struct table known_shapes, known_captures;
+    char *key;
+    size_t key_room;
+};
+
+static enum err shapes_open(struct compiler *compiler, size_t operations, struct shape_builder *out)
+{
+    size_t sources = 0;
+    for (size_t t = 0; t < compiler->model->type_count; t++)
+        sources += compiler->model->types[t].id_count;
+    *out = (struct shape_builder){
+        .compiler = compiler,
+        .shapes = arena_take_array(&compiler->work, operations + 1, sizeof *out->shapes),
+        .own = arena_take_array(&compiler->work, sources + 1, sizeof *out->own),
+    };
+    table_init(&out->known_shapes, &compiler->work);
+    table_init(&out->known_captures, &compiler->work);
+    return out->shapes && out->own ? ERR_NONE : ERR_NO_MEMORY;
+}
+
+static enum err captures_keep(struct shape_builder *b, uint32_t count, uint32_t *first)
+{
+    struct view bytes = {.data = (const char *)b->own, .size = count * sizeof *b->own};
+    size_t at = b->capture_count;
+    *first = 0;
+    if (count == 0)
+        return ERR_NONE;
+    if (!table_find(&b->known_captures, bytes, &at)) {
+        if (b->capture_count + count > b->capture_room) {
+            size_t room = 2 * (b->capture_count + count);
+            struct id_capture *captures = arena_take_array(&b->compiler->work, room, sizeof *captures);
+            if (!captures)
+                return ERR_NO_MEMORY;
+            if (b->capture_count > 0)
+                memcpy(captures, b->captures, b->capture_count * sizeof *captures);
+            b->captures = captures;
+            b->capture_room = room;
+        }
+        bytes = arena_copy(&b->compiler->work, bytes);
+        if (!view_is_present(bytes))
             return ERR_NO_MEMORY;
-        entry->capture_count = count;
+        TRY(table_put(&b->known_captures, bytes, at));
+        memcpy(b->captures + at, b->own, count * sizeof *b->own);
+        b->capture_count += count;
     }
-    entry->captures = captures;
+    *first = (uint32_t)at;
     return ERR_NONE;
 }
 
-/* Some capture of `a` for a type stands where `b`, which also captures for that
- * type, has none. */
-static bool captures_differ(const struct operation_entry *a, const struct operation_entry *b)
+static char *text_write(struct view text, char *at)
 {
-    for (uint32_t i = 0; i < a->capture_count; i++) {
-        bool shares_type = false, is_same = false;
-        for (uint32_t k = 0; k < b->capture_count; k++) {
-            bool same_type = a->captures[i].type == b->captures[k].type;
-            shares_type = shares_type || same_type;
-            is_same = is_same || (same_type && a->captures[i].segment == b->captures[k].segment &&
-                                  a->captures[i].suffix == b->captures[k].suffix);
-        }
-        if (shares_type && !is_same)
-            return true;
-    }
-    return false;
+    memcpy(at, &text.size, sizeof text.size);
+    at += sizeof text.size;
+    if (text.size > 0)
+        memcpy(at, text.data, text.size);
+    return at + text.size;
 }
 
-static bool host_overlaps(const struct host_pattern *a, const struct host_pattern *b)
+/* Bytes that are equal when the shapes are. */
+static enum err shape_key(struct shape_builder *b, const struct operation *operation,
+                          const struct operation_shape *shape, struct view *out)
 {
-    if (a->port != 0 && b->port != 0 && a->port != b->port)
-        return false;
-    if (!a->is_suffix)
-        return match_host(b, a->name, b->port);
-    if (!b->is_suffix)
-        return match_host(a, b->name, a->port);
-    const struct view longer = a->name.size > b->name.size ? a->name : b->name;
-    const struct view shorter = a->name.size > b->name.size ? b->name : a->name;
-    return view_ends_with(longer, shorter) &&
-           (longer.size == shorter.size || longer.data[longer.size - shorter.size - 1] == '.');
-}
-
-static bool hosts_overlap(const struct operation *a, const struct operation *b)
-{
-    for (size_t i = 0; i < a->host_count; i++)
-        for (size_t k = 0; k < b->host_count; k++)
-            if (host_overlaps(&a->hosts[i], &b->hosts[k]))
-                return true;
-    return a->host_count == 0 || b->host_count == 0;
-}
-
-static bool methods_overlap(const struct operation *a, const struct operation *b)
-{
-    for (size_t i = 0; i < a->methods.count; i++)
-        if (match_string(&b->methods, a->methods.items[i]))
-            return true;
-    return a->methods.count == 0 || b->methods.count == 0;
-}
-
-static bool calls_overlap(const struct operation *a, const struct operation *b)
-{
-    return !view_is_present(a->call) || !view_is_present(b->call) || view_equals(a->call, b->call);
-}
-
-static bool is_ambiguous(const struct operation_entry *x, const struct operation_entry *y)
-{
-    const struct operation *a = x->operation, *b = y->operation;
-    return (captures_differ(x, y) || captures_differ(y, x)) && methods_overlap(a, b) && calls_overlap(a, b) &&
-           hosts_overlap(a, b) && path_pattern_overlaps(a->path, b->path);
-}
-
-/* Two operations are compared only when their paths can meet and they capture unlike:
- * the trie is walked against itself. Its nodes are numbered in the order of the sorted
- * routes, so what stands below a node is one range of nodes and one range of entries. */
-enum { AMBIGUITIES_MAX = 256, NO_CAPTURES = 0 };
-#define MANY_CAPTURES UINT32_MAX /* an enumerator is an int */
-
-struct entry_pair {
-    uint32_t first, second;
-};
-
-struct overlap_node {
-    uint32_t entry;   /* the first entry that stands here or later */
-    uint32_t literal; /* likewise in `literals` */
-    uint32_t end;     /* past the last node below */
-    uint32_t captures;
-};
-
-struct overlap_walk {
-    const struct trie_node *nodes;
-    const struct overlap_node *places;    /* one more than nodes */
-    const struct multimap_pair *literals; /* sorted: by parent, then text */
-    const struct operation_entry *entries;
-    const uint32_t *captures; /* per entry: a number for what it captures */
-    struct entry_pair found[AMBIGUITIES_MAX];
-    size_t found_count;
-};
-
-static void entries_compare(struct overlap_walk *walk, uint32_t i, uint32_t k)
-{
-    uint32_t a = walk->captures[i], b = walk->captures[k];
-    if (a == b || a == NO_CAPTURES || b == NO_CAPTURES || walk->found_count == AMBIGUITIES_MAX ||
-        !is_ambiguous(&walk->entries[i], &walk->entries[k]))
-        return;
-    walk->found[walk->found_count++] = (struct entry_pair){.first = i < k ? i : k, .second = i < k ? k : i};
-}
-
-/* What stands at `a` and takes the rest, with all that is below `b`. */
-static void rests_compare(struct overlap_walk *walk, uint32_t a, uint32_t b)
-{
-    const struct overlap_node *places = walk->places;
-    if (!walk->nodes[a].rests)
-        return;
-    for (uint32_t i = places[a].entry; i < places[a + 1].entry; i++)
-        for (uint32_t k = places[b + 1].entry; k < places[places[b].end].entry; k++)
-            if (route_place(walk->entries[i].operation) == PLACE_REST)
-                entries_compare(walk, i, k);
-}
-
-static void overlap_walk(struct overlap_walk *walk, uint32_t a, uint32_t b);
-
-/* Literal children of both with one text. */
-static void literals_walk(struct overlap_walk *walk, uint32_t a, uint32_t b)
-{
-    uint32_t i = walk->places[a].literal, k = walk->places[b].literal;
-    while (i < walk->places[a + 1].literal && k < walk->places[b + 1].literal) {
-        int order = view_compare(walk->literals[i].key, walk->literals[k].key);
-        if (order == 0)
-            overlap_walk(walk, walk->literals[i].value, walk->literals[k].value);
-        i += order <= 0;
-        k += order >= 0;
-    }
-}
-
-static void open_walk(struct overlap_walk *walk, uint32_t open, uint32_t other)
-{
-    for (uint32_t k = walk->places[other].literal; open != 0 && k < walk->places[other + 1].literal; k++)
-        overlap_walk(walk, open, walk->literals[k].value);
-}
-
-/* `a` and `b` are at one depth, and some path leads to both; each such pair is visited once. */
-static void overlap_walk(struct overlap_walk *walk, uint32_t a, uint32_t b)
-{
-    const struct overlap_node *places = walk->places;
-    uint32_t captures_a = places[a].captures, captures_b = places[b].captures;
-    if (captures_a == NO_CAPTURES || captures_b == NO_CAPTURES || walk->found_count == AMBIGUITIES_MAX ||
-        (captures_a == captures_b && captures_a != MANY_CAPTURES))
-        return;
-    for (uint32_t i = places[a].entry; i < places[a + 1].entry; i++)
-        for (uint32_t k = a == b ? i + 1 : places[b].entry; k < places[b + 1].entry; k++)
-            entries_compare(walk, i, k);
-    rests_compare(walk, a, b);
-    if (a != b)
-        rests_compare(walk, b, a);
-    literals_walk(walk, a, b);
-    open_walk(walk, walk->nodes[a].open, b);
-    if (a != b)
-        open_walk(walk, walk->nodes[b].open, a);
-    if (walk->nodes[a].open != 0 && walk->nodes[b].open != 0)
-        overlap_walk(walk, walk->nodes[a].open, walk->nodes[b].open);
-}
-
-/* Equal captures get equal numbers, from 1. */
-static enum err captures_number(const struct operation_entry *entries, size_t count, struct arena *work,
-                                uint32_t *numbers)
-{
-    struct table known;
-    table_init(&known, work);
-    for (size_t i = 0; i < count; i++) {
-        struct view bytes = {.data = (const char *)entries[i].captures,
-                             .size = entries[i].capture_count * sizeof *entries[i].captures};
-        size_t number = known.count + 1;
-        if (entries[i].capture_count == 0)
-            continue;
-        if (!table_find(&known, bytes, &number))
-            TRY(table_put(&known, bytes, number));
-        numbers[i] = (uint32_t)number;
-    }
-    return ERR_NONE;
-}
-
-static uint32_t captures_join(uint32_t a, uint32_t b)
-{
-    return a == NO_CAPTURES || a == b ? b : b == NO_CAPTURES ? a : MANY_CAPTURES;
-}
-
-/* From the last node to the first, so that what is below is known. */
-static void places_fill(const struct trie_builder *builder, const uint32_t *where, size_t count,
-                        const uint32_t *captures, struct overlap_node *places)
-{
-    uint32_t entry = (uint32_t)count, literal = (uint32_t)builder->literal_count;
-    places[builder->node_count] = (struct overlap_node){.entry = entry, .literal = literal};
-    for (uint32_t node = builder->node_count; node-- > 0;) {
-        struct overlap_node *place = &places[node];
-        uint32_t open = builder->nodes[node].open;
-        *place = (struct overlap_node){.end = node + 1};
-        for (; entry > 0 && where[entry - 1] == node; entry--)
-            place->captures = captures_join(place->captures, captures[entry - 1]);
-        for (; literal > 0 && builder->literals[literal - 1].space == node; literal--) {
-            const struct overlap_node *child = &places[builder->literals[literal - 1].value];
-            place->captures = captures_join(place->captures, child->captures);
-            place->end = child->end > place->end ? child->end : place->end;
-        }
-        if (open != 0) {
-            place->captures = captures_join(place->captures, places[open].captures);
-            place->end = places[open].end > place->end ? places[open].end : place->end;
-        }
-        place->entry = entry;
-        place->literal = literal;
-    }
-}
-
-static int pair_compare(const void *left, const void *right)
-{
-    const struct entry_pair *a = left, *b = right;
-    if (a->first != b->first)
-        return a->first < b->first ? -1 : 1;
-    return (a->second > b->second) - (a->second < b->second);
-}
-
-/* `where` says at which node each entry stands; builder->literals are sorted. */
-static enum err ambiguity_check(const struct trie_builder *builder, const uint32_t *where, size_t count,
-                                struct arena *work, struct diag_list *diags)
-{
-    uint32_t *captures = arena_take_array(work, count + 1, sizeof *captures);
-    struct overlap_node *places = arena_take_array(work, builder->node_count + 1, sizeof *places);
-    struct overlap_walk *walk = arena_take(work, sizeof *walk);
-    if (!captures || !places || !walk)
+    const uint32_t numbers[] = {shape->captures, shape->capture_count, shape->parts, (uint32_t)operation->methods.count,
+                                (uint32_t)operation->host_count};
+    size_t size = sizeof numbers;
+    for (size_t i = 0; i < operation->methods.count; i++)
+        size += sizeof(size_t) + operation->methods.items[i].size;
+    for (size_t i = 0; i < operation->host_count; i++)
+        size += sizeof(size_t) + operation->hosts[i].name.size + sizeof(uint32_t);
+    if (size > b->key_room && !(b->key = arena_take(&b->compiler->work, b->key_room = 2 * size)))
         return ERR_NO_MEMORY;
-    TRY(captures_number(builder->entries, count, work, captures));
-    places_fill(builder, where, count, captures, places);
-    *walk = (struct overlap_walk){.nodes = builder->nodes,
-                                  .places = places,
-                                  .literals = builder->literals,
-                                  .entries = builder->entries,
-                                  .captures = captures};
-    overlap_walk(walk, 0, 0);
-    qsort(walk->found, walk->found_count, sizeof *walk->found, pair_compare);
-    for (size_t i = 0; i < walk->found_count; i++) {
-        const struct operation *a = builder->entries[walk->found[i].first].operation;
-        const struct operation *b = builder->entries[walk->found[i].second].operation;
-        diag_error(diags, code_text(CODE_AMBIGUOUS), &b->span,
-                   "operations %.*s (%.*s) and %.*s (%.*s) can read two different ids out of one request",
-                   VIEW_ARG(a->name), VIEW_ARG(a->path->text), VIEW_ARG(b->name), VIEW_ARG(b->path->text));
+    memcpy(b->key, numbers, sizeof numbers);
+    char *at = b->key + sizeof numbers;
+    for (size_t i = 0; i < operation->methods.count; i++)
+        at = text_write(operation->methods.items[i], at);
+    for (size_t i = 0; i < operation->host_count; i++) {
+        const struct host_pattern *host = &operation->hosts[i];
+        uint32_t rest = (uint32_t)host->port << 1 | (host->is_suffix ? 1 : 0);
+        at = text_write(host->name, at);
+        memcpy(at, &rest, sizeof rest);
+        at += sizeof rest;
     }
-    return walk->found_count > 0 ? ERR_INVALID : ERR_NONE;
+    *out = (struct view){.data = b->key, .size = size};
+    return ERR_NONE;
+}
+
+static enum err shape_find(struct shape_builder *b, const struct route *route, uint32_t *out)
+{
+    const struct operation *operation = route->operation;
+    size_t index = b->shape_count;
+    struct view key;
+    struct operation_shape shape = {.action = route->action, .operation = route->index};
+    shape.capture_count = captures_list(b->compiler->model, operation, b->own);
+    shape.parts = (operation->query_count > 0 ? (uint32_t)OPERATION_QUERIES : 0) |
+                  (view_is_present(operation->call) ? (uint32_t)OPERATION_CALL : 0) |
+                  (operation->body != BODY_PROTOCOL_NONE ? (uint32_t)OPERATION_BODY : 0);
+    TRY(captures_keep(b, shape.capture_count, &shape.captures));
+    TRY(shape_key(b, operation, &shape, &key));
+    if (!table_find(&b->known_shapes, key, &index)) {
+        key = arena_copy(&b->compiler->work, key);
+        if (!view_is_present(key))
+            return ERR_NO_MEMORY;
+        TRY(table_put(&b->known_shapes, key, index));
+        b->shapes[b->shape_count++] = shape;
+    }
+    *out = (uint32_t)index;
+    return ERR_NONE;
+}
+
+static enum err shapes_close(const struct shape_builder *b)
+{
+    struct program *program = b->compiler->program;
+    struct operation_shape *shapes = arena_take_array(b->compiler->arena, b->shape_count, sizeof *shapes);
+    struct id_capture *captures = arena_take_array(b->compiler->arena, b->capture_count, sizeof *captures);
+    if (!shapes || !captures)
+        return ERR_NO_MEMORY;
+    if (b->shape_count > 0)
+        memcpy(shapes, b->shapes, b->shape_count * sizeof *shapes);
+    if (b->capture_count > 0)
+        memcpy(captures, b->captures, b->capture_count * sizeof *captures);
+    program->shapes = shapes;
+    program->shape_count = b->shape_count;
+    program->captures = captures;
+    program->capture_count = b->capture_count;
+    return ERR_NONE;
+}
+
+/* ---- the trie ----------------------------------------------------------------- */
+
+struct trie_builder {
+    struct compiler *compiler;
+    struct trie_node *nodes;
+    uint32_t node_count;
+    struct trie_literal *literals;
+    uint32_t literal_count;
+    struct multimap_pair *verbs;
+    size_t verb_count;
+    struct operation_entry *entries;
+    uint32_t entry_count;
+    struct shape_builder shapes;
+    uint32_t stack[PATH_SEGMENTS_MAX + 1]; /* nodes of the current route by depth */
+};
+
+static void node_add(struct trie_builder *builder, const struct operation *operation, size_t depth)
+{
+    uint32_t parent = builder->stack[depth], child = builder->node_count++;
+    struct view edge = route_edge(operation, depth);
+    if (view_is_present(edge))
+        builder->literals[builder->literal_count++] =
+            (struct trie_literal){.parent = parent, .child = child, .text = edge};
+    else
+        builder->nodes[parent].open = child;
+    builder->nodes[child].entry = builder->entry_count;
+    builder->stack[depth + 1] = child;
+}
+
+/* Routes are sorted, so all entries of a node come after one another. */
+static enum err entry_add(struct trie_builder *builder, const struct route *route, size_t depth)
+{
+    const struct operation *operation = route->operation;
+    struct operation_entry *entry = &builder->entries[builder->entry_count];
+    *entry =
+        (struct operation_entry){.action = route->action, .operation = route->index, .place = route_place(operation)};
+    TRY(shape_find(&builder->shapes, route, &entry->shape));
+    if (entry->place == PLACE_VERB)
+        builder->verbs[builder->verb_count++] = (struct multimap_pair){
+            .space = builder->stack[depth], .key = operation->path->verb, .value = builder->entry_count};
+    builder->entry_count++;
+    return ERR_NONE;
+}
+
+/* ---- literal children ------------------------------------------------------- */
+
+/* Sorts the literals by parent: those of one parent were added in the order of their texts. */
+static enum err literals_sort(struct trie_builder *builder, uint32_t **starts)
+{
+    struct arena *work = &builder->compiler->work;
+    uint32_t *start = arena_take_array(work, (size_t)builder->node_count + 2, sizeof *start);
+    struct trie_literal *sorted = arena_take_array(work, (size_t)builder->literal_count + 1, sizeof *sorted);
+    if (!start || !sorted)
+        return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < builder->literal_count; i++)
+        start[builder->literals[i].parent + 2]++;
+    for (uint32_t n = 2; n < builder->node_count + 2; n++)
+        start[n] += start[n - 1];
+    for (uint32_t i = 0; i < builder->literal_count; i++)
+        sorted[start[builder->literals[i].parent + 1]++] = builder->literals[i];
+    builder->literals = sorted;
+    *starts = start;
+    return ERR_NONE;
+}
+
+/* A number for each literal's text. */
+static enum err words_build(struct trie_builder *builder, uint32_t **out)
+{
+    struct compiler *c = builder->compiler;
+    struct table known;
+    size_t count = 0;
+    struct multimap_pair *pairs = arena_take_array(&c->work, (size_t)builder->literal_count + 1, sizeof *pairs);
+    uint32_t *words = arena_take_array(&c->work, (size_t)builder->literal_count + 1, sizeof *words);
+    if (!pairs || !words)
+        return ERR_NO_MEMORY;
+    table_init(&known, &c->work);
+    for (uint32_t i = 0; i < builder->literal_count; i++) {
+        size_t word = count;
+        if (!table_find(&known, builder->literals[i].text, &word)) {
+            TRY(table_put(&known, builder->literals[i].text, word));
+            pairs[count++] = (struct multimap_pair){.key = builder->literals[i].text, .value = (uint32_t)word};
+        }
+        words[i] = (uint32_t)word;
+    }
+    *out = words;
+    return multimap_build(pairs, count, c->arena, &c->program->words);
+}
+
+/* Slots for `count` children: full ones where they are few, for they stand together. */
+static uint32_t edge_room(uint32_t count)
+{
+    uint32_t room = count > 0;
+    while (room < count + count / 8)
+        room *= 2;
+    return room;
+}
+
+static void edge_put(struct trie_edge *edges, uint32_t room, struct trie_edge edge)
+{
+    uint32_t at = edge_place(edge.word, room);
+    while (edges[at].child != 0)
+        at = (at + 1) & (room - 1);
+    edges[at] = edge;
+}
+
+static enum err edges_build(struct trie_builder *builder, const uint32_t *starts)
+{
+    struct program *program = builder->compiler->program;
+    uint32_t *words = NULL;
+    size_t room = 0;
+    TRY(words_build(builder, &words));
+    for (uint32_t n = 0; n < builder->node_count; n++)
+        room += edge_room(starts[n + 1] - starts[n]);
+    struct trie_edge *edges = arena_take_array(builder->compiler->arena, room, sizeof *edges);
+    if (!edges)
+        return ERR_NO_MEMORY;
+    room = 0;
+    for (uint32_t n = 0; n < builder->node_count; n++) {
+        uint32_t size = edge_room(starts[n + 1] - starts[n]);
+        builder->nodes[n].edges = (uint32_t)room;
+        for (uint32_t i = starts[n]; i < starts[n + 1]; i++)
+            edge_put(edges + room, size, (struct trie_edge){.word = words[i], .child = builder->literals[i].child});
+        room += size;
+    }
+    builder->nodes[builder->node_count] = (struct trie_node){.entry = builder->entry_count, .edges = (uint32_t)room};
+    program->edges = edges;
+    program->edge_count = room;
+    return ERR_NONE;
 }
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static enum err routes_collect(const struct model *model, struct arena *work, struct route **out, size_t *count)
+static enum err routes_collect(struct compiler *c, struct route **out, size_t *count)
 {
+    const struct model *model = c->model;
     size_t most = 0;
     for (size_t a = 0; a < model->action_count; a++)
         most += model->actions[a].operation_count;
-    struct route *routes = arena_take_array(work, most + 1, sizeof *routes);
+    struct route *routes = arena_take_array(&c->work, most + 1, sizeof *routes);
     if (!routes)
         return ERR_NO_MEMORY;
     *count = 0;
     for (size_t a = 0; a < model->action_count; a++)
         for (size_t i = 0; i < model->actions[a].operation_count; i++)
-            routes[(*count)++] = (struct route){.operation = &model->actions[a].operations[i], .action = (uint32_t)a};
+            routes[(*count)++] = (struct route){
+                .operation = &model->actions[a].operations[i], .action = (uint32_t)a, .index = (uint32_t)i};
     qsort(routes, *count, sizeof *routes, route_compare);
     *out = routes;
     return ERR_NONE;
 }
 
-static enum err builder_open(const struct route *routes, size_t count, struct arena *arena, struct arena *work,
-                             struct trie_builder *out)
+static enum err builder_open(struct compiler *c, const struct route *routes, size_t count, struct trie_builder *out)
 {
     size_t edges = 1;
     for (size_t i = 0; i < count; i++)
         edges += route_depth(routes[i].operation) -
                  (i == 0 ? 0 : routes_common(routes[i - 1].operation, routes[i].operation));
+    if (edges >= UINT32_MAX / 4 || count >= UINT32_MAX / 4)
+        return ERR_LIMIT;
     *out = (struct trie_builder){
-        .nodes = arena_take_array(arena, edges, sizeof *out->nodes),
-        .literals = arena_take_array(work, edges, sizeof *out->literals),
-        .verbs = arena_take_array(work, count + 1, sizeof *out->verbs),
-        .entries = arena_take_array(arena, count + 1, sizeof *out->entries),
+        .compiler = c,
+        .nodes = arena_take_array(c->arena, edges + 1, sizeof *out->nodes),
+        .literals = arena_take_array(&c->work, edges, sizeof *out->literals),
+        .verbs = arena_take_array(&c->work, count + 1, sizeof *out->verbs),
+        .entries = arena_take_array(c->arena, count, sizeof *out->entries),
         .node_count = 1,
     };
+    TRY(shapes_open(c, count, &out->shapes));
     return out->nodes && out->literals && out->verbs && out->entries ? ERR_NONE : ERR_NO_MEMORY;
 }
 
-enum err compile_operations(const struct model *model, struct arena *arena, struct arena *work, struct diag_list *diags,
-                            struct program *program)
+static enum err routes_add(struct trie_builder *builder, const struct route *routes, size_t count)
 {
-    struct route *routes = NULL;
-    size_t count = 0;
-    struct trie_builder builder;
-    TRY(routes_collect(model, work, &routes, &count));
-    uint32_t *where = arena_take_array(work, count + 1, sizeof *where);
-    if (!where)
-        return ERR_NO_MEMORY;
-    TRY(builder_open(routes, count, arena, work, &builder));
     for (size_t i = 0; i < count; i++) {
         const struct operation *operation = routes[i].operation;
         size_t depth = route_depth(operation);
         size_t common = i == 0 ? 0 : routes_common(routes[i - 1].operation, operation);
         for (size_t d = common; d < depth; d++)
-            node_add(&builder, operation, d);
-        builder.entries[i] = (struct operation_entry){.operation = operation, .action = routes[i].action};
-        TRY(captures_build(model, arena, &builder.entries[i]));
-        where[i] = builder.stack[depth];
-        entry_link(&builder, (uint32_t)i, depth);
+            node_add(builder, operation, d);
+        TRY(entry_add(builder, &routes[i], depth));
     }
-    TRY(multimap_build(builder.literals, builder.literal_count, arena, &program->literals));
-    TRY(multimap_build(builder.verbs, builder.verb_count, arena, &program->verbs));
+    return ERR_NONE;
+}
+
+enum err compile_operations(struct compiler *compiler)
+{
+    struct program *program = compiler->program;
+    struct route *routes = NULL;
+    size_t count = 0;
+    uint32_t *starts = NULL;
+    struct trie_builder builder;
+    TRY(routes_collect(compiler, &routes, &count));
+    TRY(builder_open(compiler, routes, count, &builder));
+    TRY(routes_add(&builder, routes, count));
+    TRY(literals_sort(&builder, &starts));
+    TRY(edges_build(&builder, starts));
+    TRY(shapes_close(&builder.shapes));
+    TRY(multimap_build(builder.verbs, builder.verb_count, compiler->arena, &program->verbs));
     program->nodes = builder.nodes;
+    program->node_count = builder.node_count;
     program->entries = builder.entries;
     program->entry_count = count;
-    return ambiguity_check(&builder, where, count, work, diags);
+    return compile_ambiguity(compiler, builder.literals, starts);
 }

@@ -109,6 +109,9 @@ enum reason inquiry_open(struct inquiry *inquiry, const struct model *model, con
     inquiry->resources = NULL;
     inquiry->resource_count = 0;
     inquiry->path.path = (struct view){0};
+    inquiry->path.segment_count = 0;
+    inquiry->host = (struct view){0};
+    inquiry->port = 0;
     if (facts->request_failure != REASON_NONE)
         return facts->request_failure;
     /* No certificate is no caller, which some rules are content with. */

@@ -34,7 +34,7 @@ static uint64_t tail_at(const char *bytes, size_t size)
                            (unsigned char)bytes[size - 1];
 }
 
-static uint32_t hash_of(uint32_t space, struct view key)
+uint32_t multimap_hash(uint32_t space, struct view key)
 {
     uint64_t hash = mix(space ^ 0x9e3779b97f4a7c15u, key.size ^ 0xa0761d6478bd642fu);
     size_t at = 0;
@@ -58,44 +58,96 @@ static int pair_compare(const void *left, const void *right)
     return order != 0 ? order : (a->value > b->value) - (a->value < b->value);
 }
 
-static struct multimap_slot *slot_of(const struct multimap *map, uint32_t hash, uint32_t space, struct view key)
+/* The slot of the key, or the empty one where it would stand. */
+static uint32_t slot_of(const struct multimap *map, uint32_t hash, uint32_t space, struct view key)
 {
-    size_t at = hash & map->mask;
-    for (;; at = (at + 1) & map->mask) {
-        struct multimap_slot *slot = &map->slots[at];
-        if (slot->count == 0 || (slot->hash == hash && slot->space == space && view_equals(slot->key, key)))
-            return slot;
+    uint32_t at = (uint32_t)((uint64_t)hash * map->slot_count >> 32);
+    for (;; at = at + 1 == map->slot_count ? 0 : at + 1) {
+        const struct multimap_slot *slot = &map->slots[at];
+        if (slot->count == 0)
+            return at;
+        if (slot->hash == hash && slot->space == space && slot->size == key.size &&
+            (key.size == 0 || memcmp(map->text + slot->text, key.data, key.size) == 0))
+            return at;
     }
+}
+
+struct sizes {
+    uint32_t keys;
+    uint32_t values; /* of keys that have several */
+    uint32_t text;
+};
+
+static size_t run_end(const struct multimap_pair *pairs, size_t count, size_t from)
+{
+    size_t to = from + 1;
+    while (to < count && key_compare(&pairs[from], &pairs[to]) == 0)
+        to++;
+    return to;
+}
+
+/* Sorts `pairs` and drops the equal ones. */
+static size_t pairs_sort(struct multimap_pair *pairs, size_t count)
+{
+    size_t kept = 0;
+    qsort(pairs, count, sizeof *pairs, pair_compare);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || pair_compare(&pairs[kept - 1], &pairs[i]) != 0)
+            pairs[kept++] = pairs[i];
+    return kept;
+}
+
+static enum err sizes_count(const struct multimap_pair *pairs, size_t count, struct sizes *out)
+{
+    size_t text = 0;
+    *out = (struct sizes){0};
+    for (size_t i = 0, end = 0; i < count; i = end) {
+        end = run_end(pairs, count, i);
+        out->keys++;
+        out->values += end - i > 1 ? (uint32_t)(end - i) : 0;
+        text += pairs[i].key.size;
+        if (text > UINT32_MAX)
+            return ERR_LIMIT;
+    }
+    out->text = (uint32_t)text;
+    return ERR_NONE;
 }
 
 enum err multimap_build(struct multimap_pair *pairs, size_t count, struct arena *arena, struct multimap *out)
 {
+    struct sizes sizes;
     *out = (struct multimap){0};
     if (count == 0)
         return ERR_NONE;
     if (count > UINT32_MAX / 4)
         return ERR_LIMIT;
-    size_t size = 2;
-    while (size < 2 * count)
-        size *= 2;
-    uint32_t *values = arena_take_array(arena, count, sizeof *values);
-    struct multimap map = {.slots = arena_take_array(arena, size, sizeof *map.slots), .values = values};
-    if (!map.slots || !values)
+    count = pairs_sort(pairs, count);
+    TRY(sizes_count(pairs, count, &sizes));
+    struct multimap map = {.slot_count = sizes.keys + sizes.keys * 2 / 3 + 1};
+    struct multimap_slot *slots = arena_take_array(arena, map.slot_count, sizeof *slots);
+    uint32_t *values = arena_take_array(arena, sizes.values, sizeof *values);
+    char *text = arena_take(arena, sizes.text);
+    if (!slots || !values || !text)
         return ERR_NO_MEMORY;
-    map.mask = size - 1;
-    qsort(pairs, count, sizeof *pairs, pair_compare);
-    uint32_t used = 0;
-    struct multimap_slot *slot = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && pair_compare(&pairs[i - 1], &pairs[i]) == 0)
-            continue;
-        if (!slot || key_compare(&pairs[i - 1], &pairs[i]) != 0) {
-            uint32_t hash = hash_of(pairs[i].space, pairs[i].key);
-            slot = slot_of(&map, hash, pairs[i].space, pairs[i].key);
-            *slot = (struct multimap_slot){.key = pairs[i].key, .space = pairs[i].space, .first = used, .hash = hash};
-        }
-        values[used++] = pairs[i].value;
-        slot->count++;
+    map.slots = slots;
+    map.values = values;
+    map.text = text;
+    for (size_t i = 0, end = 0; i < count; i = end) {
+        const struct multimap_pair *pair = &pairs[i];
+        uint32_t hash = multimap_hash(pair->space, pair->key);
+        end = run_end(pairs, count, i);
+        struct multimap_slot slot = {.hash = hash,
+                                     .space = pair->space,
+                                     .text = map.text_size,
+                                     .size = (uint32_t)pair->key.size,
+                                     .value = end - i == 1 ? pair->value : map.value_count,
+                                     .count = (uint32_t)(end - i)};
+        for (size_t k = i; slot.count > 1 && k < end; k++)
+            values[map.value_count++] = pairs[k].value;
+        if (slot.size > 0)
+            memcpy(text + map.text_size, pair->key.data, slot.size);
+        slots[slot_of(&map, hash, pair->space, pair->key)] = slot;
+        map.text_size += slot.size;
     }
     *out = map;
     return ERR_NONE;
@@ -104,9 +156,9 @@ enum err multimap_build(struct multimap_pair *pairs, size_t count, struct arena 
 const uint32_t *multimap_find(const struct multimap *map, uint32_t space, struct view key, size_t *count)
 {
     *count = 0;
-    if (!map->slots)
+    if (map->slot_count == 0)
         return NULL;
-    const struct multimap_slot *slot = slot_of(map, hash_of(space, key), space, key);
+    const struct multimap_slot *slot = &map->slots[slot_of(map, multimap_hash(space, key), space, key)];
     *count = slot->count;
-    return map->values + slot->first;
+    return slot->count > 1 ? map->values + slot->value : &slot->value;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An immutable hash table from (number, text) to a few numbers.
  *
- * Built once from pairs and only read then. Open addressing at half load; the
- * same pairs always give the same table. */
+ * Built once from pairs and only read then; it holds no pointer but to its own three
+ * arrays. Open addressing, at most six slots of ten taken; the same pairs always give
+ * the same table. */
 #ifndef BARTIZAN_MULTIMAP_H
 #define BARTIZAN_MULTIMAP_H
 
@@ -15,24 +16,35 @@ struct multimap_pair {
 };
 
 struct multimap_slot {
-    struct view key;
-    uint32_t space;
-    uint32_t first; /* into values */
-    uint32_t count; /* 0: the slot is empty */
     uint32_t hash;
+    uint32_t space;
+    uint32_t text; /* where the key stands in `text` */
+    uint32_t size; /* of the key, bytes */
+    uint32_t value;
+    uint32_t count; /* 0: the slot is empty; 1: `value` is the value; else they are values[value] and on */
 };
 
+/* What a reader relies on: for each slot that is not empty, text + size <= text_size, and with a count
+ * above 1 also value + count <= value_count, these values ascending, each once; `hash` is that of its
+ * key; from the place that a hash asks for (multimap.c) to the slot of a key no slot is empty; some slot
+ * is empty, or there is none at all. */
 struct multimap {
-    struct multimap_slot *slots; /* NULL: empty map */
+    const struct multimap_slot *slots;
     const uint32_t *values;
-    size_t mask; /* slots - 1 */
+    const char *text;
+    uint32_t slot_count; /* 0: an empty map */
+    uint32_t value_count;
+    uint32_t text_size;
 };
 
-/* Sorts `pairs` (equal ones count once) and builds over their keys, which are borrowed. ERR_NO_MEMORY. */
+/* Sorts `pairs` (equal ones count once) and builds over copies of their keys. ERR_NO_MEMORY, ERR_LIMIT. */
 MUST_CHECK enum err multimap_build(struct multimap_pair *pairs, size_t count, struct arena *arena,
                                    struct multimap *out);
 
 /* The values under (space, key), ascending; *count 0 when there are none. */
 const uint32_t *multimap_find(const struct multimap *map, uint32_t space, struct view key, size_t *count);
+
+/* The hash that a slot of this key has. */
+uint32_t multimap_hash(uint32_t space, struct view key);
 
 #endif
