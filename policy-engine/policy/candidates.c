@@ -93,7 +93,8 @@ static bool action_add(const struct evaluation *e, uint32_t action, struct candi
     size_t count = rules[1].lists - rules->lists;
     bool is_good =
         count <= LISTS_FEW ? lists_scan(e, candidates, lists, count) : lists_pick(e, candidates, lists, count);
-    for (size_t i = 0; e->is_every_id_known && i < e->inquiry.resource_count; i++) {
+    bool has_ids = e->is_every_id_known && e->program->ids.slot_count > 0;
+    for (size_t i = 0; has_ids && i < e->inquiry.resource_count; i++) {
         size_t named = 0;
         const uint32_t *ranks = candidates_named(e, action, i, &named);
         is_good = named == 0 || (head_add(e, candidates, (struct head){.at = ranks, .end = ranks + named}) && is_good);

@@ -269,8 +269,12 @@ static enum err entry_add(struct trie_builder *builder, const struct route *rout
 {
     const struct operation *operation = route->operation;
     struct operation_entry *entry = &builder->entries[builder->entry_count];
-    *entry =
-        (struct operation_entry){.action = route->action, .operation = route->index, .place = route_place(operation)};
+    *entry = (struct operation_entry){
+        .action = route->action,
+        .operation = route->index,
+        .place = (uint16_t)route_place(operation),
+        .is_only = builder->compiler->model->actions[route->action].operation_count == 1,
+    };
     TRY(shape_find(&builder->shapes, route, &entry->shape));
     if (entry->place == PLACE_VERB)
         builder->verbs[builder->verb_count++] = (struct multimap_pair){

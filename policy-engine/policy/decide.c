@@ -146,6 +146,7 @@ static bool select_rule(struct evaluation *e, struct selection *selection)
     uint32_t rank = 0;
     if (!candidates_open(e, false, &candidates))
         return false;
+    e->has_candidates = candidates.count > 0;
     while (candidates_next(&candidates, &rank)) {
         const struct ranked_rule *row = &e->program->rules[rank];
         struct chosen own = {.row = row};
@@ -183,11 +184,14 @@ static void rule_explain(struct evaluation *e, const struct rule *rule, struct n
     explain_consider(&e->inquiry, rule, &parts, nearest);
 }
 
-static bool rule_is_about(struct evaluation *e, const struct rule *rule)
+/* An allow of a matching action, whose operation and resources may be the request's. */
+static bool rule_is_about(struct evaluation *e, const struct ranked_rule *row)
 {
     const struct found_resource *found = NULL;
+    const struct rule *rule = rule_of(e, row);
     e->tests++;
-    return operation_part(e, rule) != TRI_FALSE && inquiry_resource(&e->inquiry, rule, &found) != TRI_FALSE;
+    return (!e->is_doubtful || operation_part(e, rule) != TRI_FALSE) &&
+           ((row->parts & RULE_RESOURCES) == 0 || inquiry_resource(&e->inquiry, rule, &found) != TRI_FALSE);
 }
 
 /* The first allow rule of an action by name, below *best, that is about the request's resources. */
@@ -196,14 +200,15 @@ static void action_explain(struct evaluation *e, uint32_t action, uint32_t *best
     const struct program *program = e->program;
     struct head names = candidates_list(e, &program->actions[action].allows);
     for (; names.at < names.end && *names.at < *best; names.at++)
-        if (rule_is_about(e, rule_of(e, &program->rules[program->by_name[*names.at]])))
+        if (rule_is_about(e, &program->rules[program->by_name[*names.at]]))
             *best = *names.at;
-    for (size_t i = 0; e->is_every_id_known && i < e->inquiry.resource_count; i++) {
+    bool has_ids = e->is_every_id_known && program->ids.slot_count > 0;
+    for (size_t i = 0; has_ids && i < e->inquiry.resource_count; i++) {
         size_t count = 0;
         const uint32_t *ranks = candidates_named(e, action, i, &count);
         for (size_t k = 0; k < count; k++) {
             const struct ranked_rule *row = &program->rules[ranks[k]];
-            if (row->is_allow != 0 && row->name < *best && rule_is_about(e, rule_of(e, row)))
+            if (row->is_allow != 0 && row->name < *best && rule_is_about(e, row))
                 *best = row->name;
         }
     }
@@ -222,18 +227,37 @@ static void strangers_explain(struct evaluation *e, struct nearest *nearest)
         rule_explain(e, rule_of(e, &program->rules[program->by_name[best]]), nearest);
 }
 
+/* False when there were no candidates and there are none for other users either. */
+static bool has_more_candidates(const struct evaluation *e)
+{
+    bool has_more = e->has_candidates;
+    for (size_t w = 0; w < e->program->role_words && !has_more; w++)
+        has_more = (e->program->user_role_bits[w] & ~e->wanted[w]) != 0;
+    return has_more;
+}
+
+/* False: out of memory. */
+static bool candidates_explain(struct evaluation *e, struct nearest *nearest)
+{
+    UNINITIALISED struct candidates candidates;
+    uint32_t rank = 0;
+    if (!has_more_candidates(e))
+        return true;
+    if (!candidates_open(e, true, &candidates))
+        return false;
+    while (candidates_next(&candidates, &rank))
+        if (e->program->rules[rank].is_allow != 0)
+            rule_explain(e, rule_of(e, &e->program->rules[rank]), nearest);
+    return true;
+}
+
 static void default_deny(struct evaluation *e, struct decision *out)
 {
     struct nearest nearest = {0};
-    UNINITIALISED struct candidates candidates;
-    uint32_t rank = 0;
-    if (!candidates_open(e, true, &candidates)) {
+    if (!candidates_explain(e, &nearest)) {
         answer_refuse(REASON_INTERNAL, out);
         return;
     }
-    while (candidates_next(&candidates, &rank))
-        if (e->program->rules[rank].is_allow != 0)
-            rule_explain(e, rule_of(e, &e->program->rules[rank]), &nearest);
     if (nearest.stage <= STAGE_WORKLOAD)
         strangers_explain(e, &nearest);
     answer_describe(&e->inquiry, nearest.rule ? nearest.parts.found : NULL, out);

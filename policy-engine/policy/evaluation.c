@@ -20,9 +20,9 @@ static void id_add(struct evaluation *e, size_t type, struct view id)
     state->id = id;
 }
 
-static void action_add(struct evaluation *e, uint32_t action, enum tri fits)
+static void action_add(struct evaluation *e, uint32_t action, bool is_only, enum tri fits)
 {
-    for (size_t i = 0; i < e->action_count; i++)
+    for (size_t i = 0; !is_only && i < e->action_count; i++)
         if (e->actions[i].action == action) {
             e->actions[i].fits = tri_or(e->actions[i].fits, fits);
             return;
@@ -88,7 +88,7 @@ static void entry_add(struct evaluation *e, const struct operation_entry *entry)
     enum tri fits = is_plain ? TRI_TRUE : inquiry_operation(inquiry, operation);
     if (fits == TRI_FALSE)
         return;
-    action_add(e, entry->action, fits);
+    action_add(e, entry->action, entry->is_only != 0, fits);
     if (fits == TRI_TRUE)
         captures_add(e, shape);
 }
@@ -107,25 +107,41 @@ static void verbs_add(struct evaluation *e, uint32_t node, struct view segment)
         entry_add(e, &e->program->entries[entries[i]]);
 }
 
-/* Segments are met one after the other, the first time. */
-static uint32_t word_of(struct evaluation *e, size_t depth)
+/* Nodes of one depth that the path so far leads to. */
+struct frontier {
+    uint32_t *nodes;
+    size_t count, room;
+};
+
+static void node_push(struct evaluation *e, struct frontier *frontier, uint32_t node)
 {
-    if (depth == e->word_count) {
-        size_t count = 0;
-        const uint32_t *word = multimap_find(&e->program->words, 0, e->inquiry.segments[depth], &count);
-        e->words[e->word_count++] = count > 0 ? *word : NO_INDEX;
+    __builtin_prefetch(&e->program->nodes[node]);
+    if (frontier->count == frontier->room) {
+        uint32_t *nodes = arena_take_array(e->inquiry.scratch, 2 * frontier->room, sizeof *nodes);
+        if (!nodes) {
+            e->is_out_of_memory = true;
+            return;
+        }
+        memcpy(nodes, frontier->nodes, frontier->count * sizeof *nodes);
+        frontier->nodes = nodes;
+        frontier->room *= 2;
     }
-    return e->words[depth];
+    frontier->nodes[frontier->count++] = node;
 }
 
-/* The child of `node` for segment `depth` as it stands, or 0. */
-static uint32_t child_find(struct evaluation *e, const struct trie_node *node, size_t depth)
+/* The number of a word, or NO_INDEX. */
+static uint32_t word_of(const struct evaluation *e, struct view segment)
+{
+    size_t count = 0;
+    const uint32_t *word = multimap_find(&e->program->words, 0, segment, &count);
+    return count > 0 ? *word : NO_INDEX;
+}
+
+/* The child of `node` for a word, or 0. */
+static uint32_t child_find(const struct evaluation *e, const struct trie_node *node, uint32_t word)
 {
     const struct trie_edge *edges = e->program->edges + node->edges;
-    uint32_t size = node[1].edges - node->edges, word = word_of(e, depth);
-    if (size == 0 || word == NO_INDEX)
-        return 0;
-    uint32_t at = edge_place(word, size);
+    uint32_t size = node[1].edges - node->edges, at = edge_place(word, size);
     for (uint32_t i = 0; i < size; i++) {
         const struct trie_edge *edge = &edges[(at + i) & (size - 1)];
         if (edge->word == word || edge->child == 0)
@@ -134,31 +150,72 @@ static uint32_t child_find(struct evaluation *e, const struct trie_node *node, s
     return 0;
 }
 
-/* Visits each node of the trie at most once, to a depth of PATH_SEGMENTS_MAX. */
-static void trie_walk(struct evaluation *e, uint32_t index, size_t depth)
+/* What ends at a node that is `depth` segments deep, or takes the rest from there on. */
+static void entries_add(struct evaluation *e, const struct trie_node *node, size_t depth)
 {
-    const struct trie_node *node = &e->program->nodes[index];
     const struct operation_entry *entry = e->program->entries + node->entry, *end = e->program->entries + node[1].entry;
     size_t count = e->inquiry.path.segment_count;
+    struct view segment = depth + 1 == count ? e->inquiry.segments[depth] : (struct view){0};
     for (; entry < end && entry->place == PLACE_REST; entry++)
         entry_add(e, entry);
-    struct view segment = depth < count ? e->inquiry.segments[depth] : (struct view){0};
     for (; entry < end && entry->place == PLACE_PREFIX; entry++)
-        if (depth + 1 == count && segment.size > 0 &&
-            view_starts_with(segment, operation_of(e, entry->action, entry->operation)->method))
+        if (segment.size > 0 && view_starts_with(segment, operation_of(e, entry->action, entry->operation)->method))
             entry_add(e, entry);
     for (; depth == count && entry < end && entry->place == PLACE_END; entry++)
         entry_add(e, entry);
-    if (depth == count)
-        return;
-    uint32_t child = child_find(e, node, depth);
-    if (child != 0)
-        trie_walk(e, child, depth + 1);
-    if (node->open == 0 || segment.size == 0)
-        return;
-    if (depth + 1 == count)
-        verbs_add(e, node->open, segment);
-    trie_walk(e, node->open, depth + 1);
+}
+
+/* The literal children for a segment of all nodes of `here`. */
+static void literals_push(struct evaluation *e, const struct frontier *here, struct view segment, struct frontier *next)
+{
+    uint32_t word = 0;
+    bool has_word = false;
+    for (size_t i = 0; i < here->count && word != NO_INDEX; i++) {
+        const struct trie_node *node = &e->program->nodes[here->nodes[i]];
+        if (node[1].edges == node->edges)
+            continue;
+        word = has_word ? word : word_of(e, segment);
+        has_word = true;
+        uint32_t child = word == NO_INDEX ? 0 : child_find(e, node, word);
+        if (child != 0)
+            node_push(e, next, child);
+    }
+}
+
+static void opens_push(struct evaluation *e, const struct frontier *here, size_t depth, struct frontier *next)
+{
+    struct view segment = e->inquiry.segments[depth];
+    for (size_t i = 0; i < here->count && segment.size > 0; i++) {
+        uint32_t open = e->program->nodes[here->nodes[i]].open;
+        if (open == 0)
+            continue;
+        if (depth + 1 == e->inquiry.path.segment_count)
+            verbs_add(e, open, segment);
+        node_push(e, next, open);
+    }
+}
+
+/* Visits each node of the trie at most once, to a depth of PATH_SEGMENTS_MAX. */
+static void trie_walk(struct evaluation *e)
+{
+    struct frontier here = {.nodes = e->own_nodes[0], .room = NODES_INLINE};
+    struct frontier next = {.nodes = e->own_nodes[1], .room = NODES_INLINE};
+    here.nodes[here.count++] = 0;
+    for (size_t depth = 0; here.count > 0; depth++) {
+        for (size_t i = 0; i < here.count; i++) {
+            const struct trie_node *node = &e->program->nodes[here.nodes[i]];
+            if (node->entry != node[1].entry)
+                entries_add(e, node, depth);
+        }
+        if (depth == e->inquiry.path.segment_count)
+            return;
+        struct frontier other = here;
+        next.count = 0;
+        literals_push(e, &here, e->inquiry.segments[depth], &next);
+        opens_push(e, &here, depth, &next);
+        here = next;
+        next = other;
+    }
 }
 
 struct view evaluation_action(const struct evaluation *evaluation)
@@ -419,7 +476,7 @@ enum reason evaluation_open(struct evaluation *evaluation, const struct program 
     if (reason != REASON_NONE)
         return reason;
     e->slash_is_data = e->inquiry.slashes == 0;
-    trie_walk(e, 0, 0);
+    trie_walk(e);
     if (e->is_out_of_memory)
         return REASON_INTERNAL;
     if (e->is_unreadable)

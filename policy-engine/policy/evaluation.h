@@ -7,7 +7,7 @@
 #include "inquiry.h"
 #include "program_internal.h"
 
-enum { ACTIONS_INLINE = 16, HEADS_INLINE = 32 };
+enum { ACTIONS_INLINE = 16, HEADS_INLINE = 32, NODES_INLINE = 32 };
 
 /* An action that the request is, or cannot be told not to be. */
 struct matched_action {
@@ -32,7 +32,6 @@ struct evaluation {
     uint64_t *maybe;                          /* user roles that cannot be judged */
     uint64_t *wanted;                         /* roles whose rules are asked for */
     const struct found_resource *first_known; /* what a rule without resources is about; NULL: nothing */
-    size_t word_count;                        /* segments that `words` is filled for */
     uint32_t shape;                           /* the last operation_shape that was looked at, or NO_INDEX */
     bool shape_fits, shape_is_captured;
     bool is_certified;   /* the caller has an ID that each rule accepts */
@@ -43,9 +42,10 @@ struct evaluation {
     bool slash_is_data;
     bool is_ambiguous;
     bool is_every_id_known; /* of the resources found */
+    bool has_candidates;    /* some rule was selected, whether or not it matched */
     uint32_t tests;
     struct matched_action own_actions[ACTIONS_INLINE];
-    uint32_t words[PATH_SEGMENTS_MAX]; /* program.words of the segments, or NO_INDEX */
+    uint32_t own_nodes[2][NODES_INLINE];
     struct inquiry inquiry;
 };
 

@@ -59,7 +59,7 @@ static int pair_compare(const void *left, const void *right)
 }
 
 /* The slot of the key, or the empty one where it would stand. */
-static uint32_t slot_of(const struct multimap *map, uint32_t hash, uint32_t space, struct view key)
+static inline uint32_t slot_of(const struct multimap *map, uint32_t hash, uint32_t space, struct view key)
 {
     uint32_t at = (uint32_t)((uint64_t)hash * map->slot_count >> 32);
     for (;; at = at + 1 == map->slot_count ? 0 : at + 1) {

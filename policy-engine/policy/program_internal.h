@@ -98,7 +98,8 @@ struct operation_entry {
     uint32_t action;
     uint32_t operation; /* of the action */
     uint32_t shape;     /* program.shapes; always that of the operation */
-    uint32_t place;     /* always that of the operation */
+    uint16_t place;     /* enum route_place; always that of the operation */
+    uint16_t is_only;   /* always whether the action has no other operation */
 };
 
 /* Its entries are entries[entry .. that of the next node), its literal children edges[edges .. that of
