@@ -26,7 +26,8 @@ MUST_CHECK enum err policy_build(const struct policy_source *sources, size_t cou
                                  struct policy **out);
 
 /* Reads a file, or every *.yaml and *.yml of a folder in name order (entries that
- * begin with a dot are passed over, so a ConfigMap mount works), and builds it.
+ * begin with a dot are passed over, so a ConfigMap mount works), and builds it; or
+ * reads a compiled policy (policy_image.h), which is known by its first bytes.
  * ERR_IO and ERR_INVALID: see `diags`. */
 MUST_CHECK enum err policy_read(const char *path, struct diag_list *diags, struct policy **out);
 

@@ -85,7 +85,7 @@ static enum err parse_sources(const struct policy_source *sources, size_t count,
     return result;
 }
 
-static enum err make_issuers(struct policy *policy)
+enum err policy_issuers_make(struct policy *policy)
 {
     const struct model *model = &policy->model;
     policy->issuers = arena_take_array(&policy->arena, model->issuer_count, sizeof(*policy->issuers));
@@ -112,7 +112,7 @@ static enum err fill(struct policy *policy, const struct policy_source *sources,
                        &policy->test_count));
     TRY(digest_documents(documents, count, policy->digest));
     arena_free(scratch); /* before the program needs memory: the trees are the largest part */
-    TRY(make_issuers(policy));
+    TRY(policy_issuers_make(policy));
     size_t before = diags->count;
     enum err err = program_build(&policy->model, &policy->arena, diags, &policy->program);
     if (err == ERR_NONE && policy->model.invariant_count > 0)
@@ -122,13 +122,20 @@ static enum err fill(struct policy *policy, const struct policy_source *sources,
     return err;
 }
 
+struct policy *policy_open(void)
+{
+    struct policy *policy = calloc(1, sizeof(*policy));
+    if (policy != NULL)
+        arena_init(&policy->arena, MODEL_MAX);
+    return policy;
+}
+
 enum err policy_build(const struct policy_source *sources, size_t count, struct diag_list *diags, struct policy **out)
 {
     struct arena scratch;
-    struct policy *policy = calloc(1, sizeof(*policy));
+    struct policy *policy = policy_open();
     if (policy == NULL)
         return ERR_NO_MEMORY;
-    arena_init(&policy->arena, MODEL_MAX);
     arena_init(&scratch, MODEL_MAX);
     enum err err = fill(policy, sources, count, &scratch, diags);
     arena_free(&scratch);

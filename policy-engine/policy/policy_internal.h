@@ -19,4 +19,10 @@ struct policy {
     char digest[64];
 };
 
+/* An empty policy, or NULL. Freed by policy_free. */
+struct policy *policy_open(void);
+
+/* Fills policy->issuers from the model. ERR_NO_MEMORY. */
+MUST_CHECK enum err policy_issuers_make(struct policy *policy);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codes.h"
 #include "document.h"
-#include "policy.h"
+#include "policy_image.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { FILES_MAX = 256, SOURCES_MAX = 64 * 1024 * 1024 };
+_Static_assert((int)POLICY_IMAGE_BYTES_MAX < (int)SOURCES_MAX, "a compiled policy fits as well");
 
 /* What is read before the build. */
 struct source_set {
@@ -63,6 +64,15 @@ static enum err read_all(struct source_set *set, struct view name, int fd, size_
     return ERR_NONE;
 }
 
+/* The most bytes that a file of this beginning may have. */
+static off_t room_of(int fd)
+{
+    char start[POLICY_IMAGE_START_BYTES];
+    bool is_image = pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
+                    policy_image_is((struct view){.data = start, .size = sizeof start});
+    return is_image ? POLICY_IMAGE_BYTES_MAX : DOCUMENT_MAX;
+}
+
 static enum err read_file(struct source_set *set, const char *path)
 {
     AUTO(close_file) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -72,7 +82,7 @@ static enum err read_file(struct source_set *set, const char *path)
         return refuse(set, view_of(path), strerror(errno));
     if (set->count == FILES_MAX)
         return refuse(set, name, "more than 256 policy files");
-    bool has_size = S_ISREG(status.st_mode) && status.st_size >= 0 && status.st_size <= DOCUMENT_MAX;
+    bool has_size = S_ISREG(status.st_mode) && status.st_size >= 0 && status.st_size <= room_of(fd);
     struct policy_source *source = &set->sources[set->count];
     TRY(read_all(set, name, fd, has_size ? (size_t)status.st_size : DOCUMENT_MAX, &source->text));
     source->name = name;
@@ -133,5 +143,7 @@ enum err policy_read(const char *path, struct diag_list *diags, struct policy **
     if (stat(path, &status) != 0)
         return refuse(set, view_of(path), strerror(errno));
     TRY(S_ISDIR(status.st_mode) ? read_folder(set, path) : read_file(set, path));
+    if (!S_ISDIR(status.st_mode) && policy_image_is(set->sources[0].text))
+        return policy_image_read(set->sources[0].name, set->sources[0].text, diags, out);
     return policy_build(set->sources, set->count, diags, out);
 }

@@ -1,0 +1,1 @@
+unit_test(policy_image_test USES base policy)
