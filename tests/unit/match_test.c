@@ -168,9 +168,19 @@ static const struct view type_name[] = {{"type", 4}};
 static const struct value pay[] = {{.kind = VALUE_STRING, .text = {"pay", 3}}};
 static const struct value details[] = {{.kind = VALUE_MAP, .items = NULL, .count = 0},
                                        {.kind = VALUE_MAP, .items = pay, .names = type_name, .count = 1}};
-static const struct view names[] = {{"list", 4}, {"mixed", 5},   {"scope", 5}, {"word", 4},          {"null", 4},
-                                    {"flag", 4}, {"details", 7}, {"n", 1},     {"https://x/a.b", 13}};
+static const struct value numbers[] = {{.kind = VALUE_NUMBER, .text = {"42", 2}},
+                                       {.kind = VALUE_NUMBER, .text = {"9", 1}}};
+static const struct value wrapped[] = {{.kind = VALUE_STRING, .text = {"one", 3}}};
+static const struct value twice[] = {{.kind = VALUE_MAP, .items = pay, .names = type_name, .count = 1},
+                                     {.kind = VALUE_MAP, .items = pay, .names = type_name, .count = 1}};
+static const struct view names[] = {{"numbers", 7}, {"big", 3},   {"wrapped", 7},       {"twice", 5}, {"list", 4},
+                                    {"mixed", 5},   {"scope", 5}, {"word", 4},          {"null", 4},  {"flag", 4},
+                                    {"details", 7}, {"n", 1},     {"https://x/a.b", 13}};
 static const struct value members[] = {
+    {.kind = VALUE_LIST, .items = numbers, .count = 2},
+    {.kind = VALUE_LIST, .items = numbers, .count = 1},
+    {.kind = VALUE_LIST, .items = wrapped, .count = 1},
+    {.kind = VALUE_LIST, .items = twice, .count = 2},
     {.kind = VALUE_LIST, .items = elements, .count = 2},
     {.kind = VALUE_LIST, .items = mixed, .count = 2},
     {.kind = VALUE_STRING, .text = {"a:r a:w", 7}},
@@ -253,6 +263,234 @@ static void claim_whose_whole_name_has_dots_is_tried_first(void **state)
     assert_int_equal(match_value(&path, &test, &claims, false, 2), TRI_FALSE);
 }
 
+static void a_number_of_a_list_is_in_a_range_or_another_could_be(void **state)
+{
+    (void)state;
+    assert_int_equal(claim("numbers", NULL, TEST_INT_RANGE, NULL), TRI_TRUE);
+    assert_int_equal(claim("big", NULL, TEST_INT_RANGE, NULL), TRI_FALSE);
+    assert_int_equal(claim("list", NULL, TEST_INT_RANGE, NULL), TRI_UNKNOWN);
+    assert_int_equal(claim("wrapped", NULL, TEST_INT_RANGE, NULL), TRI_UNKNOWN);
+}
+
+static void only_whole_words_of_a_scope_are_looked_up(void **state)
+{
+    (void)state;
+    assert_int_equal(claim("scope", NULL, TEST_PREFIX, "a:r a"), TRI_TRUE);
+    assert_int_equal(claim("scope", NULL, TEST_PREFIX, "a:w"), TRI_FALSE);
+}
+
+static struct view scalar(const char *first, const char *second)
+{
+    struct view steps[2] = {view_of(first), view_of(second)};
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s%s%s", first, second ? "." : "", second ? second : "");
+    struct claim_path path = {.text = view_of(text), .steps = {steps, second ? 2 : 1}};
+    return match_scalar(&path, &claims);
+}
+
+static void a_template_takes_a_single_value_or_none(void **state)
+{
+    (void)state;
+    assert_true(view_equals(scalar("word", NULL), VIEW("a:r a:w")));
+    assert_true(view_equals(scalar("n", NULL), VIEW("7")));
+    assert_true(view_equals(scalar("flag", NULL), VIEW("true")));
+    assert_true(view_equals(scalar("wrapped", NULL), VIEW("one")));
+    assert_true(view_equals(scalar("details", "type"), VIEW("pay")));
+    assert_false(view_is_present(scalar("twice", "type")));
+    assert_false(view_is_present(scalar("list", NULL)));
+    assert_false(view_is_present(scalar("null", NULL)));
+    assert_false(view_is_present(scalar("none", NULL)));
+    assert_false(view_is_present(scalar("details", NULL)));
+    assert_false(view_is_present(scalar("n", "x")));
+}
+
+/* ---- pairs, selectors, leaves -------------------------------------------- */
+
+static void a_pair_that_repeats_is_unknown_and_presence_is_always_known(void **state)
+{
+    (void)state;
+    struct view value = VIEW("v");
+    struct value_test is_v = {.kind = TEST_ANY_OF, .values = {&value, 1}},
+                      is_there = {.kind = TEST_PRESENT, .present = true};
+    struct value_test is_not_there = {.kind = TEST_PRESENT};
+    const struct pair v = {VIEW("n"), VIEW("v"), false}, w = {VIEW("n"), VIEW("w"), false},
+                      many = {VIEW("n"), VIEW("v"), true};
+    const struct {
+        const struct pair *pair;
+        enum tri is_v, is_there;
+    } cases[] = {{&v, TRI_TRUE, TRI_TRUE},
+                 {&w, TRI_FALSE, TRI_TRUE},
+                 {&many, TRI_UNKNOWN, TRI_TRUE},
+                 {NULL, TRI_FALSE, TRI_FALSE}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(match_pair(&is_v, cases[i].pair), cases[i].is_v);
+        assert_int_equal(match_pair(&is_there, cases[i].pair), cases[i].is_there);
+        assert_int_equal(match_pair(&is_not_there, cases[i].pair), tri_not(cases[i].is_there));
+    }
+}
+
+static bool selects(struct workload_selector selector, const char *id)
+{
+    struct view spiffe_id = view_of(id);
+    struct workload_facts workload = {.proof = id ? PROOF_CERTIFICATE : PROOF_NONE, .spiffe_id = spiffe_id};
+    if (id)
+        workload.trust_domain = view_slice(spiffe_id, 9, view_index_of(spiffe_id, '/', 9));
+    return match_workload(&selector, &workload);
+}
+
+static void a_workload_meets_every_part_of_its_selector(void **state)
+{
+    (void)state;
+    struct view domain = VIEW("d"), spaces[] = {VIEW("a"), VIEW("b")}, segments[] = {VIEW("ns"), VIEW("a")};
+    struct service_account accounts[] = {{VIEW("a"), VIEW("x")}, {VIEW("b"), VIEW("y")}};
+    struct spiffe_glob globs[] = {{.trust_domain = VIEW("e")},
+                                  {.trust_domain = VIEW("d"), .segments = {segments, 2}, .has_rest = true}};
+    struct workload_selector any = {0}, by_domain = {.trust_domains = {&domain, 1}},
+                             by_space = {.namespaces = {spaces, 2}};
+    struct workload_selector by_account = {.service_accounts = accounts, .service_account_count = 2};
+    struct workload_selector by_glob = {.spiffe = globs, .spiffe_count = 2}, by_all = by_account;
+    by_all.trust_domains = by_domain.trust_domains;
+    by_all.namespaces = (struct string_list){&spaces[1], 1};
+    assert_true(selects(any, "spiffe://d/w"));
+    assert_false(selects(any, NULL));
+    assert_true(selects(by_domain, "spiffe://d/w"));
+    assert_false(selects(by_domain, "spiffe://dd/w"));
+    assert_true(selects(by_space, "spiffe://d/ns/b/sa/x"));
+    assert_false(selects(by_space, "spiffe://d/ns/c/sa/x"));
+    assert_false(selects(by_space, "spiffe://d/ns/b"));
+    assert_true(selects(by_account, "spiffe://d/ns/b/sa/y"));
+    assert_false(selects(by_account, "spiffe://d/ns/b/sa/x"));
+    assert_false(selects(by_account, "spiffe://d/ns/a/sa/y"));
+    assert_true(selects(by_glob, "spiffe://d/ns/a/sa/x"));
+    assert_true(selects(by_glob, "spiffe://e"));
+    assert_false(selects(by_glob, "spiffe://d/ns/b"));
+    assert_true(selects(by_all, "spiffe://d/ns/b/sa/y"));
+    assert_false(selects(by_all, "spiffe://e/ns/b/sa/y"));
+    assert_false(selects(by_all, "spiffe://d/ns/a/sa/x"));
+    struct workload_facts unnamed = {.proof = PROOF_CERTIFICATE};
+    assert_false(match_workload(&any, &unnamed));
+}
+
+static void a_user_meets_issuer_subject_and_every_claim(void **state)
+{
+    (void)state;
+    struct issuer own = {0}, other = {0};
+    struct model model = {.max_groups = 8};
+    struct view sub = VIEW("u"), g1 = VIEW("g1"), g2 = VIEW("g2"), steps[] = {VIEW("list"), VIEW("mixed")};
+    struct claim_test tests[] = {
+        {.path = {.text = steps[0], .steps = {&steps[0], 1}}, .test = {.kind = TEST_ANY_OF, .values = {&g1, 1}}},
+        {.path = {.text = steps[1], .steps = {&steps[1], 1}}, .test = {.kind = TEST_ANY_OF, .values = {&g2, 1}}}};
+    struct user_selector selector = {.issuer = &own, .subjects = {&sub, 1}};
+    struct user_facts user = {.state = USER_KNOWN, .subject = VIEW("u"), .claims = &claims};
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_TRUE);
+    assert_int_equal(match_user(&selector, &model, &user, &other), TRI_FALSE);
+    user.subject = VIEW("v");
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_FALSE);
+    selector.subjects.count = 0;
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_TRUE);
+    selector.claims = tests;
+    selector.claim_count = 1;
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_TRUE);
+    selector.claim_count = 2; /* `mixed` holds a map beside g1 */
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_UNKNOWN);
+    tests[0].test.values.items = &g2;
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_FALSE);
+    user.state = USER_UNKNOWN;
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_UNKNOWN);
+    user.state = USER_ABSENT;
+    assert_int_equal(match_user(&selector, &model, &user, &own), TRI_FALSE);
+}
+
+static enum tri leaf(struct condition condition, const struct facts *facts)
+{
+    struct model model = {.max_groups = 8};
+    return match_condition(&condition, &model, facts, false);
+}
+
+static void a_port_is_in_its_range_or_unknown(void **state)
+{
+    (void)state;
+    struct condition range = {.kind = CONDITION_PORT, .port_low = 80, .port_high = 90};
+    const struct {
+        uint16_t port;
+        enum tri expected;
+    } cases[] = {{0, TRI_UNKNOWN}, {79, TRI_FALSE}, {80, TRI_TRUE}, {90, TRI_TRUE}, {91, TRI_FALSE}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(leaf(range, &(struct facts){.port = cases[i].port}), cases[i].expected);
+    assert_int_equal(match_condition(NULL, NULL, NULL, false), TRI_TRUE);
+}
+
+static void a_server_name_is_compared_without_case_and_by_whole_labels(void **state)
+{
+    (void)state;
+    struct host_pattern patterns[] = {{.name = VIEW("own.ex")}, suffix_of(VIEW("sub.ex"))};
+    struct condition names_of = {.kind = CONDITION_SNI, .names = patterns, .name_count = 2};
+    static const char *const fit[] = {"own.ex", "OWN.ex", "a.sub.ex", "a.b.SUB.EX"};
+    static const char *const miss[] = {"xown.ex", "a.own.ex", "own.ex.",   "sub.ex",
+                                       ".sub.ex", "asub.ex",  "a.sub.exx", ""};
+    for (size_t i = 0; i < sizeof fit / sizeof fit[0]; i++)
+        assert_int_equal(leaf(names_of, &(struct facts){.sni = view_of(fit[i])}), TRI_TRUE);
+    for (size_t i = 0; i < sizeof miss / sizeof miss[0]; i++)
+        assert_int_equal(leaf(names_of, &(struct facts){.sni = view_of(miss[i])}), TRI_FALSE);
+    assert_int_equal(leaf(names_of, &(struct facts){.port = 1}), TRI_FALSE);
+}
+
+static void leaves_read_the_fact_that_they_name(void **state)
+{
+    (void)state;
+    struct view v = VIEW("v"), key = VIEW("k");
+    const struct value_test is_v = {.kind = TEST_ANY_OF, .values = {&v, 1}};
+    const struct pair pairs[] = {{VIEW("x"), VIEW("w"), false}, {VIEW("n"), VIEW("v"), false}};
+    const struct value text = {.kind = VALUE_STRING, .text = {"v", 1}};
+    const struct value map = {.kind = VALUE_MAP, .items = &text, .names = &key, .count = 1};
+    const struct value of_filters = {.kind = VALUE_MAP, .items = &map, .names = &v, .count = 1};
+    struct facts by_header = {.headers = pairs, .header_count = 2}, by_context = {.context = pairs, .context_count = 2};
+    struct facts by_metadata = {.metadata = &of_filters}, by_query = {.path = VIEW("/?n=v")}, none = {.port = 1};
+    struct condition condition = {.name = VIEW("n"), .test = is_v};
+    const struct {
+        enum condition_kind kind;
+        const struct facts *facts;
+    } cases[] = {{CONDITION_HEADER, &by_header}, {CONDITION_CONTEXT, &by_context}, {CONDITION_QUERY, &by_query}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        condition.kind = cases[i].kind;
+        for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+            assert_int_equal(leaf(condition, cases[k].facts), tri_of(i == k));
+        assert_int_equal(leaf(condition, &none), TRI_FALSE);
+    }
+    struct condition of_filter = {
+        .kind = CONDITION_METADATA, .name = VIEW("v"), .test = is_v, .path = {.text = key, .steps = {&key, 1}}};
+    assert_int_equal(leaf(of_filter, &by_metadata), TRI_TRUE);
+    assert_int_equal(leaf(of_filter, &none), TRI_FALSE);
+    of_filter.name = VIEW("other");
+    assert_int_equal(leaf(of_filter, &by_metadata), TRI_FALSE);
+    struct address_fact inside = {.family = 4, .bytes = {10}}, outside = {.family = 4, .bytes = {11}};
+    struct cidr ten = {.family = 4, .bytes = {10}, .bits = 8};
+    struct condition by_source = {.kind = CONDITION_SOURCE_IP, .cidrs = &ten, .cidr_count = 1}, by_remote = by_source;
+    struct facts addressed = {.source_ip = inside, .remote_ip = outside};
+    by_remote.kind = CONDITION_REMOTE_IP;
+    assert_int_equal(leaf(by_source, &addressed), TRI_TRUE);
+    assert_int_equal(leaf(by_remote, &addressed), TRI_FALSE);
+}
+
+static void claims_are_unknown_while_they_are_open(void **state)
+{
+    (void)state;
+    struct model model = {.max_groups = 8};
+    struct view step = VIEW("n"), seven = VIEW("7");
+    struct condition condition = {.kind = CONDITION_CLAIM,
+                                  .path = {.text = step, .steps = {&step, 1}},
+                                  .test = {.kind = TEST_ANY_OF, .values = {&seven, 1}}};
+    struct condition not = {.kind = CONDITION_NOT, .children = &condition, .child_count = 1};
+    struct facts facts = {.user = {.state = USER_KNOWN, .claims = &claims}};
+    assert_int_equal(match_condition(&condition, &model, &facts, false), TRI_TRUE);
+    assert_int_equal(match_condition(&condition, &model, &facts, true), TRI_UNKNOWN);
+    assert_int_equal(match_condition(&not, &model, &facts, true), TRI_UNKNOWN);
+    facts.user.state = USER_ABSENT;
+    assert_int_equal(match_condition(&condition, &model, &facts, false), TRI_FALSE);
+    facts.user.state = USER_UNKNOWN;
+    assert_int_equal(match_condition(&condition, &model, &facts, false), TRI_UNKNOWN);
+}
+
 static void list_over_the_limit_is_unknown(void **state)
 {
     (void)state;
@@ -316,6 +554,16 @@ int main(void)
         cmocka_unit_test(scope_is_words_and_other_strings_are_whole),
         cmocka_unit_test(claim_path_steps_into_every_element),
         cmocka_unit_test(claim_whose_whole_name_has_dots_is_tried_first),
+        cmocka_unit_test(a_number_of_a_list_is_in_a_range_or_another_could_be),
+        cmocka_unit_test(only_whole_words_of_a_scope_are_looked_up),
+        cmocka_unit_test(a_template_takes_a_single_value_or_none),
+        cmocka_unit_test(a_pair_that_repeats_is_unknown_and_presence_is_always_known),
+        cmocka_unit_test(a_workload_meets_every_part_of_its_selector),
+        cmocka_unit_test(a_user_meets_issuer_subject_and_every_claim),
+        cmocka_unit_test(a_port_is_in_its_range_or_unknown),
+        cmocka_unit_test(a_server_name_is_compared_without_case_and_by_whole_labels),
+        cmocka_unit_test(leaves_read_the_fact_that_they_name),
+        cmocka_unit_test(claims_are_unknown_while_they_are_open),
         cmocka_unit_test(list_over_the_limit_is_unknown),
         cmocka_unit_test(conditions_are_kleene),
     };
