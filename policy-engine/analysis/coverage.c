@@ -107,18 +107,18 @@ struct view coverage_name(const struct coverage *coverage, enum coverage_part pa
     return (struct view){0};
 }
 
-const struct span *coverage_span(const struct coverage *coverage, enum coverage_part part, size_t index)
+struct span coverage_span(const struct coverage *coverage, enum coverage_part part, size_t index)
 {
     const struct model *model = coverage->model;
     switch (part) {
-    case COVERAGE_ACTIONS: return &model->actions[index].span;
-    case COVERAGE_ROLES: return &model->roles[index].span;
-    case COVERAGE_ASSURANCES: return &model->assurances[index].span;
-    case COVERAGE_RESOURCES: return &model->resources[index].span;
+    case COVERAGE_ACTIONS: return model_span(model, model->actions[index].span);
+    case COVERAGE_ROLES: return model_span(model, model->roles[index].span);
+    case COVERAGE_ASSURANCES: return model_span(model, model->assurances[index].span);
+    case COVERAGE_RESOURCES: return model_span(model, model->resources[index].span);
     case COVERAGE_RULES:
     case COVERAGE_PARTS: break;
     }
-    return &model->rules[index].span;
+    return model_span(model, model->rules[index].span);
 }
 
 size_t coverage_seen(const struct coverage *coverage, enum coverage_part part)

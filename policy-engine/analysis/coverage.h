@@ -40,7 +40,7 @@ const char *coverage_part_name(enum coverage_part part);
 struct view coverage_name(const struct coverage *coverage, enum coverage_part part, size_t index, struct arena *arena);
 
 /* Where it stands. */
-const struct span *coverage_span(const struct coverage *coverage, enum coverage_part part, size_t index);
+struct span coverage_span(const struct coverage *coverage, enum coverage_part part, size_t index);
 
 /* How many of the part were exercised. */
 size_t coverage_seen(const struct coverage *coverage, enum coverage_part part);

@@ -19,11 +19,11 @@ const char *lint_code_text(enum lint_code code)
     return CODES[code];
 }
 
-static void warn(struct diag_list *diags, enum lint_code code, const struct span *span, struct view hint,
-                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+static void warn(struct diag_list *diags, enum lint_code code, struct span span, struct view hint, const char *format,
+                 ...) __attribute__((format(printf, 5, 6)));
 
-static void warn(struct diag_list *diags, enum lint_code code, const struct span *span, struct view hint,
-                 const char *format, ...)
+static void warn(struct diag_list *diags, enum lint_code code, struct span span, struct view hint, const char *format,
+                 ...)
 {
     char message[MESSAGE_MAX];
     va_list args;
@@ -33,7 +33,7 @@ static void warn(struct diag_list *diags, enum lint_code code, const struct span
     size_t kept = size < 0 ? 0 : (size_t)size < sizeof(message) ? (size_t)size : sizeof(message) - 1;
     struct diag diag = {.severity = DIAG_WARNING,
                         .code = view_of(CODES[code]),
-                        .span = *span,
+                        .span = span,
                         .message = {.data = message, .size = kept},
                         .hint = hint};
     diag_add(diags, &diag);
@@ -50,7 +50,7 @@ static void stolen_tokens(const struct model *model, struct diag_list *diags)
         bool is_delegated = rule->delegation == DELEGATION_PEER; /* the actor is the caller */
         if (rule->effect == RULE_ALLOW && is_for_users && rule->workload_demand == WORKLOAD_UNCONSTRAINED &&
             !is_bound && !is_delegated)
-            warn(diags, LINT_STOLEN_TOKEN, &rule->span,
+            warn(diags, LINT_STOLEN_TOKEN, model_span(model, rule->span),
                  VIEW("say which workload may carry it, or demand an assurance with `bound: workload`"),
                  "`%.*s` allows users alone: a stolen token works from any pod", VIEW_ARG(rule->name));
     }
@@ -65,7 +65,7 @@ static bool is_same_value(const struct condition *a, const struct condition *b)
 {
     if (a->kind != b->kind)
         return false;
-    return a->kind == CONDITION_CLAIM ? view_equals(a->path.text, b->path.text) : view_equals(a->name, b->name);
+    return a->kind == CONDITION_CLAIM ? view_equals(a->path->text, b->path->text) : view_equals(a->name, b->name);
 }
 
 static enum without without(const struct condition *condition, const struct condition *left_out)
@@ -117,8 +117,8 @@ static const struct rule *open_allow(const struct model *model, const struct rul
         const struct rule *rule = &model->rules[i];
         bool is_open = rule->user_demand == USER_UNCONSTRAINED || rule->user_demand == USER_NONE;
         bool wants_token = rule->assurance || rule->delegation == DELEGATION_ANY ||
-                           rule->delegation == DELEGATION_PEER || (rule->has_purpose && rule->purpose_is_claim) ||
-                           reads_claims(rule->when);
+                           rule->delegation == DELEGATION_PEER ||
+                           (rule->purpose->is_demanded && rule->purpose->is_claim) || reads_claims(rule->when);
         if (rule->effect == RULE_ALLOW && is_open && !wants_token && share_an_action(deny, rule))
             return rule;
     }
@@ -137,11 +137,12 @@ static void slipped_values(const struct model *model, const struct rule *deny, c
     if ((!is_header && !is_claim) || condition->test.kind == TEST_PRESENT ||
         without(deny->when, condition) != WITHOUT_FALSE)
         return;
-    struct view name = is_header ? condition->name : condition->path.text;
+    struct view name = is_header ? condition->name : condition->path->text;
     struct view hint = arena_print(diags->arena, "add `any: [.., {%s: {name: %.*s, present: false}}]`",
                                    is_header ? "header" : "claim", VIEW_ARG(name));
-    warn(diags, LINT_SLIPPED_VALUE, &condition->span, hint, "`%.*s` does not deny who leaves %s %.*s out",
-         VIEW_ARG(deny->name), is_header ? "header" : "claim", VIEW_ARG(name));
+    warn(diags, LINT_SLIPPED_VALUE, model_span(model, condition->span), hint,
+         "`%.*s` does not deny who leaves %s %.*s out", VIEW_ARG(deny->name), is_header ? "header" : "claim",
+         VIEW_ARG(name));
 }
 
 static void slipped_denies(const struct model *model, struct diag_list *diags)
@@ -152,7 +153,7 @@ static void slipped_denies(const struct model *model, struct diag_list *diags)
         if (rule->effect == RULE_DENY && rule->when)
             slipped_values(model, rule, rule->when, diags);
         if (open && rule->user_demand == USER_ROLES)
-            warn(diags, LINT_SLIPPED_USER, &rule->span, VIEW("let that allow demand `user: any`"),
+            warn(diags, LINT_SLIPPED_USER, model_span(model, rule->span), VIEW("let that allow demand `user: any`"),
                  "`%.*s` does not deny who sends no token, and `%.*s` allows without one", VIEW_ARG(rule->name),
                  VIEW_ARG(open->name));
     }
@@ -184,10 +185,11 @@ static void roles(const struct model *model, struct diag_list *diags)
         for (size_t k = 0; k < role->holder_count; k++)
             members += role->holders[k]->workload_count + role->holders[k]->user_count;
         if (!is_used)
-            warn(diags, LINT_ROLE_UNUSED, &role->span, VIEW("name it in a rule's `subjects`, or remove it"),
-                 "role `%.*s` is never used", VIEW_ARG(role->name));
+            warn(diags, LINT_ROLE_UNUSED, model_span(model, role->span),
+                 VIEW("name it in a rule's `subjects`, or remove it"), "role `%.*s` is never used",
+                 VIEW_ARG(role->name));
         if (members == 0)
-            warn(diags, LINT_ROLE_EMPTY, &role->span, VIEW("give it `members`"),
+            warn(diags, LINT_ROLE_EMPTY, model_span(model, role->span), VIEW("give it `members`"),
                  "role `%.*s` has no members: nobody can hold it", VIEW_ARG(role->name));
     }
 }
@@ -201,8 +203,9 @@ static void assurances(const struct model *model, struct diag_list *diags)
             is_used =
                 is_used || model->rules[k].assurance == assurance || model->rules[k].unless_assurance == assurance;
         if (!is_used)
-            warn(diags, LINT_ASSURANCE_UNUSED, &assurance->span, VIEW("demand it in a rule, or remove it"),
-                 "assurance `%.*s` is never demanded", VIEW_ARG(assurance->name));
+            warn(diags, LINT_ASSURANCE_UNUSED, model_span(model, assurance->span),
+                 VIEW("demand it in a rule, or remove it"), "assurance `%.*s` is never demanded",
+                 VIEW_ARG(assurance->name));
     }
 }
 
@@ -223,7 +226,7 @@ static void actions(const struct model *model, struct diag_list *diags)
 {
     for (size_t i = 0; i < model->action_count; i++)
         if (!is_action_used(model, &model->actions[i]))
-            warn(diags, LINT_ACTION_UNUSED, &model->actions[i].span,
+            warn(diags, LINT_ACTION_UNUSED, model_span(model, model->actions[i].span),
                  VIEW("name it in a rule's `actions`, or remove it"), "action `%.*s` is never used",
                  VIEW_ARG(model->actions[i].name));
 }
@@ -301,11 +304,12 @@ static void resources(const struct model *model, struct diag_list *diags)
         const char *star = resource->id.is_prefix ? "*" : "";
         bool is_everything = resource->id.is_prefix && resource->id.text.size == 0; /* makes every id known */
         if (!is_selected && !is_everything)
-            warn(diags, LINT_RESOURCE_UNUSED, &resource->span, VIEW("select it in a rule's `resources`, or remove it"),
-                 "no rule selects %.*s `%.*s%s`", VIEW_ARG(resource->type->name), VIEW_ARG(resource->id.text), star);
+            warn(diags, LINT_RESOURCE_UNUSED, model_span(model, resource->span),
+                 VIEW("select it in a rule's `resources`, or remove it"), "no rule selects %.*s `%.*s%s`",
+                 VIEW_ARG(resource->type->name), VIEW_ARG(resource->id.text), star);
         struct view dropped = outer ? dropped_labels(outer, resource, diags->arena) : (struct view){0};
         if (dropped.size > 0)
-            warn(diags, LINT_RESOURCE_OVERLAP, &resource->span,
+            warn(diags, LINT_RESOURCE_OVERLAP, model_span(model, resource->span),
                  VIEW("the longest match supplies all labels: repeat them"),
                  "`%.*s%s` lies inside `%.*s*` (line %u) and does not have its labels: %.*s",
                  VIEW_ARG(resource->id.text), star, VIEW_ARG(outer->id.text), outer->span.line, VIEW_ARG(dropped));
@@ -321,7 +325,7 @@ static void rules(const struct model *model, struct diag_list *diags)
         for (size_t k = 0; k < model->rule_count && !broad; k++)
             broad = lint_covers(&model->rules[k], narrow) ? &model->rules[k] : NULL;
         if (broad)
-            warn(diags, LINT_RULE_NEVER, &narrow->span,
+            warn(diags, LINT_RULE_NEVER, model_span(model, narrow->span),
                  VIEW("remove it, narrow the other, or give it a higher priority"),
                  "`%.*s` can never decide: `%.*s` always decides before it", VIEW_ARG(narrow->name),
                  VIEW_ARG(broad->name));

@@ -14,8 +14,8 @@ static bool is_preferred(const struct rule *broad, const struct rule *narrow)
 /* What could make `rule` not decide though its subjects and actions fit. */
 static bool has_demands(const struct rule *rule)
 {
-    const struct obligation_set *set = &rule->obligations;
-    return rule->has_resources || rule->assurance || rule->has_purpose || rule->when || rule->unless ||
+    const struct obligation_set *set = rule->obligations;
+    return rule->has_resources || rule->assurance || rule->purpose->is_demanded || rule->when || rule->unless ||
            rule->unless_assurance || set->request_header_count + set->response_header_count + set->metadata_count > 0;
 }
 

@@ -71,7 +71,7 @@ static void ask(struct questions *questions, const struct claim_path *path, cons
 static void ask_leaf(void *context, const struct condition *leaf)
 {
     if (leaf->kind == CONDITION_CLAIM)
-        ask(context, &leaf->path, &leaf->test);
+        ask(context, leaf->path, &leaf->test);
 }
 
 static void ask_roles(struct questions *questions, const struct rule *rule)
@@ -104,8 +104,8 @@ static void ask_purpose(struct questions *questions, const struct rule *rule)
         questions->err = ERR_NO_MEMORY;
         return;
     }
-    *test = (struct value_test){.kind = TEST_ANY_OF, .values = rule->purposes};
-    ask(questions, &rule->purpose_claim, test);
+    *test = (struct value_test){.kind = TEST_ANY_OF, .values = rule->purpose->values};
+    ask(questions, &rule->purpose->claim, test);
 }
 
 static void ask_all(struct questions *questions)
@@ -115,13 +115,13 @@ static void ask_all(struct questions *questions)
         ask_roles(questions, search->classes->selectors[i]);
     for (size_t i = 0; i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        const struct obligation_set *set = &rule->obligations;
+        const struct obligation_set *set = rule->obligations;
         ask_roles(questions, rule);
         ask_templates(questions, set->request_headers, set->request_header_count);
         ask_templates(questions, set->response_headers, set->response_header_count);
         ask_templates(questions, set->metadata, set->metadata_count);
         ask_templates(questions, set->query_params, set->query_param_count);
-        if (rule->has_purpose && rule->purpose_is_claim)
+        if (rule->purpose->is_demanded && rule->purpose->is_claim)
             ask_purpose(questions, rule);
     }
     classes_rule_leaves(search->rules, ask_leaf, questions);
@@ -292,7 +292,7 @@ static void sign_rule(const struct inquiry *inquiry, const struct rule *rule, st
     struct rule_standing standing = interpret_rule(inquiry, rule);
     enum tri fits = tri_and(standing.parts.workload, standing.parts.user);
     fits = tri_and(fits, inquiry_delegation(inquiry, rule));
-    if (rule->has_purpose && rule->purpose_is_claim)
+    if (rule->purpose->is_demanded && rule->purpose->is_claim)
         fits = tri_and(fits, inquiry_purpose(inquiry, rule));
     signature_put(signature, fits);
     if (fits == TRI_FALSE)
@@ -469,7 +469,8 @@ static enum err judge_identity(struct caller_search *search, size_t issuer, size
         struct leaf_signer signer = {.inquiry = &inquiry, .signature = &signature};
         struct rule_standing standing = interpret_rule(&inquiry, rule);
         signature_put(&signature, standing.parts.user);
-        signature_put(&signature, rule->has_purpose && rule->purpose_is_claim ? inquiry_purpose(&inquiry, rule) : 0);
+        signature_put(&signature,
+                      rule->purpose->is_demanded && rule->purpose->is_claim ? inquiry_purpose(&inquiry, rule) : 0);
         classes_leaves(rule->when, sign_leaf, &signer);
         classes_leaves(rule->unless, sign_leaf, &signer);
         signature_put(&signature, answer_can_fill(&inquiry, rule, standing.parts.found));

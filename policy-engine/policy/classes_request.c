@@ -85,7 +85,7 @@ static bool set_has_id(const struct header_template *templates, size_t count)
 static bool templates_have_id(const struct model *model)
 {
     for (size_t i = 0; i < model->rule_count; i++) {
-        const struct obligation_set *set = &model->rules[i].obligations;
+        const struct obligation_set *set = model->rules[i].obligations;
         if (set_has_id(set->request_headers, set->request_header_count) ||
             set_has_id(set->response_headers, set->response_header_count) ||
             set_has_id(set->metadata, set->metadata_count) || set_has_id(set->query_params, set->query_param_count))
@@ -645,8 +645,9 @@ static enum err headers_list(struct walk *walk, struct class_list *out)
             for (size_t r = 0; r < model->rule_count; r++) {
                 classes_leaves(model->rules[r].when, see_header, &use);
                 classes_leaves(model->rules[r].unless, see_header, &use);
-                use.is_used = use.is_used || (model->rules[r].has_purpose && !model->rules[r].purpose_is_claim &&
-                                              view_equals(model->rules[r].purpose_header, source->name));
+                use.is_used =
+                    use.is_used || (model->rules[r].purpose->is_demanded && !model->rules[r].purpose->is_claim &&
+                                    view_equals(model->rules[r].purpose->header, source->name));
             }
             if (use.is_used || count == CLASSES_DIMENSIONS_MAX)
                 return classes_refuse(walk->classes, "a header names resources and is compared by a rule, too");

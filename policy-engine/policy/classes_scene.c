@@ -47,8 +47,8 @@ static enum err judge(struct scene_search *search, struct class_set *set, enum c
             signature_put(&signature, match_condition(search->leaves[i], search->classes->model, facts, false));
     for (size_t i = 0; kind == CONDITION_HEADER && i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        struct value_test test = {.kind = TEST_ANY_OF, .values = rule->purposes};
-        if (rule->has_purpose && !rule->purpose_is_claim && view_equals(rule->purpose_header, name))
+        struct value_test test = {.kind = TEST_ANY_OF, .values = rule->purpose->values};
+        if (rule->purpose->is_demanded && !rule->purpose->is_claim && view_equals(rule->purpose->header, name))
             signature_put(&signature, match_pair(&test, facts_header(facts, name)));
     }
     return class_set_add(set, &signature, facts);
@@ -83,7 +83,7 @@ static enum err judge_year(struct scene_search *search, struct class_set *set, i
     int64_t minutes[BOUNDS_MAX] = {0};
     int64_t *end = minutes + 1;
     for (size_t i = 0; i < search->leaf_count; i++) {
-        const struct time_window *time = &search->leaves[i]->time;
+        const struct time_window *time = search->leaves[i]->time;
         if (search->leaves[i]->kind != CONDITION_TIME || !time->has_between)
             continue;
         end = bound_add(end, time->start % 15, minutes, BOUNDS_MAX);
@@ -112,7 +112,7 @@ static enum err find_instants(struct scene_search *search)
     int64_t *end = bounds + 1;
     TRY(class_set_init(&set, search->classes));
     for (size_t i = 0; i < search->leaf_count; i++) {
-        const struct time_window *time = &search->leaves[i]->time;
+        const struct time_window *time = search->leaves[i]->time;
         if (search->leaves[i]->kind == CONDITION_TIME && time->has_from) {
             end = bound_add(end, time->from, bounds, BOUNDS_MAX);
             end = bound_add(end, time->from > YEAR ? time->from - YEAR : 1, bounds, BOUNDS_MAX);
@@ -301,10 +301,10 @@ static enum err find_pair(struct scene_search *search, enum condition_kind kind,
             pattern_add_test(&patterns, &search->leaves[i]->test);
     for (size_t i = 0; kind == CONDITION_HEADER && i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        for (size_t k = 0; rule->has_purpose && !rule->purpose_is_claim && k < rule->purposes.count &&
-                           view_equals(rule->purpose_header, name);
+        for (size_t k = 0; rule->purpose->is_demanded && !rule->purpose->is_claim && k < rule->purpose->values.count &&
+                           view_equals(rule->purpose->header, name);
              k++)
-            pattern_add(&patterns, TEXT_EXACT, rule->purposes.items[k]);
+            pattern_add(&patterns, TEXT_EXACT, rule->purpose->values.items[k]);
     }
     if (patterns.is_exhausted)
         return ERR_NO_MEMORY;
@@ -380,13 +380,13 @@ static bool is_first(const struct scene_search *search, size_t leaf)
 /* A header that a leaf tests, or an earlier rule takes its purpose from. */
 static bool is_header_seen(const struct scene_search *search, size_t rule)
 {
-    struct view name = search->rules->items[rule]->purpose_header;
+    struct view name = search->rules->items[rule]->purpose->header;
     for (size_t i = 0; i < search->leaf_count; i++)
         if (search->leaves[i]->kind == CONDITION_HEADER && view_equals(search->leaves[i]->name, name))
             return true;
     for (size_t i = 0; i < rule; i++)
-        if (search->rules->items[i]->has_purpose && !search->rules->items[i]->purpose_is_claim &&
-            view_equals(search->rules->items[i]->purpose_header, name))
+        if (search->rules->items[i]->purpose->is_demanded && !search->rules->items[i]->purpose->is_claim &&
+            view_equals(search->rules->items[i]->purpose->header, name))
             return true;
     return false;
 }
@@ -402,8 +402,8 @@ static enum err find_pairs(struct scene_search *search)
     }
     for (size_t i = 0; i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        if (rule->has_purpose && !rule->purpose_is_claim && !is_header_seen(search, i))
-            TRY(find_pair(search, CONDITION_HEADER, rule->purpose_header));
+        if (rule->purpose->is_demanded && !rule->purpose->is_claim && !is_header_seen(search, i))
+            TRY(find_pair(search, CONDITION_HEADER, rule->purpose->header));
     }
     return ERR_NONE;
 }
@@ -413,14 +413,14 @@ static enum err find_pairs(struct scene_search *search)
 static bool same_place(const struct condition *a, const struct condition *b)
 {
     return a->kind == CONDITION_METADATA && b->kind == CONDITION_METADATA && view_equals(a->name, b->name) &&
-           classes_paths_cross(&a->path, &b->path);
+           classes_paths_cross(a->path, b->path);
 }
 
 /* Metadata of one filter that leads to `value`. */
 static const struct value *filter_make(struct arena *arena, const struct condition *leaf, const struct value *value)
 {
     const struct claim_path top = {.text = leaf->name, .steps = {.items = &leaf->name, .count = 1}};
-    const struct value *below = classes_put_value(arena, NULL, &leaf->path, 0, value);
+    const struct value *below = classes_put_value(arena, NULL, leaf->path, 0, value);
     return below ? classes_put_value(arena, NULL, &top, 0, below) : NULL;
 }
 
@@ -428,7 +428,7 @@ static enum err find_place(struct scene_search *search, size_t leaf)
 {
     const struct condition *first = search->leaves[leaf];
     const struct value_test *tests[CLASSES_DIMENSIONS_MAX];
-    struct value_question question = {.path = first->path, .tests = tests};
+    struct value_question question = {.path = *first->path, .tests = tests};
     const struct value *values;
     struct class_set set;
     size_t count;
@@ -436,7 +436,7 @@ static enum err find_place(struct scene_search *search, size_t leaf)
     for (size_t i = 0; i < search->leaf_count; i++) {
         const struct condition *other = search->leaves[i];
         if (other != first && other->kind == CONDITION_METADATA && view_equals(other->name, first->name) &&
-            !(same_place(first, other) && other->path.steps.count == first->path.steps.count))
+            !(same_place(first, other) && other->path->steps.count == first->path->steps.count))
             return classes_refuse(search->classes, "rules read two places of one filter's metadata");
         if (same_place(first, other) && question.test_count < CLASSES_DIMENSIONS_MAX)
             tests[question.test_count++] = &other->test;

@@ -46,7 +46,7 @@ static void see_selector(struct workload_search *found, const struct workload_se
 
 static void see_rule(struct workload_search *found, const struct rule *rule)
 {
-    see_selector(found, &rule->workload);
+    see_selector(found, rule->workload);
     for (size_t r = 0; r < rule->workload_role_count; r++)
         for (size_t h = 0; h < rule->workload_roles[r]->holder_count; h++) {
             const struct role *role = rule->workload_roles[r]->holders[h];

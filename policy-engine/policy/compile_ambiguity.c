@@ -220,7 +220,8 @@ enum err compile_ambiguity(struct compiler *compiler, const struct trie_literal 
     for (size_t i = 0; i < walk->found_count; i++) {
         const struct operation *a = operation_of(program, &program->entries[walk->found[i].first]);
         const struct operation *b = operation_of(program, &program->entries[walk->found[i].second]);
-        diag_error(compiler->diags, code_text(CODE_AMBIGUOUS), &b->span,
+        struct span span = model_span(compiler->model, b->span);
+        diag_error(compiler->diags, code_text(CODE_AMBIGUOUS), &span,
                    "operations %.*s (%.*s) and %.*s (%.*s) can read two different ids out of one request",
                    VIEW_ARG(a->name), VIEW_ARG(a->path->text), VIEW_ARG(b->name), VIEW_ARG(b->path->text));
     }

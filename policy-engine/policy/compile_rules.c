@@ -35,7 +35,7 @@ static bool has_templates(const struct header_template *templates, size_t count)
 
 static uint16_t parts_of(const struct rule *rule)
 {
-    const struct obligation_set *set = &rule->obligations;
+    const struct obligation_set *set = rule->obligations;
     bool is_allow = rule->effect == RULE_ALLOW;
     bool is_filled = has_templates(set->request_headers, set->request_header_count) ||
                      has_templates(set->response_headers, set->response_header_count) ||
@@ -49,7 +49,7 @@ static uint16_t parts_of(const struct rule *rule)
         parts |= RULE_NO_DELEGATION;
     else if (rule->delegation != DELEGATION_UNCONSTRAINED)
         parts |= RULE_DELEGATION;
-    parts |= rule->has_purpose ? RULE_PURPOSE : 0;
+    parts |= rule->purpose->is_demanded ? RULE_PURPOSE : 0;
     parts |= rule->when || rule->unless ? RULE_CONDITIONS : 0;
     parts |= (is_allow ? rule->assurance : rule->unless_assurance) ? RULE_ASSURANCE : 0;
     parts |= is_filled ? RULE_TEMPLATES : 0;
@@ -77,7 +77,7 @@ static struct ranked_rule ranked_of(const struct rule *rule, uint32_t name, uint
                                 .parts = parts_of(rule),
                                 .is_allow = rule->effect == RULE_ALLOW,
                                 .priority = (uint8_t)rule->priority,
-                                .audit = (uint8_t)rule->obligations.audit};
+                                .audit = (uint8_t)rule->obligations->audit};
 }
 
 /* Most rules set nothing and share the first list. */
@@ -85,7 +85,7 @@ static enum err removals_of(struct compiler *c, const struct rule *rule, struct 
 {
     *out = 0;
     if (rule->effect != RULE_ALLOW ||
-        rule->obligations.request_header_count + rule->obligations.remove_headers.count == 0)
+        rule->obligations->request_header_count + rule->obligations->remove_headers.count == 0)
         return ERR_NONE;
     TRY(answer_removals(rule, &lists[0], c->arena, &lists[c->program->removal_count]));
     *out = (uint32_t)c->program->removal_count++;
@@ -97,7 +97,7 @@ static size_t own_removals(const struct model *model)
     size_t count = 0;
     for (size_t r = 0; r < model->rule_count; r++)
         count +=
-            model->rules[r].obligations.request_header_count + model->rules[r].obligations.remove_headers.count > 0;
+            model->rules[r].obligations->request_header_count + model->rules[r].obligations->remove_headers.count > 0;
     return count;
 }
 
@@ -115,8 +115,8 @@ static enum err ranks_build(struct compiler *c)
     for (size_t i = 0; i < count; i++) {
         named[i] = &c->model->rules[i];
         starts[tier_of(named[i]) + 1]++;
-        if (named[i]->obligations.audit > c->program->highest_audit)
-            c->program->highest_audit = named[i]->obligations.audit;
+        if (named[i]->obligations->audit > c->program->highest_audit)
+            c->program->highest_audit = named[i]->obligations->audit;
     }
     for (size_t t = 0; t < TIERS; t++)
         starts[t + 1] += starts[t];

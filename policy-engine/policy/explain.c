@@ -34,10 +34,10 @@ static bool templates_read_user(const struct header_template *templates, size_t 
 
 static bool needs_user(const struct rule *rule)
 {
-    const struct obligation_set *set = &rule->obligations;
+    const struct obligation_set *set = rule->obligations;
     return rule->user_demand == USER_ANY || rule->user_demand == USER_ROLES || rule->assurance ||
            rule->delegation == DELEGATION_ANY || rule->delegation == DELEGATION_PEER ||
-           (rule->has_purpose && rule->purpose_is_claim) || condition_reads_claims(rule->when) ||
+           (rule->purpose->is_demanded && rule->purpose->is_claim) || condition_reads_claims(rule->when) ||
            templates_read_user(set->request_headers, set->request_header_count) ||
            templates_read_user(set->response_headers, set->response_header_count) ||
            templates_read_user(set->metadata, set->metadata_count) ||
@@ -51,7 +51,7 @@ static bool lacks_only_user(const struct inquiry *inquiry, const struct rule *ru
     return inquiry->facts->user.state != USER_KNOWN && needs_user(rule) && rule->user_demand != USER_NONE &&
            parts->operation == TRI_TRUE && parts->resource == TRI_TRUE && parts->workload == TRI_TRUE &&
            match_condition(rule->when, inquiry->model, inquiry->facts, true) != TRI_FALSE &&
-           (rule->purpose_is_claim || inquiry_purpose(inquiry, rule) == TRI_TRUE);
+           (rule->purpose->is_claim || inquiry_purpose(inquiry, rule) == TRI_TRUE);
 }
 
 static enum reason user_reason(const struct inquiry *inquiry)
@@ -277,11 +277,11 @@ static struct view delegation_words(const struct inquiry *inquiry, const struct 
 
 static struct view purpose_words(const struct inquiry *inquiry, const struct rule *rule)
 {
-    const struct pair *header = rule->purpose_is_claim ? NULL : facts_header(inquiry->facts, rule->purpose_header);
+    const struct pair *header = rule->purpose->is_claim ? NULL : facts_header(inquiry->facts, rule->purpose->header);
     struct view have = header ? header->value : (struct view){0};
-    if (rule->purpose_is_claim && inquiry->facts->user.state == USER_KNOWN)
-        have = match_scalar(&rule->purpose_claim, inquiry->facts->user.claims);
-    struct view wanted = joined(inquiry->scratch, &rule->purposes, ", ");
+    if (rule->purpose->is_claim && inquiry->facts->user.state == USER_KNOWN)
+        have = match_scalar(&rule->purpose->claim, inquiry->facts->user.claims);
+    struct view wanted = joined(inquiry->scratch, &rule->purpose->values, ", ");
     if (!view_is_present(have))
         return arena_print(inquiry->scratch, "purpose is absent; the rule allows %.*s", VIEW_ARG(wanted));
     return arena_print(inquiry->scratch, "purpose is \"%.*s\"; the rule allows %.*s", VIEW_ARG(quoted(have)),
@@ -324,7 +324,7 @@ static struct view condition_subject(const struct inquiry *inquiry, const struct
 {
     if (condition->kind == CONDITION_NOT)
         condition = &condition->children[0];
-    struct view name = condition->kind == CONDITION_CLAIM ? condition->path.text : condition->name;
+    struct view name = condition->kind == CONDITION_CLAIM ? condition->path->text : condition->name;
     return arena_print(inquiry->scratch, "%s%.*s", condition_noun(condition->kind), VIEW_ARG(name));
 }
 
@@ -351,13 +351,13 @@ static struct view condition_value(const struct inquiry *inquiry, const struct c
 {
     const struct pair *header = NULL;
     if (condition->kind == CONDITION_CLAIM && inquiry->facts->user.state == USER_KNOWN)
-        return match_scalar(&condition->path, inquiry->facts->user.claims);
+        return match_scalar(condition->path, inquiry->facts->user.claims);
     if (condition->kind == CONDITION_HEADER)
         header = facts_header(inquiry->facts, condition->name);
     if (condition->kind == CONDITION_QUERY)
         return query_value(inquiry, condition->name);
     if (condition->kind == CONDITION_TIME)
-        return local_time(inquiry, &condition->time);
+        return local_time(inquiry, condition->time);
     return header && !header->is_repeated ? header->value : (struct view){0};
 }
 
@@ -410,7 +410,7 @@ static struct view unjudged(const struct inquiry *inquiry, const struct nearest 
 
 static void scopes_collect(const struct inquiry *inquiry, const struct condition *condition, struct view *text)
 {
-    bool is_scope = condition->kind == CONDITION_CLAIM && match_is_scope(&condition->path);
+    bool is_scope = condition->kind == CONDITION_CLAIM && match_is_scope(condition->path);
     for (size_t i = 0; is_scope && i < condition->test.values.count; i++)
         *text = text->size == 0 ? condition->test.values.items[i]
                                 : arena_print(inquiry->scratch, "%.*s %.*s", VIEW_ARG(*text),

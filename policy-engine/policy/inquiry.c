@@ -184,7 +184,7 @@ enum tri inquiry_workload_demand(const struct inquiry *inquiry, const struct rul
     case WORKLOAD_UNCONSTRAINED: return TRI_TRUE;
     case WORKLOAD_ANY: return tri_of(is_there);
     case WORKLOAD_ROLES: return tri_of(is_there && holds_role);
-    case WORKLOAD_SELECTED: return tri_of(is_there && match_workload(&rule->workload, &inquiry->facts->workload));
+    case WORKLOAD_SELECTED: return tri_of(is_there && match_workload(rule->workload, &inquiry->facts->workload));
     }
     return TRI_UNKNOWN;
 }
@@ -232,12 +232,12 @@ enum tri inquiry_delegation(const struct inquiry *inquiry, const struct rule *ru
 
 enum tri inquiry_purpose(const struct inquiry *inquiry, const struct rule *rule)
 {
-    if (!rule->has_purpose)
+    if (!rule->purpose->is_demanded)
         return TRI_TRUE;
-    struct value_test test = {.kind = TEST_ANY_OF, .values = rule->purposes};
-    if (!rule->purpose_is_claim)
-        return match_pair(&test, facts_header(inquiry->facts, rule->purpose_header));
-    struct claim_test claim = {.path = rule->purpose_claim, .test = test};
+    struct value_test test = {.kind = TEST_ANY_OF, .values = rule->purpose->values};
+    if (!rule->purpose->is_claim)
+        return match_pair(&test, facts_header(inquiry->facts, rule->purpose->header));
+    struct claim_test claim = {.path = rule->purpose->claim, .test = test};
     return match_claim(&claim, inquiry->model, &inquiry->facts->user);
 }
 

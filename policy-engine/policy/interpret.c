@@ -331,8 +331,8 @@ static void answer(const struct inquiry *inquiry, const struct rule_standing *al
     const struct rule *rule = &model->rules[choice.rule];
     const struct rule_standing *own = &all[choice.rule];
     for (size_t i = 0; i < model->rule_count; i++)
-        if (all[i].result.outcome != OUTCOME_NONE && model->rules[i].obligations.audit > out->audit)
-            out->audit = model->rules[i].obligations.audit;
+        if (all[i].result.outcome != OUTCOME_NONE && model->rules[i].obligations->audit > out->audit)
+            out->audit = model->rules[i].obligations->audit;
     answer_describe(inquiry, own->parts.found, out);
     answer_purpose(inquiry, rule, out);
     if (choice.outcome == OUTCOME_DENY) {

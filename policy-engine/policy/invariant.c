@@ -188,7 +188,7 @@ static void report(const struct check *check, struct diag_list *diags)
                                       &check->witness, &decision, check->arena);
     struct diag diag = {.severity = DIAG_ERROR,
                         .code = view_of(code_text(CODE_INVARIANT)),
-                        .span = invariant->span,
+                        .span = model_span(&check->policy->model, invariant->span),
                         .message = message,
                         .hint = arena_print(check->arena, "under tests: %.*s", VIEW_ARG(test))};
     diag_add(diags, &diag);
@@ -213,8 +213,9 @@ static enum err check_one(const struct policy *policy, const struct invariant *i
                                       .counts_factors = invariant->assurance == INVARIANT_NO_ASSURANCE}};
     arena_init(&check.passing, MEMORY_MAX);
     enum err err = check.memory ? decide_all(&check) : ERR_NO_MEMORY;
+    struct span span = model_span(&policy->model, invariant->span);
     if (err == ERR_LIMIT || err == ERR_NO_MEMORY)
-        diag_error(diags, code_text(CODE_INVARIANT_SIZE), &invariant->span, "the invariant `%.*s` was not checked: %s",
+        diag_error(diags, code_text(CODE_INVARIANT_SIZE), &span, "the invariant `%.*s` was not checked: %s",
                    VIEW_ARG(invariant->name), err == ERR_LIMIT ? check.classes.problem : "it does not fit into memory");
     else if (err == ERR_NONE && check.is_violated)
         report(&check, diags);

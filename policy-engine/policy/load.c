@@ -260,6 +260,8 @@ static size_t count_entries(const struct document *documents, size_t count, stru
 
 static void take_room(struct load *load, const struct document *documents, size_t count)
 {
+    load->files = load_take(load, DOCUMENTS_MAX, sizeof(*load->files));
+    load->model->files = load->files;
     load->issuer_room = count_entries(documents, count, VIEW("issuers"));
     load->issuers = load_take(load, load->issuer_room, sizeof(*load->issuers));
     load->issuer_nodes = arena_take_array(load->scratch, load->issuer_room + 1, sizeof(struct node *));
@@ -298,8 +300,8 @@ static void collect_queries(struct load *load, struct model *model)
 {
     size_t sets = 0, removals = 0;
     for (size_t i = 0; i < model->rule_count; i++) {
-        sets += load->rules_made[i].obligations.query_param_count;
-        removals += load->rules_made[i].obligations.remove_queries.count;
+        sets += load->rules_made[i].obligations->query_param_count;
+        removals += load->rules_made[i].obligations->remove_queries.count;
     }
     struct view *settable = load_take(load, sets, sizeof(*settable));
     struct view *touched = load_take(load, sets + removals, sizeof(*touched));
@@ -308,7 +310,7 @@ static void collect_queries(struct load *load, struct model *model)
     model->settable_queries.items = settable;
     model->touched_queries.items = touched;
     for (size_t i = 0; i < model->rule_count; i++) {
-        const struct obligation_set *set = &load->rules_made[i].obligations;
+        const struct obligation_set *set = load->rules_made[i].obligations;
         for (size_t k = 0; k < set->query_param_count; k++) {
             add_name(&model->settable_queries, settable, set->query_params[k].name);
             add_name(&model->touched_queries, touched, set->query_params[k].name);

@@ -73,6 +73,7 @@ struct load {
 
     bool has_paths, has_limits; /* some document said so already */
     struct model *model;
+    struct view *files; /* the model's: as many as there are documents have room */
     size_t issuer_room;
     struct issuer *issuers; /* the model's arrays while they fill */
     struct assurance *assurances;
@@ -101,8 +102,8 @@ void *load_take(struct load *load, size_t count, size_t size);
 /* The text of a scalar, kept; absent only when exhausted. */
 struct view load_keep(struct load *load, struct view text);
 
-/* The span of a node in the model's arena, without the file's text. */
-struct span load_span(struct load *load, const struct node *node);
+/* Where the node stands, as the model says it. */
+struct position load_position(struct load *load, const struct node *node);
 
 /* ---- shapes ---- */
 
@@ -186,6 +187,9 @@ void load_survey(struct load *load, const struct document *documents, size_t cou
 /* The names that the document being read can refer to: room for its own, and those
  * that its `imports` bring in. `read` reads a document that was not read yet. */
 void load_scope(struct load *load, const struct node *spec, void (*read)(struct load *, struct set_document *));
+
+/* One that demands nothing and does nothing: where every rule begins. */
+extern const struct rule load_silent_rule;
 
 /* ---- the blocks; each fills its part of `load` from the map or list `node` ---- */
 

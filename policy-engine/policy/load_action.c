@@ -36,7 +36,7 @@ static void from_catalog(struct load *load, const struct node *node, const struc
 {
     *out = (struct operation){.kind = entry->kind,
                               .name = entry->name,
-                              .span = load_span(load, node),
+                              .span = load_position(load, node),
                               .methods = one_method(load, entry->method),
                               .encoded_slash_is_data = entry->encoded_slash_is_data,
                               .body = entry->body};
@@ -151,15 +151,15 @@ static size_t read_http(struct load *load, const struct action *action, const st
             continue;
         out[made] = (struct operation){.kind = OPERATION_HTTP,
                                        .name = action->name,
-                                       .span = load_span(load, items[i]),
+                                       .span = load_position(load, items[i]),
                                        .methods = entry.methods,
                                        .hosts = entry.hosts.items,
-                                       .host_count = entry.hosts.count,
+                                       .host_count = (uint32_t)entry.hosts.count,
                                        .encoded_slash_is_data = entry.slash == 1,
                                        .body = (enum body_protocol)entry.body,
                                        .call = entry.call,
                                        .queries = entry.queries,
-                                       .query_count = entry.query_count};
+                                       .query_count = (uint32_t)entry.query_count};
         read_pattern(load, items[i], items[i]->text, &out[made++].path);
     }
     return made;
@@ -192,7 +192,7 @@ static void read_grpc(struct load *load, const struct action *action, const stru
                     "`%.*s` is not a gRPC method", VIEW_ARG(text));
     *out = (struct operation){.kind = OPERATION_GRPC,
                               .name = action->name,
-                              .span = load_span(load, node),
+                              .span = load_position(load, node),
                               .methods = one_method(load, VIEW("POST")),
                               .service = service,
                               .method = method,
@@ -253,7 +253,7 @@ static void read_operations(struct load *load, const struct node *node, struct a
     for (size_t i = 0, n = grpc != NULL ? load_elements(&grpc, &items) : 0; i < n; i++)
         read_grpc(load, action, items[i], &operations[made++]);
     action->operations = operations;
-    action->operation_count = made;
+    action->operation_count = (uint32_t)made;
 }
 
 static const struct field ACTION_FIELDS[] = {
@@ -274,8 +274,9 @@ void load_actions(struct load *load, const struct node *node)
         if (!names_add(load, &load->scope->actions, node->keys[i], "action", index))
             continue;
         struct action *action = &load->actions[index];
-        *action = (struct action){
-            .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
+        *action = (struct action){.index = (uint32_t)index,
+                                  .name = load_keep(load, node->keys[i]->text),
+                                  .span = load_position(load, node->keys[i])};
         load->model->action_count++;
         if (!load_map(load, node->items[i], &load_action_block, action))
             continue;
@@ -381,7 +382,7 @@ void load_types(struct load *load, const struct node *node)
             continue;
         struct resource_type *type = &load->types[index];
         *type = (struct resource_type){
-            .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
+            .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_position(load, node->keys[i])};
         load->model->type_count++;
         if (load_map(load, node->items[i], &load_type_block, type))
             check_variables(load, node->items[i], type);
@@ -424,7 +425,7 @@ static void read_labels(struct load *load, const struct node *node, void *out)
         load_text(load, node->items[i], &labels[i].value);
     }
     resource->labels = labels;
-    resource->label_count = labels != NULL ? node->count : 0;
+    resource->label_count = labels != NULL ? (uint32_t)node->count : 0;
 }
 
 static const struct field RESOURCE_FIELDS[] = {
@@ -434,6 +435,13 @@ static const struct field RESOURCE_FIELDS[] = {
 };
 const struct block load_resource_block = BLOCK("resource", "a resource", RESOURCE_FIELDS);
 
+static void refuse_twice(struct load *load, const struct node *node, const struct resource *first)
+{
+    struct span span = model_span(load->model, first->span);
+    struct view hint = arena_print(load->scratch, "the first is at %.*s:%u", VIEW_ARG(span.file), span.line);
+    load_refuse(load, CODE_DUPLICATE, node, hint.data, "the resource is listed twice");
+}
+
 void load_resources(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_LIST, "resources"))
@@ -441,7 +449,7 @@ void load_resources(struct load *load, const struct node *node)
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         size_t index = load->model->resource_count;
         struct resource *resource = &load->resources[index];
-        *resource = (struct resource){.index = index, .span = load_span(load, node->items[i])};
+        *resource = (struct resource){.index = (uint32_t)index, .span = load_position(load, node->items[i])};
         if (!load_map(load, node->items[i], &load_resource_block, resource) || resource->type == NULL)
             continue;
         load->model->resource_count++;
@@ -452,10 +460,6 @@ void load_resources(struct load *load, const struct node *node)
         if (err == ERR_NO_MEMORY)
             load->is_exhausted = true;
         else if (err == ERR_CONFLICT && table_find(&load->resource_ids, key, &first))
-            load_refuse(load, CODE_DUPLICATE, node->items[i],
-                        arena_print(load->scratch, "the first is at %.*s:%u",
-                                    VIEW_ARG(load->resources[first].span.file), load->resources[first].span.line)
-                            .data,
-                        "the resource is listed twice");
+            refuse_twice(load, node->items[i], &load->resources[first]);
     }
 }

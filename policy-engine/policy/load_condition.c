@@ -102,9 +102,10 @@ static const struct block TIME = BLOCK_SOME("time", "time", TIME_FIELDS);
 static void read_time(struct load *load, const struct node *node, void *out)
 {
     struct condition *condition = out;
-    struct time_window *time = &condition->time;
+    struct time_window *time = load_take(load, 1, sizeof(*time));
     condition->kind = CONDITION_TIME;
-    if (!load_map(load, node, &TIME, time))
+    condition->time = time;
+    if (time == NULL || !load_map(load, node, &TIME, time))
         return;
     if (node->count == (node_get(node, VIEW("tz")) != NULL ? 1u : 0u))
         load_refuse(load, CODE_EMPTY, node, "say days, between, from or until", "a time that is always");
@@ -159,7 +160,9 @@ static void read_cidr(struct load *load, const struct node *node, void *out)
 static void read_in(struct load *load, const struct node *node, void *out)
 {
     struct condition *condition = out;
-    condition->cidrs = load_array(load, node, sizeof(*condition->cidrs), read_cidr, &condition->cidr_count);
+    size_t count;
+    condition->cidrs = load_array(load, node, sizeof(*condition->cidrs), read_cidr, &count);
+    condition->cidr_count = (uint32_t)count;
     if (condition->cidr_count == 0 && !load->is_exhausted)
         load_refuse(load, CODE_EMPTY, node, NULL, "the list is empty");
 }
@@ -209,7 +212,7 @@ static void read_sni(struct load *load, const struct node *node, void *out)
     condition->kind = CONDITION_SNI;
     load_hosts(load, node, &names);
     condition->names = names.items;
-    condition->name_count = names.count;
+    condition->name_count = (uint32_t)names.count;
     for (size_t i = 0; i < names.count; i++)
         if (names.items[i].port != 0)
             load_refuse(load, CODE_HOST, node, NULL, "a server name has no port");
@@ -308,8 +311,10 @@ static void read_claim(struct load *load, const struct node *node, void *out)
     condition->kind = CONDITION_CLAIM;
     load_value_test(load, node, &CLAIM_TEST, &condition->test);
     const struct node *name = node_get(node, VIEW("name"));
-    if (name != NULL)
-        load_claim_path(load, name, &condition->path);
+    struct claim_path *path = load_take(load, 1, sizeof(*path));
+    if (name != NULL && path != NULL)
+        load_claim_path(load, name, path);
+    condition->path = path;
 }
 
 static void read_context(struct load *load, const struct node *node, void *out)
@@ -329,10 +334,14 @@ static void read_metadata(struct load *load, const struct node *node, void *out)
     if (filter == NULL || path == NULL)
         return;
     load_text(load, filter, &condition->name);
-    load_texts(load, path, &condition->path.steps);
-    for (size_t i = 0; i < condition->path.steps.count; i++)
-        condition->path.text = arena_print(load->arena, i > 0 ? "%.*s.%.*s" : "%.*s%.*s",
-                                           VIEW_ARG(condition->path.text), VIEW_ARG(condition->path.steps.items[i]));
+    struct claim_path *steps = load_take(load, 1, sizeof(*steps));
+    if (steps == NULL)
+        return;
+    load_texts(load, path, &steps->steps);
+    for (size_t i = 0; i < steps->steps.count; i++)
+        steps->text = arena_print(load->arena, i > 0 ? "%.*s.%.*s" : "%.*s%.*s", VIEW_ARG(steps->text),
+                                  VIEW_ARG(steps->steps.items[i]));
+    condition->path = steps;
 }
 
 /* ---- trees ------------------------------------------------------------------------- */
@@ -352,7 +361,7 @@ static void read_children(struct load *load, const struct node *node, unsigned d
     for (size_t i = 0; children != NULL && i < node->count; i++)
         read_condition(load, node->items[i], depth + 1, &children[i]);
     out->children = children;
-    out->child_count = children != NULL ? node->count : 0;
+    out->child_count = children != NULL ? (uint32_t)node->count : 0;
 }
 
 /* S8: a leaf only, which keeps the negation where a reader sees it. */
@@ -410,7 +419,7 @@ static void refuse_leaf(struct load *load, const struct node *key)
 
 static void read_condition(struct load *load, const struct node *node, unsigned depth, struct condition *out)
 {
-    *out = (struct condition){.kind = CONDITION_ALL, .span = load_span(load, node)};
+    *out = (struct condition){.kind = CONDITION_ALL, .span = load_position(load, node)};
     if (!load_is(load, node, NODE_MAP, "a condition"))
         return;
     if (node->count != 1) {

@@ -88,9 +88,8 @@ static void read_name(struct load *load, const struct node *node, void *out)
  * counts is the question's to say. */
 static void read_claim(struct load *load, const struct node *node, struct invariant *invariant)
 {
-    const struct rule silent = {.effect = RULE_DENY, .accepts_xfcc_text = true};
-    invariant->selected = silent;
-    invariant->excluded = silent;
+    invariant->selected = load_silent_rule;
+    invariant->excluded = load_silent_rule;
     (void)load_map(load, node, &CLAIM, invariant);
 }
 
@@ -121,7 +120,7 @@ void load_invariants(struct load *load, const struct node *node)
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         const struct node *item = node->items[i];
         struct invariant *invariant = &load->invariants[load->model->invariant_count++];
-        *invariant = (struct invariant){.span = load_span(load, item)};
+        *invariant = (struct invariant){.span = load_position(load, item)};
         if (!load_map(load, item, &load_invariant_block, invariant))
             continue;
         const struct node *name = node_get(item, VIEW("name"));

@@ -164,8 +164,10 @@ static void read_issuer(struct load *load, const struct node *key, const struct 
     struct model *model = load->model;
     size_t index = model->issuer_count;
     struct issuer *issuer = &load->issuers[index];
-    *issuer = (struct issuer){
-        .index = index, .name = load_keep(load, key->text), .span = load_span(load, key), .clock_skew = SKEW_DEFAULT};
+    *issuer = (struct issuer){.index = index,
+                              .name = load_keep(load, key->text),
+                              .span = load_position(load, key),
+                              .clock_skew = SKEW_DEFAULT};
     if (!load_map(load, node, &load_issuer_block, issuer))
         return;
     refuse_repeats(load, node, &issuer->acr_order, "acrOrder");
@@ -367,7 +369,7 @@ void load_assurances(struct load *load, const struct node *node)
         if (!names_add(load, &load->scope->assurances, node->keys[i], "assurance", index))
             continue;
         *assurance = (struct assurance){
-            .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
+            .index = index, .name = load_keep(load, node->keys[i]->text), .span = load_position(load, node->keys[i])};
         load->model->assurance_count++;
         read_assurance(load, node->keys[i], node->items[i], assurance);
     }

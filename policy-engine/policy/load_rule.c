@@ -5,6 +5,15 @@
 
 enum { PRIORITY_MAX = 15 };
 
+static const struct workload_selector NO_SELECTOR;
+static const struct purpose NO_PURPOSE;
+static const struct obligation_set NO_OBLIGATIONS = {.audit = AUDIT_SUMMARY};
+const struct rule load_silent_rule = {.effect = RULE_DENY,
+                                      .accepts_xfcc_text = true,
+                                      .workload = &NO_SELECTOR,
+                                      .purpose = &NO_PURPOSE,
+                                      .obligations = &NO_OBLIGATIONS};
+
 /* Names to pointers: the same three lines for roles, actions and types. */
 static size_t find_each(struct load *load, const struct node *node, const struct names *names, enum code code,
                         const char *what, size_t *indices)
@@ -31,7 +40,7 @@ static size_t *take_indices(struct load *load, const struct node *node)
 /* ---- subjects --------------------------------------------------------------------- */
 
 static const struct role *const *read_roles(struct load *load, const struct node *node, enum role_kind kind,
-                                            size_t *count)
+                                            uint32_t *count)
 {
     size_t *indices = take_indices(load, node);
     const struct node *const *items;
@@ -39,7 +48,7 @@ static const struct role *const *read_roles(struct load *load, const struct node
     *count = 0;
     if (indices == NULL || roles == NULL)
         return NULL;
-    *count = find_each(load, node, &load->scope->roles, CODE_UNKNOWN_ROLE, "role", indices);
+    *count = (uint32_t)find_each(load, node, &load->scope->roles, CODE_UNKNOWN_ROLE, "role", indices);
     for (size_t i = 0; i < *count; i++) {
         roles[i] = &load->roles[indices[i]];
         if (roles[i]->kind != kind)
@@ -61,8 +70,12 @@ static void read_workload(struct load *load, const struct node *node, void *out)
     if (is_word(node, "any")) {
         rule->workload_demand = WORKLOAD_ANY;
     } else if (node->kind == NODE_MAP) {
+        struct workload_selector *workload = load_take(load, 1, sizeof(*workload));
         rule->workload_demand = WORKLOAD_SELECTED;
-        load_workload(load, node, &rule->workload);
+        if (workload == NULL)
+            return;
+        load_workload(load, node, workload);
+        rule->workload = workload;
     } else {
         rule->workload_demand = WORKLOAD_ROLES;
         rule->workload_roles = read_roles(load, node, ROLE_WORKLOAD, &rule->workload_role_count);
@@ -164,7 +177,7 @@ void load_action_names(struct load *load, const struct node *node, void *out)
     const struct action **actions = load_take(load, load_elements(&node, &items), sizeof(*actions));
     if (indices == NULL || actions == NULL)
         return;
-    rule->action_count = find_each(load, node, &load->scope->actions, CODE_UNKNOWN_ACTION, "action", indices);
+    rule->action_count = (uint32_t)find_each(load, node, &load->scope->actions, CODE_UNKNOWN_ACTION, "action", indices);
     for (size_t i = 0; i < rule->action_count; i++)
         actions[i] = &load->actions[indices[i]];
     rule->actions = actions;
@@ -178,7 +191,8 @@ static void read_types(struct load *load, const struct node *node, void *out)
     const struct resource_type **types = load_take(load, load_elements(&node, &items), sizeof(*types));
     if (indices == NULL || types == NULL)
         return;
-    rule->type_count = find_each(load, node, &load->scope->types, CODE_UNKNOWN_TYPE, "resource type", indices);
+    rule->type_count =
+        (uint32_t)find_each(load, node, &load->scope->types, CODE_UNKNOWN_TYPE, "resource type", indices);
     for (size_t i = 0; i < rule->type_count; i++)
         types[i] = &load->types[indices[i]];
     rule->types = types;
@@ -192,18 +206,20 @@ static void take_every_type(struct load *load, struct rule *rule)
     for (size_t i = 0; types != NULL && i < names->count; i++)
         types[i] = &load->types[names->indices[i]];
     rule->types = types;
-    rule->type_count = types != NULL ? names->count : 0;
+    rule->type_count = types != NULL ? (uint32_t)names->count : 0;
 }
 
 static void read_ids(struct load *load, const struct node *node, void *out)
 {
     struct rule *rule = out;
-    rule->ids = load_array(load, node, sizeof(*rule->ids), load_id_pattern, &rule->id_count);
+    size_t count;
+    rule->ids = load_array(load, node, sizeof(*rule->ids), load_id_pattern, &count);
+    rule->id_count = (uint32_t)count;
     if (rule->id_count == 0 && !load->is_exhausted)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to take any id", "the list is empty");
 }
 
-static struct label_test *read_label_tests(struct load *load, const struct node *node, size_t *count)
+static struct label_test *read_label_tests(struct load *load, const struct node *node, uint32_t *count)
 {
     *count = 0;
     if (!load_is(load, node, NODE_MAP, "labels"))
@@ -213,7 +229,7 @@ static struct label_test *read_label_tests(struct load *load, const struct node 
         load_name(load, node->keys[i], &tests[i].key);
         load_texts(load, node->items[i], &tests[i].values);
     }
-    *count = tests != NULL ? node->count : 0;
+    *count = tests != NULL ? (uint32_t)node->count : 0;
     if (node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "no labels are named");
     return tests;
@@ -268,18 +284,18 @@ static void read_assurance(struct load *load, const struct node *node, void *out
 
 static void read_purpose_source(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct purpose *purpose = out;
     if (!load_is(load, node, NODE_SCALAR, "from"))
         return;
     size_t dot = view_index_of(node->text, '.', 0);
     struct view from = view_slice(node->text, 0, dot);
     struct node name = *node; /* the same place, without the prefix */
     name.text = view_slice(node->text, dot + 1, node->text.size);
-    rule->purpose_is_claim = view_equals(from, VIEW("claim"));
-    if (rule->purpose_is_claim && name.text.size > 0)
-        load_claim_text(load, node, name.text, &rule->purpose_claim);
+    purpose->is_claim = view_equals(from, VIEW("claim"));
+    if (purpose->is_claim && name.text.size > 0)
+        load_claim_text(load, node, name.text, &purpose->claim);
     else if (view_equals(from, VIEW("header")) && name.text.size > 0)
-        load_read_header(load, &name, &rule->purpose_header);
+        load_read_header(load, &name, &purpose->header);
     else
         load_refuse(load, CODE_VALUE, node, "write claim.NAME or header.NAME", "`%.*s` is no place to find a purpose",
                     VIEW_ARG(node->text));
@@ -289,15 +305,30 @@ static const struct shape PURPOSE_SOURCE = {.title = "claim.NAME or header.NAME"
 
 static const struct field PURPOSE_FIELDS[] = {
     FIELD_WHOLE_MUST("from", read_purpose_source, &PURPOSE_SOURCE, "Where a request says what it is for."),
-    FIELD_MUST("anyOf", load_texts, struct rule, purposes, MANY(TEXT), "What it may say."),
+    FIELD_MUST("anyOf", load_texts, struct purpose, values, MANY(TEXT), "What it may say."),
 };
 static const struct block PURPOSE = BLOCK("purpose", "purpose", PURPOSE_FIELDS);
 
 static void read_purpose(struct load *load, const struct node *node, void *out)
 {
     struct rule *rule = out;
-    rule->has_purpose = true;
-    (void)load_map(load, node, &PURPOSE, rule);
+    struct purpose *purpose = load_take(load, 1, sizeof(*purpose));
+    if (purpose == NULL)
+        return;
+    purpose->is_demanded = true;
+    (void)load_map(load, node, &PURPOSE, purpose);
+    rule->purpose = purpose;
+}
+
+static void read_obligations(struct load *load, const struct node *node, void *out)
+{
+    struct rule *rule = out;
+    struct obligation_set *obligations = load_take(load, 1, sizeof(*obligations));
+    if (obligations == NULL)
+        return;
+    *obligations = NO_OBLIGATIONS;
+    load_obligations(load, node, obligations);
+    rule->obligations = obligations;
 }
 
 static void read_priority(struct load *load, const struct node *node, void *out)
@@ -327,8 +358,7 @@ static const struct field RULE_FIELDS[] = {
                  "What lifts the denial."),
     FIELD_BESIDE("deny", "unlessAssurance", read_assurance, struct rule, unless_assurance, NAME,
                  "The assurance that lifts the denial; lacking it is a challenge."),
-    FIELD("obligations", load_obligations, struct rule, obligations, KEYS(load_obligation_block),
-          "What goes with the answer."),
+    FIELD_WHOLE("obligations", read_obligations, KEYS(load_obligation_block), "What goes with the answer."),
     FIELD("reason", load_text, struct rule, reason, TEXT, "Text for whoever reads the record."),
 };
 const struct block load_rule_block = BLOCK("rule", "a rule", RULE_FIELDS);
@@ -363,7 +393,7 @@ static void refuse_other_effect(struct load *load, const struct node *node, cons
 static void check_rule(struct load *load, const struct node *node, const struct rule *rule)
 {
     refuse_other_effect(load, node, rule);
-    if (rule->has_resources && rule->obligations.audit == AUDIT_MINIMAL)
+    if (rule->has_resources && rule->obligations->audit == AUDIT_MINIMAL)
         load_refuse(load, CODE_AUDIT_MINIMAL, node_get(node, VIEW("obligations")), "leave `audit` out for a summary",
                     "the rule `%.*s` is about resources: audit minimal would forget which", VIEW_ARG(rule->name));
     if (rule->assurance != NULL && rule->user_demand == USER_NONE)
@@ -387,19 +417,24 @@ static const struct node *head_of(struct load *load, const struct node *node, st
 /* A rule's name in the set: its document's before it. */
 static struct view qualify(struct load *load, struct view name)
 {
-    struct view full = arena_print(load->arena, "%.*s/%.*s", VIEW_ARG(load->document->name), VIEW_ARG(name));
-    load->is_exhausted = load->is_exhausted || !view_is_present(full);
-    return full;
+    struct view document = load->document->name;
+    char *full = load_take(load, document.size + 1 + name.size, 1);
+    if (full == NULL)
+        return VIEW("");
+    memcpy(full, document.data != NULL ? document.data : "", document.size);
+    full[document.size] = '/';
+    memcpy(full + document.size + 1, name.data, name.size);
+    return (struct view){.data = full, .size = document.size + 1 + name.size};
 }
 
 static void read_rule(struct load *load, const struct node *node)
 {
     size_t index = load->model->rule_count;
     struct rule *rule = &load->rules_made[index];
-    *rule = (struct rule){.index = index,
-                          .owner = load->document->owner,
-                          .span = load_span(load, node),
-                          .obligations.audit = AUDIT_SUMMARY};
+    *rule = load_silent_rule;
+    rule->index = (uint32_t)index;
+    rule->owner = load->document->owner;
+    rule->span = load_position(load, node);
     if (!load_is(load, node, NODE_MAP, "a rule"))
         return;
     const struct node *name = head_of(load, node, rule);

@@ -466,8 +466,9 @@ void load_roles(struct load *load, const struct node *node)
     struct role *roles = &load->roles[first];
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
         (void)names_add(load, &load->scope->roles, node->keys[i], "role", first + i);
-        roles[i] = (struct role){
-            .index = first + i, .name = load_keep(load, node->keys[i]->text), .span = load_span(load, node->keys[i])};
+        roles[i] = (struct role){.index = first + i,
+                                 .name = load_keep(load, node->keys[i]->text),
+                                 .span = load_position(load, node->keys[i])};
     }
     load->model->role_count += node->count;
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++)

@@ -32,12 +32,24 @@ struct view load_keep(struct load *load, struct view text)
     return kept;
 }
 
-struct span load_span(struct load *load, const struct node *node)
+/* Documents come file by file: the last one is nearly always it. */
+static uint32_t file_index(struct load *load)
 {
-    struct span span = node->span;
-    span.file = load->file;
-    span.text = (struct view){0};
-    return span;
+    size_t at = load->model->file_count;
+    while (at > 0 && !view_equals(load->model->files[at - 1], load->file))
+        at--;
+    if (at > 0)
+        return (uint32_t)(at - 1);
+    load->files[load->model->file_count] = load->file;
+    return (uint32_t)load->model->file_count++;
+}
+
+struct position load_position(struct load *load, const struct node *node)
+{
+    return (struct position){.file = file_index(load),
+                             .line = node->span.line,
+                             .column = node->span.column,
+                             .end_column = node->span.end_column};
 }
 
 static const char *kind_text(enum node_kind kind)

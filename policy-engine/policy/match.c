@@ -483,19 +483,19 @@ static enum tri match_leaf(const struct condition *condition, const struct model
                            bool claims_are_open)
 {
     switch (condition->kind) {
-    case CONDITION_TIME: return tri_of(match_time(&condition->time, facts->now));
+    case CONDITION_TIME: return tri_of(match_time(condition->time, facts->now));
     case CONDITION_SOURCE_IP: return match_address(condition->cidrs, condition->cidr_count, &facts->source_ip);
     case CONDITION_REMOTE_IP: return match_address(condition->cidrs, condition->cidr_count, &facts->remote_ip);
     case CONDITION_HEADER: return match_pair(&condition->test, facts_header(facts, condition->name));
     case CONDITION_QUERY: return match_query(&condition->test, condition->name, facts);
     case CONDITION_CLAIM: {
-        struct claim_test claim = {.path = condition->path, .test = condition->test};
+        struct claim_test claim = {.path = *condition->path, .test = condition->test};
         return claims_are_open ? TRI_UNKNOWN : match_claim(&claim, model, &facts->user);
     }
     case CONDITION_CONTEXT:
         return match_pair(&condition->test, pair_find(facts->context, facts->context_count, condition->name));
     case CONDITION_METADATA:
-        return match_value(&condition->path, &condition->test, value_get(facts->metadata, condition->name), false,
+        return match_value(condition->path, &condition->test, value_get(facts->metadata, condition->name), false,
                            model->max_groups);
     case CONDITION_PORT:
         return facts->port == 0 ? TRI_UNKNOWN

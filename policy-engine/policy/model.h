@@ -25,6 +25,14 @@ struct string_list {
     size_t count;
 };
 
+/* A struct span that says its file by number: a policy has many. */
+struct position {
+    uint32_t file; /* index in model.files */
+    uint32_t line;
+    uint32_t column;
+    uint32_t end_column;
+};
+
 /* ---- issuers ------------------------------------------------------------- */
 
 /* What a factor is: RFC 8176 values are classed by the engine; an issuer's
@@ -60,7 +68,7 @@ enum issuer_profile {
 struct issuer {
     size_t index;
     struct view name;
-    struct span span;
+    struct position span;
     struct view url; /* unique in the set */
     struct string_list audiences;
     enum issuer_profile profile;
@@ -87,7 +95,7 @@ enum binding { BINDING_NONE = 0, BINDING_WORKLOAD, BINDING_CERTIFICATE, BINDING_
 struct assurance {
     size_t index;
     struct view name;
-    struct span span;
+    struct position span;
     uint32_t factors;               /* 0: not asked; 1 to 3 */
     struct string_list methods_any; /* one of these amr values; empty: not asked */
     struct string_list methods_all; /* all of these; empty: not asked */
@@ -120,8 +128,8 @@ enum value_test_kind {
 
 struct value_test {
     enum value_test_kind kind;
-    struct string_list values; /* at least 1 where the kind has them */
     bool present;
+    struct string_list values; /* at least 1 where the kind has them */
     int64_t low, high;
 };
 
@@ -175,7 +183,7 @@ enum role_kind { ROLE_WORKLOAD = 0, ROLE_USER };
 struct role {
     size_t index;
     struct view name;
-    struct span span;
+    struct position span;
     enum role_kind kind;
     const struct workload_selector *workloads; /* ROLE_WORKLOAD: own members, one must match */
     size_t workload_count;
@@ -213,13 +221,13 @@ enum operation_kind { OPERATION_HTTP = 0, OPERATION_GRPC };
 struct operation {
     enum operation_kind kind;
     struct view name;           /* "kserve-v1.predict", or the action's own name */
-    struct span span;           /* the `uses` element or the entry */
+    struct position span;       /* the `uses` element or the entry */
     struct string_list methods; /* upper case; empty: any. gRPC: POST */
     const struct host_pattern *hosts;
-    size_t host_count;                /* 0: any */
     const struct path_pattern *path;  /* OPERATION_HTTP */
     const struct query_test *queries; /* all of them hold */
-    size_t query_count;
+    uint32_t host_count;              /* 0: any */
+    uint32_t query_count;
     struct view service; /* OPERATION_GRPC: the path is /service/method, compared byte for byte */
     struct view method;
     bool method_is_prefix;      /* written `Svc/Pre*`, or `Svc/` and a star: then method is empty and present */
@@ -229,11 +237,11 @@ struct operation {
 };
 
 struct action {
-    size_t index;
+    uint32_t index;
+    uint32_t operation_count;
     struct view name;
-    struct span span;
+    struct position span;
     const struct operation *operations; /* any of them */
-    size_t operation_count;
 };
 
 /* ---- resources ----------------------------------------------------------- */
@@ -248,7 +256,7 @@ struct id_source {
 struct resource_type {
     size_t index;
     struct view name;
-    struct span span;
+    struct position span;
     const struct host_pattern *hosts; /* empty: every host */
     size_t host_count;
     const struct id_source *ids; /* at least 1; ID_LITERAL stands alone */
@@ -266,12 +274,12 @@ struct id_pattern {
 };
 
 struct resource { /* catalog entry; the longest matching one of its type supplies all labels */
-    size_t index;
-    struct span span;
+    uint32_t index;
+    uint32_t label_count; /* at most DECISION_LABELS_MAX, keys unique */
+    struct position span;
     const struct resource_type *type;
     struct id_pattern id; /* unique within its type */
     const struct label *labels;
-    size_t label_count; /* at most DECISION_LABELS_MAX, keys unique */
 };
 
 /* ---- conditions ---------------------------------------------------------- */
@@ -309,18 +317,17 @@ struct cidr {
 
 struct condition {
     enum condition_kind kind;
-    struct span span;
-    const struct condition *children; /* ALL, ANY: at least 1; NOT: exactly 1 */
-    size_t child_count;
-    struct time_window time;
-    const struct cidr *cidrs; /* SOURCE_IP, REMOTE_IP: in any of them */
-    size_t cidr_count;
+    uint32_t child_count;
+    struct position span;
     struct view name;                 /* HEADER (lower case), QUERY, CONTEXT: its name; METADATA: the filter */
-    struct claim_path path;           /* CLAIM; METADATA: the steps inside the filter's value (no top-level try) */
+    const struct condition *children; /* ALL, ANY: at least 1; NOT: exactly 1 */
+    const struct time_window *time;   /* TIME; else NULL */
+    const struct claim_path *path;    /* CLAIM; METADATA: the steps inside the filter's value (no top-level try) */
     struct value_test test;           /* HEADER, QUERY, CLAIM, CONTEXT, METADATA */
-    uint16_t port_low, port_high;     /* PORT: inclusive */
+    const struct cidr *cidrs;         /* SOURCE_IP, REMOTE_IP: in any of them */
     const struct host_pattern *names; /* SNI: any of them, port 0 */
-    size_t name_count;
+    uint32_t cidr_count, name_count;
+    uint16_t port_low, port_high; /* PORT: inclusive */
 };
 
 /* ---- obligations --------------------------------------------------------- */
@@ -403,50 +410,48 @@ struct label_test {
     struct string_list values; /* any of them */
 };
 
+/* Where a request says what it is for, and what it may say. */
+struct purpose {
+    bool is_demanded; /* allow */
+    bool is_claim;    /* else a header */
+    struct claim_path claim;
+    struct view header; /* lower case */
+    struct string_list values;
+};
+
 struct rule {
-    size_t index;
+    uint32_t index;
+    enum rule_effect effect;
     struct view name;  /* DOCUMENT/RULE */
     struct view owner; /* metadata.owner of its document; absent when it has none */
-    struct span span;
-    enum rule_effect effect;
+    struct position span;
     uint32_t priority; /* 0 to 15, higher first; from PLATFORM_PRIORITY on the platform's own */
 
     enum workload_demand workload_demand;
-    const struct role *const *workload_roles;
-    size_t workload_role_count;
-    struct workload_selector workload;
     enum user_demand user_demand;
-    const struct role *const *user_roles;
-    size_t user_role_count;
     enum delegation_demand delegation;
     uint32_t max_depth;     /* DELEGATION_PEER: 1 to FACTS_ACTORS_MAX */
     bool accepts_xfcc_text; /* workload demands are met by PROOF_XFCC_TEXT too; a deny that is silent accepts it */
-
-    const struct action *const *actions; /* any of them; 0: every request */
-    size_t action_count;
-
     bool has_resources;
+
+    uint32_t workload_role_count, user_role_count, action_count, type_count, id_count, label_count, not_label_count;
+    const struct role *const *workload_roles;
+    const struct role *const *user_roles;
+    const struct workload_selector *workload; /* never NULL; empty unless WORKLOAD_SELECTED */
+
+    const struct action *const *actions;      /* any of them; 0: every request */
     const struct resource_type *const *types; /* the types it can be about: never empty when has_resources */
-    size_t type_count;
-    const struct id_pattern *ids; /* any of them; 0: any */
-    size_t id_count;
-    const struct label_test *labels; /* all of them hold */
-    size_t label_count;
-    const struct label_test *not_labels; /* none of them holds */
-    size_t not_label_count;
+    const struct id_pattern *ids;             /* any of them; 0: any */
+    const struct label_test *labels;          /* all of them hold */
+    const struct label_test *not_labels;      /* none of them holds */
 
-    const struct assurance *assurance; /* allow; NULL: none */
-    bool has_purpose;                  /* allow */
-    bool purpose_is_claim;             /* else a header */
-    struct claim_path purpose_claim;
-    struct view purpose_header; /* lower case */
-    struct string_list purposes;
-
+    const struct assurance *assurance;        /* allow; NULL: none */
+    const struct purpose *purpose;            /* never NULL */
     const struct condition *when;             /* NULL: always */
     const struct condition *unless;           /* deny; NULL: never */
     const struct assurance *unless_assurance; /* deny; NULL: no */
-    struct obligation_set obligations;
-    struct view reason; /* the operator's own text; absent without */
+    const struct obligation_set *obligations; /* never NULL */
+    struct view reason;                       /* the operator's own text; absent without */
 };
 
 /* ---- invariants ---------------------------------------------------------- */
@@ -459,7 +464,7 @@ enum invariant_assurance {
 
 struct invariant {
     struct view name;
-    struct span span;
+    struct position span;
     bool is_always; /* each selected request gets the verdict; else none does */
     enum verdict verdict;
     struct rule selected; /* its subjects, actions and resources; judged as a deny's: what cannot be judged is U */
@@ -471,6 +476,8 @@ struct invariant {
 };
 
 struct model {
+    const struct view *files; /* the names of the files it was read from */
+    size_t file_count;
     enum path_mode path_mode;
     uint32_t max_groups; /* most elements of a list claim; over it the claim is U */
     uint32_t max_segments;
@@ -495,5 +502,14 @@ struct model {
     struct string_list touched_queries;  /* those that some rule sets or removes */
     bool reads_body;                     /* some type has ID_BODY_*, or some operation a call */
 };
+
+/* Without the file's text: diag_list_locate finds the line. */
+static inline struct span model_span(const struct model *model, struct position position)
+{
+    return (struct span){.file = position.file < model->file_count ? model->files[position.file] : (struct view){0},
+                         .line = position.line,
+                         .column = position.column,
+                         .end_column = position.end_column};
+}
 
 #endif

@@ -10,14 +10,15 @@ static bool is_platform(struct view owner, const struct view *owners, size_t cou
     return false;
 }
 
-static void refuse(const struct rule *rule, struct diag_list *diags)
+static void refuse(const struct model *model, const struct rule *rule, struct diag_list *diags)
 {
+    struct span span = model_span(model, rule->span);
     if (view_is_present(rule->owner))
-        diag_error(diags, code_text(CODE_PLATFORM_PRIORITY), &rule->span,
+        diag_error(diags, code_text(CODE_PLATFORM_PRIORITY), &span,
                    "`%.*s` has priority %u, and `%.*s` is none of policy.platform_owners", VIEW_ARG(rule->name),
                    rule->priority, VIEW_ARG(rule->owner));
     else
-        diag_error(diags, code_text(CODE_PLATFORM_PRIORITY), &rule->span,
+        diag_error(diags, code_text(CODE_PLATFORM_PRIORITY), &span,
                    "`%.*s` has priority %u, and its document has no metadata.owner", VIEW_ARG(rule->name),
                    rule->priority);
 }
@@ -30,7 +31,7 @@ enum err policy_check_owners(const struct policy *policy, const struct view *own
         const struct rule *rule = &policy->model.rules[i];
         if (rule->priority < PLATFORM_PRIORITY || is_platform(rule->owner, owners, count))
             continue;
-        refuse(rule, diags);
+        refuse(&policy->model, rule, diags);
         result = ERR_INVALID;
     }
     return result;

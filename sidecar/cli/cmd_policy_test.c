@@ -66,11 +66,11 @@ static void print_coverage(const struct coverage *coverage, struct arena *arena)
         printf("%s: %zu of %zu exercised\n", coverage_part_name(part), coverage_seen(coverage, part),
                coverage->total[part]);
         for (size_t i = 0; i < coverage->total[part]; i++) {
-            const struct span *span = coverage_span(coverage, part, i);
+            struct span span = coverage_span(coverage, part, i);
             if (!coverage->is_seen[part][i])
                 printf("  never %.*s  (%.*s:%u)\n",
                        VIEW_ARG(text_print(coverage_name(coverage, part, i, arena), arena)),
-                       VIEW_ARG(text_print(span->file, arena)), span->line);
+                       VIEW_ARG(text_print(span.file, arena)), span.line);
         }
     }
 }
@@ -82,12 +82,11 @@ static json_t *coverage_json(const struct coverage *coverage, struct arena *aren
         enum coverage_part part = (enum coverage_part)at;
         json_t *never = json_array();
         for (size_t i = 0; i < coverage->total[part]; i++) {
-            const struct span *span = coverage_span(coverage, part, i);
+            struct span span = coverage_span(coverage, part, i);
             if (!coverage->is_seen[part][i])
-                json_array_append_new(never,
-                                      json_pack("{s:o, s:o, s:i}", "name",
-                                                json_of_view(coverage_name(coverage, part, i, arena), arena), "file",
-                                                json_of_view(span->file, arena), "line", (int)span->line));
+                json_array_append_new(never, json_pack("{s:o, s:o, s:i}", "name",
+                                                       json_of_view(coverage_name(coverage, part, i, arena), arena),
+                                                       "file", json_of_view(span.file, arena), "line", (int)span.line));
         }
         json_object_set_new(object, coverage_part_name(part),
                             json_pack("{s:I, s:I, s:o}", "total", (json_int_t)coverage->total[part], "exercised",

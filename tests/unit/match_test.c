@@ -507,8 +507,9 @@ static void conditions_are_kleene(void **state)
     struct model model = {.max_groups = 8};
     struct facts facts = {.port = 0, .now = 0};
     struct condition unknown = {.kind = CONDITION_PORT, .port_low = 1, .port_high = 2};
-    struct condition yes = {.kind = CONDITION_TIME};
-    struct condition no = {.kind = CONDITION_TIME, .time = {.has_from = true, .from = 1}};
+    static const struct time_window always, later = {.has_from = true, .from = 1};
+    struct condition yes = {.kind = CONDITION_TIME, .time = &always};
+    struct condition no = {.kind = CONDITION_TIME, .time = &later};
     struct condition pairs[][2] = {{unknown, yes}, {unknown, no}, {yes, no}};
     enum tri all[] = {TRI_UNKNOWN, TRI_FALSE, TRI_FALSE}, any[] = {TRI_TRUE, TRI_UNKNOWN, TRI_TRUE};
     for (size_t i = 0; i < 3; i++) {
