@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of a request before any rule, and of one rule at a time, on both evaluators. */
+#include "policy_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define ISSUERS                                                                                                        \
+    "  issuers:\n    sso: {url: \"https://sso.ex\", audiences: [a]}\n"                                                 \
+    "    kc: {url: \"https://kc.ex\", audiences: [a], profile: keycloak}\n"
+
+#define COMMON                                                                                                         \
+    ISSUERS "  roles:\n    u: {members: [{user: {issuer: sso, subject: u1}}]}\n"                                       \
+            "  actions:\n    get: {http: [{methods: [GET], paths: [\"/m/{model}\", \"/fixed/m/{model}\"], "            \
+            "encodedSlash: data}]}\n"                                                                                  \
+            "    chat: {http: [{methods: [POST], paths: [\"/chat\"], body: openai}]}\n"                                \
+            "    tool: {http: [{methods: [POST], paths: [\"/rpc\"], body: mcp, call: tools/call}]}\n"                  \
+            "    plain: {http: [{paths: [\"/m/x/{**}\"]}]}\n"                                                          \
+            "  resourceTypes:\n    model: {hosts: [h.ex], id: [path.model, body.model]}\n"                             \
+            "    other: {hosts: [o.ex], id: [\"=one\"]}\n"                                                             \
+            "  resources:\n    - {type: model, id: m1, labels: {tier: high, kind: a}}\n"                               \
+            "    - {type: model, id: m2, labels: {tier: low}}\n"
+
+static struct decision ask(const char *common, const char *rules, const char *given)
+{
+    static char spec[16384], flow[4096];
+    struct decision out;
+    (void)snprintf(spec, sizeof spec, "%s  rules:\n%s", common, rules);
+    (void)snprintf(flow, sizeof flow, "{%s}", given);
+    policy_case(spec, flow, &out);
+    return out;
+}
+
+static void allows(const char *rules, const char *given)
+{
+    struct decision out = ask(COMMON, rules, given);
+    if (out.verdict != VERDICT_ALLOW)
+        fail_msg("%s\n%s\n denied for %.*s", rules, given, VIEW_ARG(reason_info(out.reason)->name));
+}
+
+static void denies(const char *rules, const char *given, enum reason reason)
+{
+    struct decision out = ask(COMMON, rules, given);
+    if (out.verdict != VERDICT_DENY || out.reason != reason)
+        fail_msg("%s\n%s\n got %s %.*s", rules, given, verdict_text(out.verdict),
+                 VIEW_ARG(reason_info(out.reason)->name));
+}
+
+#define EVERYTHING "    - {allow: all}\n"
+#define USER ", jwt: {iss: \"https://sso.ex\", sub: u1}"
+
+static void a_body_is_needed_only_on_the_hosts_of_a_type_that_reads_it(void **state)
+{
+    (void)state;
+    denies(EVERYTHING, "method: POST, host: h.ex, path: /chat, body: unreadable", REASON_REQUEST_BODY);
+    allows(EVERYTHING, "method: POST, host: o.ex, path: /chat, body: unreadable");
+    allows(EVERYTHING, "method: POST, host: h.ex, path: /chat");
+    allows(EVERYTHING, "method: PUT, host: h.ex, path: /chat, body: unreadable");
+    allows(EVERYTHING, "method: GET, host: h.ex, path: /m/m1, body: unreadable");
+    denies(EVERYTHING, "method: POST, host: o.ex, path: /rpc, body: unreadable", REASON_REQUEST_BODY);
+    allows(EVERYTHING, "method: POST, host: o.ex, path: /rpc");
+}
+
+static void an_encoded_slash_is_data_inside_a_captured_segment_alone(void **state)
+{
+    (void)state;
+    allows(EVERYTHING, "host: h.ex, path: /m/org%2Fm");
+    allows(EVERYTHING, "host: h.ex, path: /fixed/m/org%2Fm");
+    denies(EVERYTHING, "host: h.ex, path: /fixed/m%2Fm/m1", REASON_REQUEST_PATH);
+    denies(EVERYTHING, "host: h.ex, path: /m/x/a%2Fb", REASON_REQUEST_PATH);
+    denies(EVERYTHING, "host: h.ex, path: /other/a%2Fb", REASON_REQUEST_PATH);
+    denies(EVERYTHING, "method: POST, host: h.ex, path: /m/org%2Fm", REASON_REQUEST_PATH);
+}
+
+static void a_path_over_the_policys_limits_is_refused(void **state)
+{
+    (void)state;
+    const char *const small = ISSUERS "  limits: {maxSegments: 3, maxPathBytes: 12}\n";
+    assert_int_equal(ask(small, EVERYTHING, "path: /a/b/c").verdict, VERDICT_ALLOW);
+    assert_int_equal(ask(small, EVERYTHING, "path: /a/b/c/d").reason, REASON_REQUEST_PATH_LENGTH);
+    assert_int_equal(ask(small, EVERYTHING, "path: \"/23456789012?query=is-not-counted\"").verdict, VERDICT_ALLOW);
+    assert_int_equal(ask(small, EVERYTHING, "path: /234567890123").reason, REASON_REQUEST_PATH_LENGTH);
+}
+
+static void keycloak_has_tokens_without_a_user(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *claims;
+        bool is_user;
+    } cases[] = {{"sid: s, auth_time: \"-1m\"", true},
+                 {"auth_time: \"-1m\"", false},
+                 {"sid: s", false},
+                 {"sid: s, auth_time: \"-1m\", client_id: job", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char given[256];
+        (void)snprintf(given, sizeof given, "path: /x, jwt: {iss: \"https://kc.ex\", sub: u1, %s}", cases[i].claims);
+        struct decision out = ask(COMMON, "    - {allow: ok, subjects: {user: any}}\n", given);
+        assert_int_equal(out.reason, cases[i].is_user ? REASON_RULE : REASON_NO_USER);
+        out = ask(COMMON, "    - {allow: ok, subjects: {user: none}}\n", given);
+        assert_int_equal(out.reason, cases[i].is_user ? REASON_USER : REASON_RULE);
+    }
+    allows("    - {allow: ok, subjects: {user: any}}\n", "path: /x" USER);
+}
+
+static void a_failure_comes_before_every_rule_and_the_workloads_before_the_users(void **state)
+{
+    (void)state;
+    denies(EVERYTHING, "path: /x, certificate: invalid", REASON_CERTIFICATE_UNTRUSTED);
+    denies(EVERYTHING, "path: /x" USER ", token: invalid", REASON_TOKEN_SIGNATURE);
+    denies(EVERYTHING, "path: /x, certificate: invalid" USER ", token: invalid", REASON_CERTIFICATE_UNTRUSTED);
+    allows(EVERYTHING, "path: /x, certificate: none");
+    allows(EVERYTHING, "path: /x" USER ", token: unjudgeable");
+    denies("    - {allow: ok, subjects: {user: any}}\n", "path: /x" USER ", token: unjudgeable",
+           REASON_KEYS_UNAVAILABLE);
+    denies("    - {allow: ok, subjects: {user: none}}\n", "path: /x" USER ", token: unjudgeable",
+           REASON_KEYS_UNAVAILABLE);
+    denies(EVERYTHING "    - {deny: no, subjects: {user: [u]}}\n", "path: /x" USER ", token: unjudgeable",
+           REASON_DENY_RULE);
+    denies(EVERYTHING, "path: /x, jwt: {iss: \"https://else.ex\", sub: u}", REASON_TOKEN_ISSUER);
+}
+
+static void a_token_with_too_many_actors_is_refused(void **state)
+{
+    (void)state;
+    struct decision out;
+    struct arena scratch;
+    static char memory[65536];
+    policy_case(COMMON "  rules:\n" EVERYTHING, "{path: /x}", &out);
+    struct value none = {.kind = VALUE_MAP};
+    struct facts facts = {.request_failure = REASON_NONE,
+                          .workload_failure = REASON_NONE,
+                          .user_failure = REASON_NONE,
+                          .method = VIEW("GET"),
+                          .host = VIEW("h.ex"),
+                          .path = VIEW("/x"),
+                          .user = {.state = USER_KNOWN, .issuer = VIEW("https://sso.ex"), .claims = &none}};
+    arena_init_fixed(&scratch, memory, sizeof memory);
+    policy_decide(policy_case_policy(), &facts, &scratch, &out);
+    assert_int_equal(out.reason, REASON_RULE);
+    facts.user.actor_count = FACTS_ACTORS_MAX + 1;
+    policy_decide(policy_case_policy(), &facts, &scratch, &out);
+    assert_int_equal(out.reason, REASON_TOKEN_CLAIMS);
+}
+
+static void every_value_of_a_label_fits_and_every_label_is_needed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *selector;
+        bool fits_m1, fits_m2;
+    } cases[] = {{"labels: {tier: high}", true, false},
+                 {"labels: {tier: [low, high]}", true, true},
+                 {"labels: {tier: high, kind: b}", false, false},
+                 {"labels: {tier: high, kind: a}", true, false},
+                 {"labels: {kind: [a, b]}", true, false},
+                 {"notLabels: {tier: high}", false, true},
+                 {"notLabels: {tier: [low, high]}", false, false},
+                 {"notLabels: {kind: b}", true, true},
+                 {"labels: {tier: high}, notLabels: {kind: a}", false, false},
+                 {"ids: [m1]", true, false},
+                 {"ids: [m3, \"m*\"]", true, true},
+                 {"ids: m1, labels: {tier: low}", false, false},
+                 {"types: [other]", false, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char rules[256];
+        (void)snprintf(rules, sizeof rules, "    - {allow: ok, resources: {%s}}\n", cases[i].selector);
+        assert_int_equal(ask(COMMON, rules, "host: h.ex, path: /m/m1").verdict == VERDICT_ALLOW, cases[i].fits_m1);
+        assert_int_equal(ask(COMMON, rules, "host: h.ex, path: /m/m2").verdict == VERDICT_ALLOW, cases[i].fits_m2);
+    }
+    allows("    - {allow: ok, resources: {types: [other]}}\n", "host: o.ex, path: /m/m1");
+}
+
+static void delegation_is_counted_from_the_outermost_actor(void **state)
+{
+    (void)state;
+#define PEER "\"spiffe://d.ex/ns/a/sa/x\""
+    const char *const caller = "path: /x, workload: " PEER ", jwt: {iss: \"https://sso.ex\", sub: u1, act: ";
+    const char *const rules = "    - {allow: ok, subjects: {user: any, delegation: {actor: peer, maxDepth: 2}}}\n";
+    static const struct {
+        const char *act;
+        enum reason reason;
+    } cases[] = {{"{sub: " PEER "}}", REASON_RULE},
+                 {"{sub: " PEER ", act: {sub: \"spiffe://d.ex/y\"}}}", REASON_RULE},
+                 {"{sub: " PEER ", act: {sub: y, act: {sub: z}}}}", REASON_DELEGATION},
+                 {"{sub: \"spiffe://d.ex/y\", act: {sub: " PEER "}}}", REASON_DELEGATION_ACTOR}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char given[512];
+        (void)snprintf(given, sizeof given, "%s%s", caller, cases[i].act);
+        assert_int_equal(ask(COMMON, rules, given).reason, cases[i].reason);
+        (void)snprintf(given, sizeof given, "%s%s, proof: xfcc-text", caller, cases[i].act);
+        assert_int_equal(ask(COMMON, rules, given).verdict, VERDICT_DENY);
+    }
+    denies("    - {allow: ok, subjects: {delegation: any}}\n", "path: /x", REASON_NO_USER);
+    allows("    - {allow: ok, subjects: {delegation: none}}\n", "path: /x");
+    allows("    - {allow: ok, subjects: {delegation: none}}\n", "path: /x" USER ", token: unjudgeable");
+    denies("    - {allow: ok, subjects: {delegation: any}}\n", "path: /x" USER ", token: unjudgeable",
+           REASON_KEYS_UNAVAILABLE);
+    denies(EVERYTHING "    - {deny: no, subjects: {delegation: any}}\n", "path: /x" USER ", token: unjudgeable",
+           REASON_DENY_RULE);
+    allows(EVERYTHING "    - {deny: no, subjects: {delegation: any}}\n", "path: /x" USER);
+}
+
+static void a_deny_is_lifted_by_its_unless_and_not_by_what_cannot_be_judged(void **state)
+{
+    (void)state;
+    const char *const rules =
+        EVERYTHING "    - {deny: no, when: {port: 80}, unless: {header: {name: x-a, equals: v}}}\n";
+    allows(rules, "path: /x, port: 80, headers: {x-a: v}");
+    denies(rules, "path: /x, port: 80, headers: {x-a: w}", REASON_DENY_RULE);
+    denies(rules, "path: /x, port: 80, headers: {x-a: [v, v]}", REASON_DENY_RULE);
+    denies(rules, "path: /x, port: 80", REASON_DENY_RULE);
+    allows(rules, "path: /x, port: 81");
+    denies(rules, "path: /x", REASON_DENY_RULE); /* the port is unknown */
+}
+
+static int close_case(void **state)
+{
+    (void)state;
+    policy_case_close();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_body_is_needed_only_on_the_hosts_of_a_type_that_reads_it),
+        cmocka_unit_test(an_encoded_slash_is_data_inside_a_captured_segment_alone),
+        cmocka_unit_test(a_path_over_the_policys_limits_is_refused),
+        cmocka_unit_test(keycloak_has_tokens_without_a_user),
+        cmocka_unit_test(a_failure_comes_before_every_rule_and_the_workloads_before_the_users),
+        cmocka_unit_test(a_token_with_too_many_actors_is_refused),
+        cmocka_unit_test(every_value_of_a_label_fits_and_every_label_is_needed),
+        cmocka_unit_test(delegation_is_counted_from_the_outermost_actor),
+        cmocka_unit_test(a_deny_is_lifted_by_its_unless_and_not_by_what_cannot_be_judged),
+    };
+    return cmocka_run_group_tests(tests, NULL, close_case);
+}
