@@ -167,6 +167,25 @@ static size_t read_http(struct load *load, const struct action *action, const st
 
 /* ---- grpc ----------------------------------------------------------------------- */
 
+struct grpc_entry {
+    size_t body;
+};
+
+static const struct view GRPC_BODIES[] = {WORD("kserve")};
+
+static void read_grpc_body(struct load *load, const struct node *node, void *out)
+{
+    (void)load_word(load, node, "a body protocol of gRPC", GRPC_BODIES, COUNT_OF(GRPC_BODIES), 0);
+    *(size_t *)out = BODY_PROTOCOL_KSERVE;
+}
+
+static const struct field GRPC_FIELDS[] = {
+    FIELD_SEEN_MUST("methods", MANY(&GRPC_METHOD), "pkg.Service/Method, pkg.Service/Prefix*, pkg.Service/*."),
+    FIELD("body", read_grpc_body, struct grpc_entry, body, ONE_WORD(GRPC_BODIES),
+          "The protocol by which the message is read."),
+};
+static const struct block GRPC = BLOCK("grpc", "a grpc entry", GRPC_FIELDS);
+
 static bool is_grpc_name(struct view text, bool has_dots)
 {
     for (size_t i = 0; i < text.size; i++) {
@@ -178,7 +197,8 @@ static bool is_grpc_name(struct view text, bool has_dots)
     return true;
 }
 
-static void read_grpc(struct load *load, const struct action *action, const struct node *node, struct operation *out)
+static void read_grpc_method(struct load *load, const struct action *action, const struct node *node,
+                             struct operation *out)
 {
     struct view text;
     load_text(load, node, &text);
@@ -199,6 +219,29 @@ static void read_grpc(struct load *load, const struct action *action, const stru
                               .method_is_prefix = is_prefix};
 }
 
+/* One operation per method of the entry, or of the one that it is; returns how many were made. */
+static size_t read_grpc(struct load *load, const struct action *action, const struct node *node, struct operation *out)
+{
+    struct grpc_entry entry = {0};
+    if (node->kind == NODE_MAP && !load_map(load, node, &GRPC, &entry))
+        return 0;
+    const struct node *methods = node->kind == NODE_MAP ? node_get(node, VIEW("methods")) : node, *const * items;
+    size_t count = methods != NULL ? load_elements(&methods, &items) : 0;
+    if (methods != NULL && count == 0)
+        load_refuse(load, CODE_EMPTY, methods, NULL, "the list is empty");
+    for (size_t i = 0; i < count; i++) {
+        read_grpc_method(load, action, items[i], &out[i]);
+        out[i].body = (enum body_protocol)entry.body;
+    }
+    return count;
+}
+
+static size_t count_methods(const struct node *entry)
+{
+    const struct node *methods = entry->kind == NODE_MAP ? node_get(entry, VIEW("methods")) : entry;
+    return methods == NULL ? 0 : methods->kind == NODE_LIST ? methods->count : 1;
+}
+
 /* ---- actions --------------------------------------------------------------------- */
 
 static const struct catalog_entry *find_operation(struct load *load, const struct node *node, size_t *count)
@@ -212,7 +255,7 @@ static const struct catalog_entry *find_operation(struct load *load, const struc
         if (i == 0 || !view_equals(entries[i].name, entries[i - 1].name))
             known[names++] = entries[i].name;
     struct view near = diag_nearest(node->text, known, names);
-    struct view hint = VIEW("catalogs: grpc, kserve-v1, kserve-v2, mcp, openai");
+    struct view hint = VIEW("catalogs: grpc, kserve-v1, kserve-v2, mcp, mlflow, openai");
     if (view_is_present(near))
         hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
     load_refuse(load, CODE_UNKNOWN_OPERATION, node, hint.data, "unknown operation `%.*s`", VIEW_ARG(node->text));
@@ -232,7 +275,9 @@ static size_t count_operations(const struct node *node)
         const struct node *paths = node_get(items[i], VIEW("paths"));
         count += paths == NULL ? 0 : paths->kind == NODE_LIST ? paths->count : 1;
     }
-    return count + (grpc != NULL ? load_elements(&grpc, &items) : 0);
+    for (size_t i = 0, n = grpc != NULL ? load_elements(&grpc, &items) : 0; i < n; i++)
+        count += count_methods(items[i]);
+    return count;
 }
 
 static void read_operations(struct load *load, const struct node *node, struct action *action,
@@ -251,7 +296,7 @@ static void read_operations(struct load *load, const struct node *node, struct a
     for (size_t i = 0, n = http != NULL ? load_elements(&http, &items) : 0; i < n; i++)
         made += read_http(load, action, items[i], &operations[made]);
     for (size_t i = 0, n = grpc != NULL ? load_elements(&grpc, &items) : 0; i < n; i++)
-        read_grpc(load, action, items[i], &operations[made++]);
+        made += read_grpc(load, action, items[i], &operations[made]);
     action->operations = operations;
     action->operation_count = (uint32_t)made;
 }
@@ -260,7 +305,7 @@ static const struct field ACTION_FIELDS[] = {
     FIELD_SEEN("uses", MANY_OR_NONE(TEXT),
                "Operations of protocols that are built in: `bartizan policy catalog` lists them."),
     FIELD_SEEN("http", MANY_OR_NONE(KEYS(HTTP)), "HTTP requests by method, host and path."),
-    FIELD_SEEN("grpc", MANY_OR_NONE(&GRPC_METHOD),
+    FIELD_SEEN("grpc", MANY_OR_NONE(EITHER(&GRPC_METHOD, KEYS(GRPC))),
                "gRPC methods: pkg.Service/Method, pkg.Service/Prefix*, pkg.Service/*."),
 };
 const struct block load_action_block = BLOCK_SOME("action", "an action", ACTION_FIELDS);

@@ -90,6 +90,73 @@ static void print_entry(const struct catalog_entry *entry)
     putchar('\n');
 }
 
+/* ---- as documents ---- */
+
+static struct view catalog_of(const struct catalog_entry *entry)
+{
+    return view_slice(entry->name, 0, view_index_of(entry->name, '.', 0));
+}
+
+static void print_http_yaml(const struct catalog_entry *entry)
+{
+    printf("        - {methods: [%.*s], paths: [\"%.*s\"]", VIEW_ARG(entry->method), VIEW_ARG(entry->path));
+    if (entry->encoded_slash_is_data)
+        fputs(", encodedSlash: data", stdout);
+    if (body_text(entry->body) != NULL)
+        printf(", body: %s", body_text(entry->body));
+    if (entry->call.size > 0)
+        printf(", call: %.*s", VIEW_ARG(entry->call));
+    puts("}");
+}
+
+static void print_grpc_yaml(const struct catalog_entry *entry)
+{
+    if (body_text(entry->body) != NULL)
+        printf("        - {methods: [%.*s/%.*s], body: %s}\n", VIEW_ARG(entry->service), VIEW_ARG(entry->call),
+               body_text(entry->body));
+    else
+        printf("        - %.*s/%.*s\n", VIEW_ARG(entry->service), VIEW_ARG(entry->call));
+}
+
+/* Those of one operation that are of one kind, under its key. */
+static void print_kind_yaml(const struct catalog_entry *entries, size_t count, enum operation_kind kind)
+{
+    size_t printed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].kind != kind)
+            continue;
+        if (printed++ == 0)
+            printf("      %s:\n", kind == OPERATION_GRPC ? "grpc" : "http");
+        if (kind == OPERATION_GRPC)
+            print_grpc_yaml(&entries[i]);
+        else
+            print_http_yaml(&entries[i]);
+    }
+}
+
+/* An OperationCatalog for each catalog: what `uses` means, to be imported or changed. */
+static size_t print_yaml(const struct catalog_entry *entries, size_t count, struct view name)
+{
+    struct view last = {0};
+    size_t printed = 0, same;
+    for (size_t i = 0; i < count; i += same) {
+        (void)catalog_find(entries[i].name, &same);
+        if (!is_wanted(&entries[i], name))
+            continue;
+        struct view catalog = catalog_of(&entries[i]);
+        if (!view_equals(catalog, last))
+            printf("%sapiVersion: bartizan.dev/v1alpha1\nkind: OperationCatalog\nmetadata: {name: %.*s}\n"
+                   "spec:\n  actions:\n",
+                   printed > 0 ? "---\n" : "", VIEW_ARG(catalog));
+        last = catalog;
+        printf("    %.*s:\n", VIEW_ARG(view_slice(entries[i].name, catalog.size + 1, entries[i].name.size)));
+        print_kind_yaml(&entries[i], same, OPERATION_HTTP);
+        print_kind_yaml(&entries[i], same, OPERATION_GRPC);
+        printed += same;
+    }
+    return printed;
+}
+
 static int unknown(const struct catalog_entry *entries, size_t count, struct view name)
 {
     struct view near = {0};
@@ -101,7 +168,7 @@ static int unknown(const struct catalog_entry *entries, size_t count, struct vie
     fputs("\ncatalogs:", stderr);
     struct view last = {0};
     for (size_t i = 0; i < count; i++) { /* ordered by name: those of one catalog stand together */
-        struct view catalog = view_slice(entries[i].name, 0, view_index_of(entries[i].name, '.', 0));
+        struct view catalog = catalog_of(&entries[i]);
         if (!view_equals(catalog, last))
             fprintf(stderr, "%s %.*s", view_is_present(last) ? "," : "", VIEW_ARG(catalog));
         last = catalog;
@@ -115,9 +182,10 @@ int cmd_policy_catalog(int argc, char **argv)
     const char *format = NULL, *operand = NULL;
     size_t given = 0, count, printed = 0;
     bool is_json = false;
-    const struct option_spec options[] = {{"format", "text|json", "how operations are printed", &format}};
+    const struct option_spec options[] = {
+        {"format", "text|json|yaml", "how operations are printed; yaml: as documents", &format}};
     const struct usage usage = {
-        .line = "bartizan policy catalog [NAME] [--format text|json]",
+        .line = "bartizan policy catalog [NAME] [--format text|json|yaml]",
         .summary = "Lists the operations that an action may `uses`: their methods, paths with {variables} for\n"
                    "`path.VARIABLE`, gRPC names, and the protocol of the body. NAME is an operation\n"
                    "(`kserve-v2.infer`) or a catalog (`kserve-v2`).",
@@ -127,10 +195,13 @@ int cmd_policy_catalog(int argc, char **argv)
     int code = options_read(&usage, argc, argv, &operand, &given);
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!format_parse(format, &is_json))
-        return usage_error(&usage, "`--format` is text or json, not `%s`", format);
+    bool is_yaml = format != NULL && strcmp(format, "yaml") == 0;
+    if (!is_yaml && !format_parse(format, &is_json))
+        return usage_error(&usage, "`--format` is text, json or yaml, not `%s`", format);
     const struct catalog_entry *entries = catalog_entries(&count);
     struct view name = view_of(operand), last = {0};
+    if (is_yaml)
+        return print_yaml(entries, count, name) > 0 ? EXIT_GOOD : unknown(entries, count, name);
     json_t *found = json_array();
     for (size_t i = 0; i < count; i++) {
         if (!is_wanted(&entries[i], name))

@@ -91,6 +91,8 @@ static void the_catalogs_have_what_people_serve(void **state)
     assert_true(has("mcp.tools-call", "POST", "/mcp"));
     assert_true(has("grpc.health", "grpc.health.v1.Health", "Check"));
     assert_true(has("grpc.health", "grpc.health.v1.Health", "Watch"));
+    assert_true(has("mcp.session", "DELETE", "/mcp"));
+    assert_true(has("kserve-v2.generate", "POST", "/v2/models/{model}/versions/{version}/generate_stream"));
     assert_false(has("kserve-v1.predict", "GET", "/v1/models/{model}:predict"));
 }
 

@@ -173,24 +173,27 @@ static void an_action_is_its_operations(void **state)
     struct policy *policy = build(
         HEAD
         "  actions:\n"
-        "    a: {uses: [grpc.health, kserve-v1.predict], grpc: p.S/*,\n"
+        "    a: {uses: [grpc.health, kserve-v1.predict], grpc: [p.S/*, {methods: [p.S/M], body: kserve}],\n"
         "        http: {methods: [GET, HEAD], hosts: A.Example:80, paths: [/x, \"/y/{id}\"], encodedSlash: data}}\n"
         "    b: {uses: [mcp.tools-call]}\n"
         "  rules: [{allow: a}]\n");
     const struct action *action = &policy->model.actions[0];
-    assert_int_equal(action->operation_count, 6);
+    assert_int_equal(action->operation_count, 8);
     assert_int_equal(action->operations[0].kind, OPERATION_GRPC);
     assert_view(action->operations[0].service, "grpc.health.v1.Health");
     assert_view(action->operations[0].method, "Check");
-    assert_view(action->operations[2].name, "kserve-v1.predict");
-    assert_view(action->operations[2].path->verb, "predict");
-    assert_view(action->operations[3].name, "a");
-    assert_int_equal(action->operations[3].methods.count, 2);
-    assert_view(action->operations[3].hosts[0].name, "a.example");
-    assert_int_equal(action->operations[3].hosts[0].port, 80);
-    assert_true(action->operations[4].encoded_slash_is_data);
-    assert_true(action->operations[5].method_is_prefix);
-    assert_int_equal(action->operations[5].method.size, 0);
+    assert_view(action->operations[3].name, "kserve-v1.predict");
+    assert_view(action->operations[3].path->verb, "predict");
+    assert_view(action->operations[4].name, "a");
+    assert_int_equal(action->operations[4].methods.count, 2);
+    assert_view(action->operations[4].hosts[0].name, "a.example");
+    assert_int_equal(action->operations[4].hosts[0].port, 80);
+    assert_true(action->operations[5].encoded_slash_is_data);
+    assert_true(action->operations[6].method_is_prefix);
+    assert_int_equal(action->operations[6].method.size, 0);
+    assert_int_equal(action->operations[6].body, BODY_PROTOCOL_NONE);
+    assert_view(action->operations[7].method, "M");
+    assert_int_equal(action->operations[7].body, BODY_PROTOCOL_KSERVE);
     assert_view(policy->model.actions[1].operations[0].call, "tools/call");
     assert_true(policy_reads_body(policy));
     policy_free(policy);
