@@ -137,14 +137,17 @@ static const char *check_cidr(const struct cidr *cidr)
 static const char *check_condition(const struct condition *condition)
 {
     bool has_test = true, has_name = view_is_present(condition->name);
+    bool has_path = condition->path != NULL && condition->path->steps.count > 0;
+    if ((condition->kind == CONDITION_TIME) != (condition->time != NULL))
+        return "a condition on the time without one, or with one another";
     switch (condition->kind) {
     case CONDITION_ALL:
     case CONDITION_ANY: return condition->child_count > 0 ? NULL : "a condition of no parts";
     case CONDITION_NOT:
         return condition->child_count == 1 && condition->children[0].kind > CONDITION_NOT ? NULL
                                                                                           : "`not` of no single leaf";
-    case CONDITION_CLAIM: has_name = condition->path.steps.count > 0 && view_is_present(condition->path.text); break;
-    case CONDITION_METADATA: has_name = has_name && condition->path.steps.count > 0; break;
+    case CONDITION_CLAIM: has_name = has_path && view_is_present(condition->path->text); break;
+    case CONDITION_METADATA: has_name = has_name && has_path; break;
     case CONDITION_HEADER: has_name = has_name && is_lower(condition->name); break;
     case CONDITION_QUERY:
     case CONDITION_CONTEXT: break;
@@ -198,6 +201,15 @@ static const char *check_denial(const struct denial *denial)
     return denial->status == 0 || denial->status >= 400 ? NULL : "the status of a denial is none of a refusal";
 }
 
+static const char *check_purpose(const struct purpose *purpose)
+{
+    if (!purpose->is_demanded)
+        return NULL;
+    bool has_name = purpose->is_claim ? purpose->claim.steps.count > 0 && view_is_present(purpose->claim.text)
+                                      : is_lower(purpose->header);
+    return has_name && purpose->values.count > 0 ? NULL : "a purpose without its name or a value";
+}
+
 static const char *check_subjects(const struct rule *rule)
 {
     for (size_t i = 0; i < rule->workload_role_count; i++)
@@ -220,15 +232,9 @@ static const char *check_rule(const struct rule *rule)
     if (rule->has_resources != (rule->type_count > 0) ||
         (!rule->has_resources && rule->id_count + rule->label_count + rule->not_label_count > 0))
         return "a rule about resources of no type, or of a type and no resources";
-    if (rule->effect == RULE_ALLOW ? rule->unless != NULL || rule->unless_assurance != NULL
-                                   : rule->assurance != NULL || rule->has_purpose)
-        return "a rule has what belongs to the other kind";
-    if (!rule->has_purpose)
-        return NULL;
-    bool has_name = rule->purpose_is_claim
-                        ? rule->purpose_claim.steps.count > 0 && view_is_present(rule->purpose_claim.text)
-                        : is_lower(rule->purpose_header);
-    return has_name && rule->purposes.count > 0 ? NULL : "a purpose without its name or a value";
+    bool is_foreign = rule->effect == RULE_ALLOW ? rule->unless != NULL || rule->unless_assurance != NULL
+                                                 : rule->assurance != NULL || rule->purpose->is_demanded;
+    return is_foreign ? "a rule has what belongs to the other kind" : NULL;
 }
 
 static const char *check_invariant(const struct invariant *invariant)
@@ -268,6 +274,7 @@ const char *image_row_check(enum image_record_id id, const void *self)
         CHECK(header_template);
         CHECK(obligation_set);
         CHECK(denial);
+        CHECK(purpose);
         CHECK(rule);
         CHECK(invariant);
         CHECK(value);
@@ -356,8 +363,8 @@ static enum err check_sizes(const struct check *check)
     if (routes > ROUTES_MAX || routes * sources > CAPTURE_TESTS_MAX)
         return refuse(check, IMAGE_RECORD_action, 0, "more operations than a policy may have");
     for (size_t i = 0; i < model->rule_count; i++) {
-        uint64_t roles = model->rules[i].workload_role_count + model->rules[i].user_role_count + 1;
-        listed += (model->rules[i].action_count + 1) * roles;
+        uint64_t roles = (uint64_t)model->rules[i].workload_role_count + model->rules[i].user_role_count + 1;
+        listed += ((uint64_t)model->rules[i].action_count + 1) * roles;
         if (listed > LISTED_MAX)
             return refuse(check, IMAGE_RECORD_rule, i, "more rules, actions and roles than a policy may have");
     }

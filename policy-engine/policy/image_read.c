@@ -155,8 +155,7 @@ static void read_counted_texts(struct reader *r, char *self, const struct image_
 
 static void read_names(struct reader *r, char *self, const struct image_field *field)
 {
-    uint64_t count = 0;
-    memcpy(&count, self + field->count_offset, sizeof count);
+    uint64_t count = image_number_at(self, field->count_offset, field->count_size);
     if (take_number_within(r, 0, 1) == 0)
         return;
     if (count > (size_t)(r->end - r->at))
@@ -272,6 +271,7 @@ static void read_field(struct reader *r, const struct image_field *field, char *
     uint64_t number;
     switch (field->kind) {
     case IMAGE_INDEX:
+    case IMAGE_COUNT:
     case IMAGE_SKIP: return;
     case IMAGE_NUM:
     case IMAGE_FLAG:
@@ -293,6 +293,7 @@ static void read_field(struct reader *r, const struct image_field *field, char *
         memcpy(self + field->offset, rows_take(r, field->record, take_number(r), 1, row), field->size);
         return;
     case IMAGE_LIST: read_list(r, self, field, row); return;
+    case IMAGE_ONE: put_pointer(self, field, rows_take(r, field->record, take_number(r), 1, row)); return;
     case IMAGE_OWN: read_own(r, self, field, row); return;
     case IMAGE_REF: put_pointer(self, field, ref_at(r, field, take_number(r))); return;
     case IMAGE_REF_OR_NONE:

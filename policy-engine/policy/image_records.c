@@ -20,17 +20,19 @@
 #define PROBE_CHOICE(...) 0,
 #define PROBE_TEXT(...) {0},
 #define PROBE_TEXTS(...) {0},
-#define PROBE_VIEWS(...) 0, 0,
+#define PROBE_VIEWS(...) 0,
 #define PROBE_NAMES(...) 0,
 #define PROBE_TEXT_ARRAY(...) {{0}},
 #define PROBE_BYTES(...) {0},
 #define PROBE_INSIDE(...) {0},
 #define PROBE_SHARED(...) {0},
-#define PROBE_LIST(...) 0, 0,
+#define PROBE_COUNT(...) 0,
+#define PROBE_LIST(...) 0,
+#define PROBE_ONE(...) 0,
 #define PROBE_OWN(...) 0,
 #define PROBE_REF(...) 0,
 #define PROBE_REF_OR_NONE(...) 0,
-#define PROBE_REFS(...) 0, 0,
+#define PROBE_REFS(...) 0,
 #define PROBE_PER_ISSUER(...) 0,
 #define PROBE_SKIP(member, ...) __VA_ARGS__,
 
@@ -75,6 +77,8 @@
 #define DEFINE_INSIDE(member, record_) {.name = #member, KIND(INSIDE), AT(member), OF(record_)},
 #define DEFINE_SHARED(member, record_) {.name = #member, KIND(SHARED), AT(member), OF(record_)},
 #define DEFINE_LIST(member, count_, record_) {.name = #member, KIND(LIST), AT(member), COUNTED(count_), OF(record_)},
+#define DEFINE_COUNT(member) {.name = #member, KIND(COUNT), AT(member)},
+#define DEFINE_ONE(member, record_) {.name = #member, KIND(ONE), AT(member), OF(record_)},
 #define DEFINE_OWN(member, record_) {.name = #member, KIND(OWN), AT(member), OF(record_)},
 #define DEFINE_REF(member, record_) {.name = #member, KIND(REF), AT(member), OF(record_)},
 #define DEFINE_REF_OR_NONE(member, record_) {.name = #member, KIND(REF_OR_NONE), AT(member), OF(record_)},
@@ -122,11 +126,25 @@ bool image_record_has_rows(enum image_record_id id)
         for (uint32_t k = 0; k < RECORDS[i].field_count; k++) {
             const struct image_field *field = &RECORDS[i].fields[k];
             bool is_row = field->kind == IMAGE_SHARED || field->kind == IMAGE_LIST || field->kind == IMAGE_OWN ||
-                          field->kind == IMAGE_PER_ISSUER;
+                          field->kind == IMAGE_ONE || field->kind == IMAGE_PER_ISSUER;
             if (is_row && field->record == id)
                 return true;
         }
     return id == IMAGE_RECORD_policy;
+}
+
+uint64_t image_number_at(const char *self, uint32_t offset, uint32_t size)
+{
+    uint8_t byte;
+    uint16_t half;
+    uint32_t word;
+    uint64_t wide;
+    switch (size) {
+    case sizeof byte: memcpy(&byte, self + offset, sizeof byte); return byte;
+    case sizeof half: memcpy(&half, self + offset, sizeof half); return half;
+    case sizeof word: memcpy(&word, self + offset, sizeof word); return word;
+    default: memcpy(&wide, self + offset, sizeof wide); return wide;
+    }
 }
 
 struct view image_section_name(size_t index)
@@ -158,7 +176,9 @@ static const char *kind_text(enum image_kind kind)
     case IMAGE_BYTES: return "bytes,";
     case IMAGE_INSIDE: return "the fields of";
     case IMAGE_SHARED: return "a row of";
+    case IMAGE_COUNT: return "how many; stored with them";
     case IMAGE_LIST: return "rows of";
+    case IMAGE_ONE: return "a row of";
     case IMAGE_OWN: return "a row or none of";
     case IMAGE_REF: return "reference to";
     case IMAGE_REF_OR_NONE: return "reference or none to";
@@ -195,12 +215,14 @@ static void field_print(const struct image_field *field, FILE *out)
     case IMAGE_INSIDE:
     case IMAGE_SHARED:
     case IMAGE_LIST:
+    case IMAGE_ONE:
     case IMAGE_OWN:
     case IMAGE_REF:
     case IMAGE_REF_OR_NONE:
     case IMAGE_REFS:
     case IMAGE_PER_ISSUER: (void)fprintf(out, " %s", RECORDS[field->record].name); break;
     case IMAGE_INDEX:
+    case IMAGE_COUNT:
     case IMAGE_TIME:
     case IMAGE_FLAG:
     case IMAGE_TEXT:

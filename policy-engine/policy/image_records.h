@@ -20,7 +20,9 @@ enum image_kind {
     IMAGE_BYTES,
     IMAGE_INSIDE,
     IMAGE_SHARED,
+    IMAGE_COUNT,
     IMAGE_LIST,
+    IMAGE_ONE,
     IMAGE_OWN,
     IMAGE_REF,
     IMAGE_REF_OR_NONE,
@@ -66,6 +68,9 @@ const struct image_record *image_record(enum image_record_id id);
 
 /* False for a record that is only ever inside others: it has no section. */
 bool image_record_has_rows(enum image_record_id id);
+
+/* The member of `size` bytes, 1, 2, 4 or 8, of a struct, as it is without a sign. */
+uint64_t image_number_at(const char *self, uint32_t offset, uint32_t size);
 
 /* The definitions as tables of Markdown: what the layout's digest is of. */
 void image_records_print(FILE *out);

@@ -64,23 +64,9 @@ static void put_number(struct writer *w, struct buffer *buffer, uint64_t number)
 
 /* ---- members of structs ------------------------------------------------------------------- */
 
-static uint64_t number_at(const char *self, uint32_t offset, uint32_t size)
-{
-    uint8_t byte;
-    uint16_t half;
-    uint32_t word;
-    uint64_t wide;
-    switch (size) {
-    case sizeof byte: memcpy(&byte, self + offset, sizeof byte); return byte;
-    case sizeof half: memcpy(&half, self + offset, sizeof half); return half;
-    case sizeof word: memcpy(&word, self + offset, sizeof word); return word;
-    default: memcpy(&wide, self + offset, sizeof wide); return wide;
-    }
-}
-
 static uint64_t count_at(const char *self, const struct image_field *field)
 {
-    return number_at(self, field->count_offset, field->count_size);
+    return image_number_at(self, field->count_offset, field->count_size);
 }
 
 static const char *pointer_at(const char *self, const struct image_field *field)
@@ -166,7 +152,7 @@ static void write_list(struct writer *w, const char *self, const struct image_fi
 static uint64_t row_number(const struct image_field *field, const char *target)
 {
     const struct image_field *index = image_record(field->record)->fields;
-    return number_at(target, index->offset, index->size);
+    return image_number_at(target, index->offset, index->size);
 }
 
 static void write_refs(struct writer *w, const char *self, const struct image_field *field)
@@ -183,7 +169,7 @@ static void write_refs(struct writer *w, const char *self, const struct image_fi
 
 static void write_number(struct writer *w, const char *self, const struct image_field *field)
 {
-    uint64_t number = number_at(self, field->offset, field->size);
+    uint64_t number = image_number_at(self, field->offset, field->size);
     if (number < field->least || number > field->most)
         fail(w, ERR_UNSUPPORTED);
     put_number(w, &w->stack, number);
@@ -191,7 +177,7 @@ static void write_number(struct writer *w, const char *self, const struct image_
 
 static void write_time(struct writer *w, const char *self, const struct image_field *field)
 {
-    uint64_t number = number_at(self, field->offset, field->size);
+    uint64_t number = image_number_at(self, field->offset, field->size);
     int64_t time = field->size == sizeof(int32_t) ? (int32_t)number : (int64_t)number;
     put_number(w, &w->stack, time < 0 ? ~((uint64_t)time << 1) : (uint64_t)time << 1);
 }
@@ -209,6 +195,7 @@ static void write_field(struct writer *w, const char *self, const struct image_f
     const char *target;
     switch (field->kind) {
     case IMAGE_INDEX:
+    case IMAGE_COUNT:
     case IMAGE_SKIP: return;
     case IMAGE_NUM:
     case IMAGE_FLAG:
@@ -228,6 +215,7 @@ static void write_field(struct writer *w, const char *self, const struct image_f
     case IMAGE_INSIDE: write_record(w, image_record(field->record), self + field->offset); return;
     case IMAGE_SHARED: put_number(w, &w->stack, rows_number(w, field->record, self + field->offset, 1)); return;
     case IMAGE_LIST: write_list(w, self, field); return;
+    case IMAGE_ONE: put_number(w, &w->stack, rows_number(w, field->record, pointer_at(self, field), 1)); return;
     case IMAGE_OWN:
         target = pointer_at(self, field);
         put_number(w, &w->stack, target == NULL ? 0 : 1 + (uint64_t)rows_number(w, field->record, target, 1));

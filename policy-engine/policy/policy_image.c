@@ -90,7 +90,7 @@ struct zone_set {
 /* The zones of a condition's leaves, each name once. */
 static enum err zones_collect(const struct condition *condition, struct arena *arena, struct zone_set *set)
 {
-    const struct time_zone *zone = condition->time.zone;
+    const struct time_zone *zone = condition->time != NULL ? condition->time->zone : NULL;
     for (size_t i = 0; i < condition->child_count; i++)
         TRY(zones_collect(&condition->children[i], arena, set));
     if (zone == NULL)
