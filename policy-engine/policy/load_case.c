@@ -130,7 +130,9 @@ void load_tests(struct load *load, const struct node *node)
     if (!load_is(load, node, NODE_LIST, "tests"))
         return;
     for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
-        struct test_case common = {.span = model_span(load->model, load_position(load, node->items[i]))};
+        struct test_case common = {.span = node->items[i]->span};
+        common.span.file = load->file;
+        common.span.text = (struct view){0};
         struct test_head head = {.test = &common};
         if (load_map(load, node->items[i], &load_test_block, &head) && head.given != NULL)
             read_matrix(load, head.given, &common);
