@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operation trie against the reference interpreter: many templates over a small alphabet, and every path
+ * over it. Which operations fit shows in the answers, for each action has rules of its own. */
+#include "decision_compare.h"
+#include "policy.h"
+#include "policy_generator.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { POLICIES = 150, ACTIONS_MAX = 24, SEGMENTS_MAX = 3, TEXT_MAX = 65536, SCRATCH = 262144 };
+
+static char text_buffer[TEXT_MAX];
+static size_t text_size;
+static char scratch_memory[2][SCRATCH];
+
+static void put(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void put(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text_buffer + text_size, sizeof text_buffer - text_size, format, args);
+    va_end(args);
+    assert_true(size >= 0 && (size_t)size < sizeof text_buffer - text_size);
+    text_size += (size_t)size;
+}
+
+static void put_head(void)
+{
+    text_size = 0;
+    put("apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: generated}\nspec:\n  actions:\n");
+}
+
+/* NULL where an operation pair can read two ids out of one request. */
+static struct policy *build(void)
+{
+    struct arena arena;
+    struct diag_list diags;
+    struct policy *policy = NULL;
+    struct policy_source source = {.name = VIEW("generated.yaml"), .text = {text_buffer, text_size}};
+    arena_init(&arena, 1 << 24);
+    diag_list_init(&diags, &arena);
+    if (policy_build(&source, 1, &diags, &policy) != ERR_NONE && !view_equals(diags.items[0].code, VIEW("E0417"))) {
+        diag_list_print(&diags, stderr);
+        fail_msg("a generated policy does not build:\n%.*s", (int)text_size, text_buffer);
+    }
+    arena_free(&arena);
+    return policy;
+}
+
+static void put_template(struct random *random)
+{
+    static const char *const words[] = {"a", "b", "a:go", "{*}", "{*}", "{item}"};
+    uint32_t count = 1 + random_below(random, SEGMENTS_MAX);
+    bool has_item = false;
+    put("\"");
+    for (uint32_t i = 0; i < count; i++) {
+        const char *word = words[random_below(random, 6)];
+        if (word[1] == 'i') {
+            word = has_item ? "{*}" : word;
+            has_item = true;
+        }
+        put("/%s", word);
+        if (i + 1 < count)
+            continue;
+        uint32_t end = random_below(random, 6);
+        if (end == 0)
+            put("/{**}");
+        else if (end == 1)
+            put("/");
+        else if (end == 2 && word[1] == 'i')
+            put(random_below(random, 2) == 0 ? ":go" : ":stop");
+    }
+    put("\"");
+}
+
+static void put_operation(struct random *random)
+{
+    static const char *const methods[] = {"", "", "methods: [GET], ", "methods: [GET, POST], "};
+    static const char *const hosts[] = {"", "", "hosts: [h.ex], ", "hosts: [\"*.ex\", i.other], "};
+    static const char *const queries[] = {"", "", "", ", query: {q: v}"};
+    put("{%s%spaths: [", methods[random_below(random, 4)], hosts[random_below(random, 4)]);
+    put_template(random);
+    if (random_below(random, 3) == 0) {
+        put(", ");
+        put_template(random);
+    }
+    put("]%s}", queries[random_below(random, 4)]);
+}
+
+/* `actions` actions, each with an allow and some with a deny of lower priority, named by chance. */
+static void put_policy(struct random *random, uint32_t actions)
+{
+    bool has_types = random_below(random, 2) == 0, captures = false;
+    put_head();
+    size_t from = text_size;
+    for (uint32_t i = 0; i < actions; i++) {
+        put("    a%u: {", i);
+        if (random_below(random, 8) == 0)
+            put("grpc: [%s]", random_below(random, 2) == 0 ? "a/b" : "\"a/*\"");
+        else {
+            put("http: [");
+            put_operation(random);
+            put("]");
+        }
+        put("}\n");
+    }
+    text_buffer[text_size] = '\0';
+    captures = strstr(text_buffer + from, "{item}") != NULL;
+    if (has_types && captures)
+        put("  resourceTypes: {thing: {id: [path.item]}}\n");
+    put("  rules:\n");
+    for (uint32_t i = 0; i < actions; i++) {
+        put("    - {allow: r%02u-%u, priority: %u, actions: [a%u]}\n", random_below(random, 100), i,
+            random_below(random, 3), i);
+        if (random_below(random, 4) == 0)
+            put("    - {deny: d%02u-%u, priority: %u, actions: [a%u]}\n", random_below(random, 100), i,
+                random_below(random, 3), i);
+    }
+}
+
+static bool compare(const struct policy *policy, struct view method, struct view host, struct view path)
+{
+    struct facts facts = {.request_failure = REASON_NONE,
+                          .workload_failure = REASON_NONE,
+                          .user_failure = REASON_NONE,
+                          .method = method,
+                          .host = host,
+                          .path = path};
+    struct decision compiled, interpreted;
+    struct arena scratch[2];
+    arena_init_fixed(&scratch[0], scratch_memory[0], SCRATCH);
+    arena_init_fixed(&scratch[1], scratch_memory[1], SCRATCH);
+    policy_decide(policy, &facts, &scratch[0], &compiled);
+    policy_interpret(policy, &facts, &scratch[1], &interpreted);
+    const char *what = decisions_differ(&compiled, &interpreted);
+    if (what)
+        fail_msg("%s differs for %.*s %.*s%.*s: %.*s and %.*s\n%.*s", what, VIEW_ARG(method), VIEW_ARG(host),
+                 VIEW_ARG(path), VIEW_ARG(compiled.rule), VIEW_ARG(interpreted.rule), (int)text_size, text_buffer);
+    assert_int_not_equal(compiled.reason, REASON_INTERNAL);
+    return compiled.verdict == VERDICT_ALLOW;
+}
+
+/* Every path of up to SEGMENTS_MAX words, a last empty segment among them; returns how many are allowed. */
+static size_t compare_paths(const struct policy *policy, char *path, size_t size, size_t depth)
+{
+    static const char *const words[] = {"", "a", "b", "c", "a:go", "c:go", "c:stop", ":go", "a.b"};
+    size_t allowed = 0;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        int more = snprintf(path + size, 16, "/%s", words[i]);
+        struct view whole = {.data = path, .size = size + (size_t)more};
+        char with_query[64];
+        (void)snprintf(with_query, sizeof with_query, "%s?q=v", path);
+        allowed += compare(policy, VIEW("GET"), VIEW("h.ex"), whole);
+        allowed += compare(policy, VIEW("POST"), VIEW("x.ex"), whole);
+        allowed += compare(policy, VIEW("GET"), VIEW("i.other"), view_of(with_query));
+        if (i > 0 && depth < SEGMENTS_MAX)
+            allowed += compare_paths(policy, path, size + (size_t)more, depth + 1);
+    }
+    return allowed;
+}
+
+static void every_path_leads_to_the_operations_that_fit_it(void **state)
+{
+    (void)state;
+    size_t built = 0, allowed = 0;
+    for (uint64_t seed = 1; seed <= POLICIES; seed++) {
+        struct random random = random_of(seed);
+        char path[64];
+        put_policy(&random, 1 + random_below(&random, ACTIONS_MAX));
+        struct policy *policy = build();
+        if (!policy)
+            continue;
+        built++;
+        allowed += compare_paths(policy, path, 0, 1);
+        policy_free(policy);
+    }
+    assert_in_range(built, POLICIES / 2, POLICIES);
+    assert_true(allowed > 10000);
+}
+
+/* What is found at first is held in place; there can be more of it. */
+static void more_operations_than_are_expected_all_count(void **state)
+{
+    enum { DEPTH = 7 };
+    (void)state;
+    put_head();
+    for (unsigned i = 0; i < 1u << DEPTH; i++) {
+        put("    a%u: {http: [{paths: [\"", i);
+        for (unsigned d = 0; d < DEPTH; d++)
+            put(i >> d & 1 ? "/{*}" : "/a");
+        put("\"]}]}\n");
+    }
+    put("  rules:\n");
+    for (unsigned i = 0; i < 1u << DEPTH; i++)
+        put("    - {allow: r%03u, actions: [a%u]}\n", (i * 37) % (1u << DEPTH), i);
+    struct policy *policy = build();
+    assert_non_null(policy);
+    for (unsigned i = 0; i < 1u << DEPTH; i++) {
+        char path[4 * DEPTH];
+        for (unsigned d = 0; d < DEPTH; d++)
+            memcpy(path + 2 * d, i >> d & 1 ? "/b" : "/a", 2);
+        assert_true(compare(policy, VIEW("GET"), VIEW("h.ex"), (struct view){path, 2 * DEPTH}));
+        assert_false(compare(policy, VIEW("GET"), VIEW("h.ex"), (struct view){path, 2 * DEPTH - 2}));
+    }
+    policy_free(policy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_path_leads_to_the_operations_that_fit_it),
+        cmocka_unit_test(more_operations_than_are_expected_all_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
