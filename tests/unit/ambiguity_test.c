@@ -114,10 +114,77 @@ static void two_ids_are_found_just_where_two_templates_can_fit_one_path(void **t
     assert_in_range(refused, POLICIES / 10, POLICIES - POLICIES / 10); /* it tells apart */
 }
 
+/* Two entries that capture unlike, with what else they say. */
+static bool meet(const char *first, const char *second)
+{
+    char text[1024];
+    struct arena arena;
+    struct diag_list diags;
+    struct policy *policy = NULL;
+    (void)snprintf(text, sizeof text,
+                   "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: p}\nspec:\n"
+                   "  resourceTypes: {thing: {id: [path.item]}}\n  actions:\n    use:\n      http:\n"
+                   "        - {paths: [\"/a/{item}\"], %s}\n        - {paths: [\"/a/{item}:go\"], %s}\n"
+                   "  rules: [{allow: all, subjects: any, actions: [use]}]\n",
+                   first, second);
+    struct policy_source source = {.name = VIEW("p.yaml"), .text = view_of(text)};
+    arena_init(&arena, 1 << 20);
+    diag_list_init(&diags, &arena);
+    bool is_refused = policy_build(&source, 1, &diags, &policy) != ERR_NONE;
+    if (is_refused && !view_equals(diags.items[0].code, VIEW("E0417"))) {
+        diag_list_print(&diags, stderr);
+        fail_msg("%s", text);
+    }
+    arena_free(&arena);
+    policy_free(policy);
+    return is_refused;
+}
+
+static void operations_meet_only_where_method_host_port_and_call_do(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        bool meet;
+    } cases[] = {
+        {"methods: [GET]", "methods: [GET]", true},
+        {"methods: [GET]", "methods: [POST]", false},
+        {"methods: [GET, PUT]", "methods: [POST, PUT]", true},
+        {"methods: [GET]", "encodedSlash: refuse", true},
+        {"hosts: [a.ex]", "hosts: [a.ex]", true},
+        {"hosts: [a.ex]", "hosts: [b.ex]", false},
+        {"hosts: [a.ex]", "encodedSlash: refuse", true},
+        {"hosts: [a.ex, b.ex]", "hosts: [c.ex, b.ex]", true},
+        {"hosts: [a.ex, b.ex]", "hosts: [c.ex, d.ex]", false},
+        {"hosts: [\"*.ex\"]", "hosts: [a.ex]", true},
+        {"hosts: [\"*.ex\"]", "hosts: [ex]", false},
+        {"hosts: [\"*.ex\"]", "hosts: [a.xex]", false},
+        {"hosts: [\"*.ex\"]", "hosts: [\"*.ex\"]", true},
+        {"hosts: [\"*.ex\"]", "hosts: [\"*.a.ex\"]", true},
+        {"hosts: [\"*.ex\"]", "hosts: [\"*.xex\"]", false},
+        {"hosts: [\"*.a.ex\"]", "hosts: [\"*.b.ex\"]", false},
+        {"hosts: [\"a.ex:80\"]", "hosts: [\"a.ex:80\"]", true},
+        {"hosts: [\"a.ex:80\"]", "hosts: [\"a.ex:81\"]", false},
+        {"hosts: [\"a.ex:80\"]", "hosts: [a.ex]", true},
+        {"hosts: [\"*.ex:80\"]", "hosts: [\"a.ex:81\"]", false},
+        {"hosts: [\"*.ex:80\"]", "hosts: [\"a.ex:80\"]", true},
+        {"hosts: [\"*.ex:80\"]", "hosts: [a.ex]", true},
+        {"hosts: [\"*.ex:80\"]", "hosts: [\"*.ex:81\"]", false},
+        {"body: mcp, call: tools/call", "body: mcp, call: tools/call", true},
+        {"body: mcp, call: tools/call", "body: mcp, call: tools/list", false},
+        {"body: mcp, call: tools/call", "body: mcp", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (meet(cases[i].first, cases[i].second) != cases[i].meet ||
+            meet(cases[i].second, cases[i].first) != cases[i].meet)
+            fail_msg("%s and %s %s", cases[i].first, cases[i].second, cases[i].meet ? "meet" : "do not meet");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_ids_are_found_just_where_two_templates_can_fit_one_path),
+        cmocka_unit_test(operations_meet_only_where_method_host_port_and_call_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

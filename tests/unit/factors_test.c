@@ -185,6 +185,91 @@ static void acr_is_compared_by_the_issuers_order_alone(void **state)
     assert_int_equal(factors_check(&wanted, &plain, &facts, (struct view){0}).state, ASSURANCE_UNMET);
 }
 
+static void an_acr_of_the_list_is_asked_byte_for_byte(void **state)
+{
+    (void)state;
+    struct assurance wanted = {.acr = LIST({"mid", 3}, {"key", 3})};
+    struct facts facts = known_user();
+    static const struct view fit[] = {{"mid", 3}, {"key", 3}}, miss[] = {{"high", 4}, {"mi", 2}, {"", 0}, {NULL, 0}};
+    for (size_t i = 0; i < sizeof fit / sizeof fit[0]; i++) {
+        facts.user.acr = fit[i];
+        assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).state, ASSURANCE_MET);
+    }
+    for (size_t i = 0; i < sizeof miss / sizeof miss[0]; i++) {
+        facts.user.acr = miss[i];
+        struct assurance_result result = factors_check(&wanted, &rich, &facts, (struct view){0});
+        assert_int_equal(result.state, ASSURANCE_UNMET);
+        assert_int_equal(result.missing, PART_ACR);
+    }
+}
+
+/* `any` and `all` against the methods of the token, aliases included. */
+static unsigned methods_missing(struct string_list any, struct string_list all, struct string_list amr)
+{
+    struct assurance wanted = {.methods_any = any, .methods_all = all};
+    struct facts facts = known_user();
+    facts.user.amr = amr.items;
+    facts.user.amr_count = amr.count;
+    facts.user.has_amr = amr.items != NULL;
+    struct assurance_result result = factors_check(&wanted, &rich, &facts, (struct view){0});
+    assert_int_equal(result.state, result.missing == 0 ? ASSURANCE_MET : ASSURANCE_UNMET);
+    return result.missing;
+}
+
+static void one_of_any_and_each_of_all_methods_are_needed(void **state)
+{
+    (void)state;
+    struct string_list none = {0}, pwd = LIST({"pwd", 3}), both = LIST({"pwd", 3}, {"otp", 3});
+    struct string_list theirs = LIST({"ngcmfa", 6}), pin = LIST({"pin", 3}, {"hwk", 3}), other = LIST({"sms", 3});
+    assert_int_equal(methods_missing(both, none, pwd), 0);
+    assert_int_equal(methods_missing(both, none, other), PART_METHODS);
+    assert_int_equal(methods_missing(none, both, both), 0);
+    assert_int_equal(methods_missing(none, both, pwd), PART_METHODS);
+    assert_int_equal(methods_missing(pwd, both, both), 0);
+    assert_int_equal(methods_missing(other, both, both), PART_METHODS);
+    assert_int_equal(methods_missing(none, pin, theirs), 0);
+    assert_int_equal(methods_missing(pwd, none, none), PART_METHODS);
+}
+
+static void every_part_that_is_missing_is_named(void **state)
+{
+    (void)state;
+    struct assurance wanted = {.factors = 2,
+                               .phishing_resistant = true,
+                               .has_max_age = true,
+                               .max_age = 60,
+                               .acr = LIST({"mid", 3}),
+                               .methods_any = LIST({"otp", 3})};
+    struct facts facts = known_user();
+    facts.user.has_amr = false;
+    facts.user.has_auth_time = false;
+    facts.user.acr = (struct view){0};
+    assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).missing,
+                     PART_FACTORS | PART_METHODS | PART_PHISHING | PART_AGE | PART_ACR);
+    struct view strong[] = {VIEW("pwd"), VIEW("hwk"), VIEW("otp")};
+    facts.user.has_amr = true;
+    facts.user.amr = strong;
+    facts.user.amr_count = 3;
+    assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).missing, PART_AGE | PART_ACR);
+}
+
+static void an_issuer_is_one_of_those_that_are_named(void **state)
+{
+    (void)state;
+    const struct issuer *const both[] = {&plain, &rich}, *const first[] = {&plain};
+    struct assurance wanted = {.issuers = both, .issuer_count = 2};
+    struct facts facts = known_user();
+    assert_int_equal(factors_check(&wanted, &plain, &facts, (struct view){0}).state, ASSURANCE_MET);
+    assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).state, ASSURANCE_MET);
+    wanted.issuers = first;
+    wanted.issuer_count = 1;
+    assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).state, ASSURANCE_WRONG_ISSUER);
+    wanted.bound = BINDING_CERTIFICATE;
+    assert_int_equal(factors_check(&wanted, &plain, &facts, (struct view){0}).state, ASSURANCE_NOT_BOUND);
+    facts.user.is_bound_to_certificate = true;
+    assert_int_equal(factors_check(&wanted, &plain, &facts, (struct view){0}).state, ASSURANCE_MET);
+}
+
 static void binding_to_a_workload_is_met_by_cnf_actor_or_client(void **state)
 {
     (void)state;
@@ -236,6 +321,10 @@ int main(void)
         cmocka_unit_test(an_issuer_has_aliases_and_classes_of_its_own),
         cmocka_unit_test(age_is_met_up_to_the_skew_and_never_by_a_missing_time),
         cmocka_unit_test(acr_is_compared_by_the_issuers_order_alone),
+        cmocka_unit_test(an_acr_of_the_list_is_asked_byte_for_byte),
+        cmocka_unit_test(one_of_any_and_each_of_all_methods_are_needed),
+        cmocka_unit_test(every_part_that_is_missing_is_named),
+        cmocka_unit_test(an_issuer_is_one_of_those_that_are_named),
         cmocka_unit_test(binding_to_a_workload_is_met_by_cnf_actor_or_client),
         cmocka_unit_test(what_no_step_up_mends_is_no_challenge),
     };
