@@ -6,6 +6,7 @@ import base64
 import datetime
 import hashlib
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -31,13 +32,11 @@ def write_key(path: Path, key) -> None:
 class Svid:
     """A certificate and key on disk."""
 
-    def __init__(self, spiffe_id: str, certificate, key, folder: Path, name: str):
+    def __init__(self, spiffe_id: str, folder: Path, name: str):
         self.spiffe_id = spiffe_id
-        self.certificate = certificate
         self.certificate_file = folder / f"{name}.pem"
         self.key_file = folder / f"{name}.key"
-        self.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        write_key(self.key_file, key)
+        self.certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
 
     @property
     def sha256(self) -> bytes:
@@ -48,8 +47,29 @@ class Svid:
         return base64url(self.sha256)
 
 
+class Pki:
+    """The authority of one trust domain, made and asked by `bartizan pki`."""
+
+    def __init__(self, program: Path, trust_domain: str, folder: Path):
+        self.program = program
+        self.trust_domain = trust_domain
+        self.folder = folder
+        self._run("create", trust_domain)
+        self.bundle_file = folder / "bundle.pem"
+
+    def _run(self, *arguments) -> None:
+        command = [self.program, "pki", *arguments, "--dir", "."]
+        subprocess.run(command, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+
+    def issue(self, path: str, name: str, dns=()) -> Svid:
+        """An X.509-SVID for spiffe://TRUST_DOMAIN/PATH that lives an hour, in NAME.pem and NAME.key."""
+        options = ["--dns", ",".join(dns)] if dns else []
+        self._run("issue", path, "--out", name, "--ttl", "1h", *options)
+        return Svid(f"spiffe://{self.trust_domain}{path}", self.folder, name)
+
+
 class Authority:
-    """The CA of one trust domain."""
+    """A CA that also makes certificates that no good CA would: for tests."""
 
     def __init__(self, trust_domain: str, folder: Path, name: str = "bundle"):
         self.folder = folder
@@ -104,7 +124,10 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         if usages:
             builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        return Svid(spiffe_id, builder.sign(self.key, hashes.SHA256()), key, self.folder, name)
+        certificate = builder.sign(self.key, hashes.SHA256())
+        (self.folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        write_key(self.folder / f"{name}.key", key)
+        return Svid(spiffe_id, self.folder, name)
 
 
 def _key_usage(**set_bits):

@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from credentials import Authority, Issuer
+from credentials import Issuer, Pki
 from stack import HERE, Stack, runtime_folder, wait_until
 
 HOST = "eu.models.example"
@@ -64,10 +64,10 @@ class Demo:
     def __init__(self, stack: Stack):
         self.stack = stack
         folder = stack.folder
-        self.ca = Authority("prod.example", folder)
+        self.ca = Pki(stack.bartizan, "prod.example", folder)
         elsewhere = folder / "elsewhere"
         elsewhere.mkdir()
-        self.other_ca = Authority("prod.example", elsewhere, "other-bundle")
+        self.other_ca = Pki(stack.bartizan, "prod.example", elsewhere)
         self.server = self.ca.issue("/ns/ml-serving/sa/gateway", "server", dns=[HOST])
         self.app = self.ca.issue("/ns/checkout/sa/api", "checkout-api")
         self.batch = self.ca.issue("/ns/search/sa/batch", "search-batch")

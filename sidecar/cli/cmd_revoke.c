@@ -86,46 +86,6 @@ static int read_entry(const struct usage *usage, const struct request *request, 
 
 /* ---- revoke add ---- */
 
-/* An entry that is there covers the new one when it lasts as long. */
-static bool lasts_as_long(const struct revocation_entry *old, const struct revocation_entry *new)
-{
-    return !old->has_expires || (new->has_expires &&new->expires <= old->expires);
-}
-
-static int add_entry(struct revoke_session *session, const struct revocation_entry *entry)
-{
-    struct revoke_deed deed = {.verb = "revoked", .entry = entry, .started_ms = clock_ms(CLOCK_MONOTONIC)};
-    size_t list = 0;
-    const struct revocation_entry *old = revoke_find(session, entry, false, &list);
-    if (old != NULL && lasts_as_long(old, entry)) {
-        deed.verb = "already revoked:";
-        deed.sequence = session->highest;
-        return revoke_enforce(session, &deed);
-    }
-    bool is_own = old != NULL && view_equals(session->files->items[list].file, view_of(session->file));
-    if (is_own && old->expires > session->now) {
-        fprintf(stderr, "bartizan: %.*s is revoked until %.*s already; `revoke remove` it before a longer time\n",
-                VIEW_ARG(revoke_entry_text(entry, &session->arena)),
-                VIEW_ARG(time_print(old->expires, &session->arena)));
-        return EXIT_FAILED;
-    }
-    struct revocation_edit edit = {.kind = REVOCATION_REMOVE, .entry = *entry, .floor = session->highest};
-    enum err err = is_own ? revoke_edit(session, &edit, &deed.sequence) : ERR_NONE; /* an entry that has run out */
-    edit.kind = REVOCATION_ADD;
-    if (err == ERR_NONE)
-        err = revoke_edit(session, &edit, &deed.sequence);
-    return err == ERR_NONE ? revoke_enforce(session, &deed) : revoke_report(session, session->file, err);
-}
-
-static struct view author_of(const struct request *request, struct arena *arena)
-{
-    const char *names[] = {request->author, getenv("SUDO_USER"), getenv("USER")};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i] != NULL && names[i][0] != '\0')
-            return view_of(names[i]);
-    return arena_print(arena, "uid:%u", (unsigned)getuid());
-}
-
 #define SELECTOR_OPTIONS(request)                                                                                      \
     {"spiffe", "ID", "this workload", &(request).selector[REVOCATION_SPIFFE]},                                         \
         {"spiffe-prefix", "P", "every workload at or below this ID, by whole segments",                                \
@@ -185,8 +145,8 @@ static int add(int argc, char **argv)
         return code;
     AUTO(revoke_session_close) struct revoke_session session = {0};
     code = revoke_session_open(&session, &request.places);
-    entry.author = author_of(&request, &session.arena);
-    return code == EXIT_GOOD ? add_entry(&session, &entry) : code;
+    entry.author = revoke_author(request.author, &session.arena);
+    return code == EXIT_GOOD ? revoke_add(&session, &entry) : code;
 }
 
 /* ---- revoke remove ---- */

@@ -19,6 +19,7 @@ int cmd_decide(int argc, char **argv); /* started by `serve`; not listed in the 
 int cmd_check(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);
+int cmd_pki(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);

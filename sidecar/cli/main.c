@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"check", "answer one check request from a file, with the whole explanation", cmd_check},
     {"policy", "check, test and evaluate a policy", cmd_policy},
     {"revoke", "refuse a workload, user, certificate or token from now on", cmd_revoke},
+    {"pki", "make a trust domain, and issue, renew, revoke and inspect SVIDs", cmd_pki},
     {"audit", "read, verify and search the audit journal", cmd_audit},
     {"status", "one screen: ready or why not, generations, refusals, what expires", cmd_status},
     {"healthcheck", "ask a running sidecar whether it is alive or ready", cmd_healthcheck},

@@ -53,6 +53,12 @@ struct revoke_deed {
 /* Returns once the decider has the list of `deed` in force, or says why it has not. The exit code. */
 int revoke_enforce(struct revoke_session *session, const struct revoke_deed *deed);
 
+/* Who says so: `given`, else whom the shell says you are. */
+struct view revoke_author(const char *given, struct arena *arena);
+
+/* Adds `entry`, unless one that lasts as long is there, and returns as revoke_enforce does. */
+int revoke_add(struct revoke_session *session, const struct revocation_entry *entry);
+
 /* "spiffe://td/a", "https://issuer#subject", "certificate 60a2..." */
 struct view revoke_entry_text(const struct revocation_entry *entry, struct arena *arena);
 

@@ -1,0 +1,1 @@
+unit_test(certificate_issue_test USES base policy text identity pki LIBS OpenSSL::Crypto)
