@@ -2,7 +2,7 @@ unit_test(request_path_test USES base policy)
 unit_test(path_pattern_test USES base policy)
 unit_test(differential_test USES base policy
           SOURCES support/decision_compare.c support/policy_generator.c support/policy_space.c
-                  support/policy_space_text.c)
+                  support/policy_space_facts.c support/policy_space_text.c)
 unit_test(operations_differential_test USES base policy SOURCES support/decision_compare.c support/policy_generator.c)
 unit_test(ambiguity_test USES base policy)
 unit_test(factors_test USES base policy)

@@ -111,6 +111,26 @@ bool policy_space_next(struct policy_space *space);
 /* To a request that differs in one dimension taken by chance. */
 void policy_space_stray(struct policy_space *space, struct random *random);
 
+/* ---- shared by the files that make spaces ---------------------------------------- */
+
+enum {
+    SPACE_NO_USERS = 3,      /* atoms of DIM_USER without a user who is known: the first ones */
+    SPACE_ACTORS_SILENT = 2, /* atoms of DIM_ACTORS that a policy tells apart which says nothing of delegation */
+};
+
+/* The atoms of all dimensions whose number does not depend on the policy (policy_space_facts.c). */
+void space_counts_fill(struct policy_space *space);
+
+/* Writes the atoms of some dimensions, a bit each, into space->facts. */
+void space_fill(struct policy_space *space, uint64_t dimensions);
+
+/* Likewise that of DIM_FAULT, over the others. */
+void space_fault_fill(struct policy_space *space);
+
+/* Is a caller, or a user who is known, where the walk stands? */
+bool space_has_caller(const struct policy_space *space);
+bool space_has_user(const struct policy_space *space);
+
 /* The text of a small policy (policy_space_text.c). */
 void space_policy_generate(struct random *random, struct space_policy *out);
 
