@@ -457,8 +457,8 @@ static void leaves_read_the_fact_that_they_name(void **state)
             assert_int_equal(leaf(condition, cases[k].facts), tri_of(i == k));
         assert_int_equal(leaf(condition, &none), TRI_FALSE);
     }
-    struct condition of_filter = {
-        .kind = CONDITION_METADATA, .name = VIEW("v"), .test = is_v, .path = {.text = key, .steps = {&key, 1}}};
+    struct claim_path of_key = {.text = key, .steps = {&key, 1}};
+    struct condition of_filter = {.kind = CONDITION_METADATA, .name = VIEW("v"), .test = is_v, .path = &of_key};
     assert_int_equal(leaf(of_filter, &by_metadata), TRI_TRUE);
     assert_int_equal(leaf(of_filter, &none), TRI_FALSE);
     of_filter.name = VIEW("other");
@@ -477,8 +477,9 @@ static void claims_are_unknown_while_they_are_open(void **state)
     (void)state;
     struct model model = {.max_groups = 8};
     struct view step = VIEW("n"), seven = VIEW("7");
+    struct claim_path path = {.text = step, .steps = {&step, 1}};
     struct condition condition = {.kind = CONDITION_CLAIM,
-                                  .path = {.text = step, .steps = {&step, 1}},
+                                  .path = &path,
                                   .test = {.kind = TEST_ANY_OF, .values = {&seven, 1}}};
     struct condition not = {.kind = CONDITION_NOT, .children = &condition, .child_count = 1};
     struct facts facts = {.user = {.state = USER_KNOWN, .claims = &claims}};
