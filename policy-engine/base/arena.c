@@ -34,6 +34,11 @@ void arena_free(struct arena *arena)
     *arena = (struct arena){.ceiling = arena->ceiling};
 }
 
+static size_t round_up(size_t size)
+{
+    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
 static bool add_block(struct arena *arena, size_t size)
 {
     size_t payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
@@ -55,7 +60,7 @@ void *arena_take(struct arena *arena, size_t size)
 {
     if (size > SIZE_MAX / 2)
         return NULL;
-    size_t rounded = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    size_t rounded = round_up(size);
     if ((size_t)(arena->end - arena->next) < rounded && !add_block(arena, rounded))
         return NULL;
     void *memory = arena->next;
@@ -82,14 +87,38 @@ struct view arena_copy(struct arena *arena, struct view v)
     return (struct view){.data = copy, .size = v.size};
 }
 
+struct view arena_join(struct arena *arena, const struct view *parts, size_t count)
+{
+    size_t size = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(size, parts[i].size, &size))
+            return (struct view){0};
+    char *text = size < SIZE_MAX ? arena_take(arena, size + 1) : NULL;
+    for (size_t i = 0; text != NULL && i < count; i++) {
+        if (parts[i].size > 0)
+            memcpy(text + at, parts[i].data, parts[i].size);
+        at += parts[i].size;
+    }
+    return (struct view){.data = text, .size = at};
+}
+
+/* Most texts fit behind what is taken already: they are written where they will stay. */
 struct view arena_vprint(struct arena *arena, const char *format, va_list args)
 {
+    size_t room = arena->next != NULL ? (size_t)(arena->end - arena->next) : 0;
     va_list again;
     va_copy(again, args);
-    int size = vsnprintf(NULL, 0, format, args);
-    char *text = size >= 0 ? arena_take(arena, (size_t)size + 1) : NULL;
-    if (text != NULL)
-        (void)vsnprintf(text, (size_t)size + 1, format, again);
+    int size = vsnprintf(room > 0 ? arena->next : NULL, room, format, args);
+    char *text = NULL;
+    if (size >= 0 && (size_t)size < room) {
+        size_t rounded = round_up((size_t)size + 1);
+        text = arena->next;
+        arena->next += rounded < room ? rounded : room;
+    } else if (size >= 0) {
+        text = arena_take(arena, (size_t)size + 1);
+        if (text != NULL)
+            (void)vsnprintf(text, (size_t)size + 1, format, again);
+    }
     va_end(again);
     return (struct view){.data = text, .size = text != NULL ? (size_t)size : 0};
 }

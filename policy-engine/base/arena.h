@@ -42,6 +42,9 @@ void *arena_take_array(struct arena *arena, size_t count, size_t size);
 /* A copy of `v` with a NUL behind it (not counted), or the absent view. */
 struct view arena_copy(struct arena *arena, struct view v);
 
+/* `parts` one behind the other, with a NUL behind them (not counted); the absent view at the ceiling. */
+struct view arena_join(struct arena *arena, const struct view *parts, size_t count);
+
 /* Like snprintf into the arena; the absent view at the ceiling. */
 struct view arena_print(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct view arena_vprint(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));

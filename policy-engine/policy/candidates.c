@@ -34,13 +34,16 @@ static bool head_add(const struct evaluation *e, struct candidates *candidates, 
         return true;
     if (candidates->count == candidates->room && !heads_grow(e, candidates))
         return false;
+    __builtin_prefetch(&e->program->rules[*head.at]);
     candidates->heads[candidates->count++] = head;
     return true;
 }
 
 static bool list_add(const struct evaluation *e, struct candidates *candidates, const struct role_rules *list)
 {
-    return head_add(e, candidates, candidates_list(e, &list->ranks));
+    struct head head = candidates_list(e, &list->ranks);
+    head.is_held = list->role != NO_INDEX && bit_of(e->held, list->role);
+    return head_add(e, candidates, head);
 }
 
 /* The list of `role` among sorted ones, or NULL. */
@@ -121,10 +124,13 @@ bool candidates_next(struct candidates *candidates, uint32_t *rank)
 {
     struct head *heads = candidates->heads;
     uint32_t best = UINT32_MAX;
+    candidates->is_held = false;
     for (size_t i = 0; i < candidates->count; i++)
         best = *heads[i].at < best ? *heads[i].at : best;
     for (size_t i = 0; i < candidates->count;) {
-        heads[i].at += *heads[i].at == best;
+        bool is_best = *heads[i].at == best;
+        candidates->is_held = candidates->is_held || (is_best && heads[i].is_held);
+        heads[i].at += is_best;
         if (heads[i].at == heads[i].end)
             heads[i] = heads[--candidates->count];
         else

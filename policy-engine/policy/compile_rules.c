@@ -43,7 +43,10 @@ static uint16_t parts_of(const struct rule *rule)
                      has_templates(set->query_params, set->query_param_count);
     unsigned parts = 0;
     parts |= rule->workload_demand != WORKLOAD_UNCONSTRAINED ? RULE_WORKLOAD : 0;
+    parts |= rule->workload_demand == WORKLOAD_ROLES ? RULE_WORKLOAD_ROLES : 0;
+    parts |= rule->workload_demand == WORKLOAD_ANY ? RULE_WORKLOAD_ANY : 0;
     parts |= rule->user_demand != USER_UNCONSTRAINED ? RULE_USER : 0;
+    parts |= rule->user_demand == USER_ROLES ? RULE_USER_ROLES : 0;
     parts |= rule->has_resources ? RULE_RESOURCES : 0;
     if (rule->delegation == DELEGATION_NONE)
         parts |= RULE_NO_DELEGATION;

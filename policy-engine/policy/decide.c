@@ -49,21 +49,30 @@ static const struct rule *rule_of(const struct evaluation *e, const struct ranke
     return &e->program->model->rules[row->rule];
 }
 
+/* Whom the rule is for. `is_held`: it stands under a role that the caller holds. */
+static enum tri subject_match(const struct evaluation *e, const struct ranked_rule *row, bool is_held)
+{
+    const struct rule *rule = rule_of(e, row);
+    bool by_workload = (row->parts & RULE_WORKLOAD_ROLES) != 0;
+    bool is_workload = (row->parts & RULE_WORKLOAD) == 0 ||
+                       (e->is_certified && ((by_workload && is_held) || (row->parts & RULE_WORKLOAD_ANY) != 0 ||
+                                            (row->role != NO_INDEX && bit_of(e->held, row->role))));
+    bool is_user = (row->parts & RULE_USER) == 0 || ((row->parts & RULE_USER_ROLES) != 0 && !by_workload && is_held);
+    enum tri match = is_workload ? TRI_TRUE : workload_part(e, rule);
+    return is_user || match == TRI_FALSE ? match : tri_and(match, user_part(e, rule));
+}
+
 /* Cheap tests first; what is false stays false. The rule itself is read only where its row
  * does not say enough. */
-static enum tri rule_match(const struct evaluation *e, const struct ranked_rule *row,
+static enum tri rule_match(const struct evaluation *e, const struct ranked_rule *row, bool is_held,
                            const struct found_resource **found)
 {
     const struct inquiry *inquiry = &e->inquiry;
     const struct rule *rule = rule_of(e, row);
     enum tri match = e->is_doubtful ? operation_part(e, rule) : TRI_TRUE;
     *found = e->first_known;
-    if ((row->parts & RULE_WORKLOAD) != 0) {
-        bool is_held = e->is_certified && row->role != NO_INDEX && bit_of(e->held, row->role);
-        match = is_held ? match : tri_and(match, workload_part(e, rule));
-    }
-    if ((row->parts & RULE_USER) != 0 && match != TRI_FALSE)
-        match = tri_and(match, user_part(e, rule));
+    if (match != TRI_FALSE)
+        match = tri_and(match, subject_match(e, row, is_held));
     if ((row->parts & RULE_RESOURCES) != 0 && match != TRI_FALSE)
         match = tri_and(match, inquiry_resource(inquiry, rule, found));
     if (((row->parts & RULE_DELEGATION) != 0 || ((row->parts & RULE_NO_DELEGATION) != 0 && !e->is_undelegated)) &&
@@ -76,11 +85,11 @@ static enum tri rule_match(const struct evaluation *e, const struct ranked_rule 
     return match;
 }
 
-static struct rule_result rule_test(struct evaluation *e, const struct ranked_rule *row,
+static struct rule_result rule_test(struct evaluation *e, const struct ranked_rule *row, bool is_held,
                                     const struct found_resource **found)
 {
     struct rule_result result = {.outcome = OUTCOME_NONE, .assurance = {.state = ASSURANCE_MET}};
-    enum tri match = rule_match(e, row, found);
+    enum tri match = rule_match(e, row, is_held, found);
     e->tests++;
     if ((row->parts & (RULE_ASSURANCE | RULE_TEMPLATES)) != 0)
         return inquiry_outcome(&e->inquiry, rule_of(e, row), match, *found);
@@ -158,7 +167,7 @@ static bool select_rule(struct evaluation *e, struct selection *selection)
                 break;
             continue;
         }
-        struct rule_result result = rule_test(e, row, &own.found);
+        struct rule_result result = rule_test(e, row, candidates.is_held, &own.found);
         if (result.outcome == OUTCOME_NONE)
             continue;
         if (row->audit > selection->audit)

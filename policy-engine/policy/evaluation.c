@@ -273,7 +273,10 @@ static const struct resource *entry_find(const struct program *program, size_t t
         if (length <= id.size)
             hit = multimap_find(&program->resources, (uint32_t)(2 * type + 1), view_slice(id, 0, length), &count);
     }
-    return count > 0 ? &program->model->resources[*hit] : NULL;
+    if (count == 0)
+        return NULL;
+    __builtin_prefetch(&program->model->resources[*hit]);
+    return &program->model->resources[*hit];
 }
 
 static enum reason resources_open(struct evaluation *e)
@@ -483,6 +486,8 @@ enum reason evaluation_open(struct evaluation *evaluation, const struct program 
         return REASON_REQUEST_BODY;
     if (!e->slash_is_data)
         return REASON_REQUEST_PATH;
+    for (size_t i = 0; i < e->action_count; i++) /* needed once the roles are known */
+        __builtin_prefetch(&program->lists[program->actions[e->actions[i].action].lists]);
     reason = resources_open(e);
     if (reason == REASON_NONE)
         reason = roles_open(e);

@@ -65,11 +65,13 @@ struct view evaluation_action(const struct evaluation *evaluation);
 
 struct head {
     const uint32_t *at, *end;
+    bool is_held; /* the list of a role that the caller holds */
 };
 
 struct candidates {
     struct head *heads; /* `own` while they are few; none is empty */
     size_t count, room;
+    bool is_held; /* the last rank stands under a role that the caller holds */
     struct head own[HEADS_INLINE];
 };
 

@@ -212,12 +212,18 @@ struct view explain_assurance(const struct inquiry *inquiry, const struct assura
     return text;
 }
 
+/* The most frequent sentences, without the cost of printf. */
+static struct view words_join(const struct inquiry *inquiry, struct view a, struct view b, struct view c, struct view d)
+{
+    const struct view parts[] = {a, b, c, d};
+    return arena_join(inquiry->scratch, parts, sizeof parts / sizeof *parts);
+}
+
 static struct view role_names(const struct inquiry *inquiry, const struct role *const *roles, size_t count)
 {
     struct view text = VIEW("");
     for (size_t i = 0; i < count && view_is_present(text); i++)
-        text = i == 0 ? roles[0]->name
-                      : arena_print(inquiry->scratch, "%.*s or %.*s", VIEW_ARG(text), VIEW_ARG(roles[i]->name));
+        text = i == 0 ? roles[0]->name : words_join(inquiry, text, VIEW(" or "), roles[i]->name, VIEW(""));
     return text;
 }
 
@@ -230,9 +236,9 @@ static struct view workload_words(const struct inquiry *inquiry, const struct ru
         return arena_print(inquiry->scratch, "%.*s is proved by xfcc-text only, the rule wants a certificate",
                            VIEW_ARG(caller));
     if (rule->workload_demand == WORKLOAD_ROLES)
-        return arena_print(inquiry->scratch, "workload role %.*s not held by %.*s",
-                           VIEW_ARG(role_names(inquiry, rule->workload_roles, rule->workload_role_count)),
-                           VIEW_ARG(caller));
+        return words_join(inquiry, VIEW("workload role "),
+                          role_names(inquiry, rule->workload_roles, rule->workload_role_count), VIEW(" not held by "),
+                          caller);
     return arena_print(inquiry->scratch, "%.*s is not a workload that the rule names", VIEW_ARG(caller));
 }
 
@@ -244,8 +250,8 @@ static struct view user_words(const struct inquiry *inquiry, const struct rule *
         return VIEW("a user is there, the rule takes none");
     if (inquiry->facts->user.state == USER_ABSENT)
         return VIEW("no user token was presented");
-    return arena_print(inquiry->scratch, "user role %.*s not held",
-                       VIEW_ARG(role_names(inquiry, rule->user_roles, rule->user_role_count)));
+    return words_join(inquiry, VIEW("user role "), role_names(inquiry, rule->user_roles, rule->user_role_count),
+                      VIEW(" not held"), VIEW(""));
 }
 
 static const char *binding_name(enum binding bound)

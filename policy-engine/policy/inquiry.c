@@ -27,14 +27,14 @@ static enum reason path_open(struct inquiry *inquiry)
     enum reason reason = request_path_parse(inquiry->facts->path, model->path_mode, inquiry->facts->is_raw_path, path);
     if (reason != REASON_NONE)
         return reason;
-    if (is_query_odd(inquiry))
+    if (model->touched_queries.count > 0 && is_query_odd(inquiry))
         return REASON_REQUEST_PATH;
     if (path->path.size > model->max_path_bytes || path->segment_count > model->max_segments)
         return REASON_REQUEST_PATH_LENGTH;
     for (size_t i = 0; i < path->segment_count; i++) {
         struct view segment = path->segments[i];
         inquiry->segments[i] = segment;
-        if (view_index_of(segment, '%', 0) == segment.size)
+        if (!path->has_escape || view_index_of(segment, '%', 0) == segment.size)
             continue;
         char *decoded = arena_take(inquiry->scratch, segment.size);
         if (!decoded)

@@ -26,6 +26,10 @@ enum rule_part {
     RULE_CONDITIONS = 64,
     RULE_ASSURANCE = 128, /* `assurance` of an allow, `unless_assurance` of a deny */
     RULE_TEMPLATES = 256, /* some value of an obligation is not plain text */
+    /* Of RULE_WORKLOAD and RULE_USER, what is looked at by role_rules or is but that somebody is there. */
+    RULE_WORKLOAD_ROLES = 512,
+    RULE_WORKLOAD_ANY = 1024,
+    RULE_USER_ROLES = 2048,
 };
 
 /* A rule at its rank: priority descending, denies first, then name. What most tests need of it. */

@@ -27,23 +27,24 @@ static bool is_unreserved(unsigned char c)
     return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* pchar of RFC 3986 section 3.3 without `;`, `!` and the escapes. */
-static bool is_plain_pchar(unsigned char c)
+/* The bytes of a set, as bits by their number. */
+#define BYTE(c) ((uint64_t)1 << ((c)&63))
+#define DIGITS ((uint64_t)0x3ff << '0')
+#define LETTERS ((uint64_t)0x3ffffff << ('A' & 63) | (uint64_t)0x3ffffff << ('a' & 63))
+
+/* Of pchar of RFC 3986 section 3.3 all without `;`, `!` and the escapes. */
+static const uint64_t plain_pchar[4] = {
+    DIGITS | BYTE('$') | BYTE('&') | BYTE('\'') | BYTE('(') | BYTE(')') | BYTE('*') | BYTE('+') | BYTE(',') |
+        BYTE('-') | BYTE('.') | BYTE(':') | BYTE('='),
+    LETTERS | BYTE('@') | BYTE('_') | BYTE('~'),
+};
+
+/* Of the names of hosts. */
+static const uint64_t host_byte[4] = {DIGITS | BYTE('-') | BYTE('.'), LETTERS | BYTE('_')};
+
+static inline bool is_in(const uint64_t *set, unsigned char c)
 {
-    switch (c) {
-    case '$':
-    case '&':
-    case '\'':
-    case '(':
-    case ')':
-    case '*':
-    case '+':
-    case ',':
-    case '=':
-    case ':':
-    case '@': return true;
-    default: return is_unreserved(c);
-    }
+    return set[c / 64] >> (c % 64) & 1;
 }
 
 /* The octet of the escape at `at`, or -1. */
@@ -91,15 +92,28 @@ static size_t escape_check(struct view path, size_t at, enum path_mode mode, boo
     return 3;
 }
 
-static enum reason octets_check(struct view path, enum path_mode mode, bool is_raw, bool *has_encoded_slash)
+/* Where segments end, as far as there may be so many. */
+struct slashes {
+    uint16_t at[PATH_SEGMENTS_MAX + 1]; /* below PATH_BYTES_MAX */
+    size_t count;
+};
+
+/* Sets has_escape and has_encoded_slash of *out. */
+static enum reason octets_check(struct view path, enum path_mode mode, bool is_raw, struct slashes *slashes,
+                                struct request_path *out)
 {
     for (size_t i = 0; i < path.size;) {
         unsigned char c = (unsigned char)path.data[i];
         size_t step = 1;
-        if (c == '%')
-            step = escape_check(path, i, mode, has_encoded_slash);
-        else if (c != '/' && !is_plain_pchar(c) && !(c == '!' && is_raw))
+        if (c == '/') {
+            if (slashes->count <= PATH_SEGMENTS_MAX)
+                slashes->at[slashes->count++] = (uint16_t)i;
+        } else if (c == '%') {
+            out->has_escape = true;
+            step = escape_check(path, i, mode, &out->has_encoded_slash);
+        } else if (!is_in(plain_pchar, c) && !(c == '!' && is_raw)) {
             step = 0;
+        }
         if (step == 0)
             return REASON_REQUEST_PATH;
         i += step;
@@ -124,18 +138,25 @@ static bool has_dot_piece(struct view segment)
     return others == 0 && (dots == 1 || dots == 2);
 }
 
-static enum reason segments_split(struct view path, struct request_path *out)
+static bool is_dots(struct view segment, bool has_escape)
 {
-    out->segment_count = 0;
-    for (size_t from = 1; from <= path.size;) {
-        size_t to = view_index_of(path, '/', from);
-        struct view segment = view_slice(path, from, to);
-        if (out->segment_count == PATH_SEGMENTS_MAX || segment.size > PATH_SEGMENT_BYTES_MAX)
+    if (has_escape)
+        return has_dot_piece(segment);
+    return segment.size > 0 && segment.size <= 2 && segment.data[0] == '.' && segment.data[segment.size - 1] == '.';
+}
+
+static enum reason segments_split(struct view path, const struct slashes *slashes, struct request_path *out)
+{
+    for (size_t i = 0; i < slashes->count; i++) {
+        bool is_last = i + 1 == slashes->count;
+        size_t from = slashes->at[i] + 1, to = is_last ? path.size : slashes->at[i + 1];
+        struct view segment = {.data = path.data + from, .size = to - from};
+        if (i == PATH_SEGMENTS_MAX || segment.size > PATH_SEGMENT_BYTES_MAX)
             return REASON_REQUEST_PATH_LENGTH;
-        if ((segment.size == 0 && to < path.size) || has_dot_piece(segment))
+        if ((segment.size == 0 && !is_last) || is_dots(segment, out->has_escape))
             return REASON_REQUEST_PATH;
-        out->segments[out->segment_count++] = segment;
-        from = to + 1;
+        out->segments[i] = segment;
+        out->segment_count = i + 1;
     }
     return REASON_NONE;
 }
@@ -158,14 +179,16 @@ enum reason request_path_parse(struct view target, enum path_mode mode, bool is_
     out->path = view_slice(target, 0, mark);
     out->query = mark < target.size ? view_slice(target, mark + 1, target.size) : (struct view){0};
     out->segment_count = 0;
+    out->has_escape = false;
     out->has_encoded_slash = false;
     if (out->path.size == 0 || out->path.data[0] != '/')
         return REASON_REQUEST_PATH;
     if (out->path.size > PATH_BYTES_MAX)
         return REASON_REQUEST_PATH_LENGTH;
-    enum reason reason = octets_check(out->path, mode, is_raw, &out->has_encoded_slash);
+    struct slashes slashes = {.count = 0};
+    enum reason reason = octets_check(out->path, mode, is_raw, &slashes, out);
     if (reason == REASON_NONE)
-        reason = segments_split(out->path, out);
+        reason = segments_split(out->path, &slashes, out);
     if (reason == REASON_NONE && !query_is_plain(out->query))
         reason = REASON_REQUEST_PATH;
     return reason;
@@ -208,16 +231,14 @@ static bool is_canonical_ipv6(struct view text)
 
 static bool is_name(struct view name)
 {
-    if (name.size == 0 || name.data[0] == '.' || name.data[name.size - 1] == '.')
-        return false;
+    char before = '.'; /* neither first nor last, nor beside another */
     for (size_t i = 0; i < name.size; i++) {
-        unsigned char c = (unsigned char)name.data[i];
-        if (!is_alnum(c) && c != '-' && c != '_' && c != '.')
+        char c = name.data[i];
+        if (!is_in(host_byte, (unsigned char)c) || (c == '.' && before == '.'))
             return false;
-        if (c == '.' && name.data[i - 1] == '.')
-            return false;
+        before = c;
     }
-    return true;
+    return before != '.';
 }
 
 enum reason request_host_parse(struct view host, char *buffer, struct view *name, uint16_t *port)

@@ -31,6 +31,7 @@ struct request_path {
     struct view
         segments[PATH_SEGMENTS_MAX]; /* split at `/`, still percent-encoded; a trailing `/` gives a last empty one */
     size_t segment_count;
+    bool has_escape;        /* some segment holds a percent escape: it has to be decoded */
     bool has_encoded_slash; /* %2F stands in some segment: refused unless the operation says it is data */
 };
 

@@ -55,6 +55,35 @@ static void arena_print_formats_a_view(void **state)
     arena_free(&arena);
 }
 
+static void a_text_is_written_where_it_fits_and_not_where_it_does_not(void **state)
+{
+    (void)state;
+    _Alignas(max_align_t) char memory[64];
+    struct arena arena;
+    arena_init_fixed(&arena, memory, 16);
+    assert_false(view_is_present(arena_print(&arena, "%s", "0123456789abcdef")));
+    assert_true(view_equals(arena_print(&arena, "%s", "0123456789abcde"), VIEW("0123456789abcde")));
+    assert_false(view_is_present(arena_print(&arena, "%s", "")));
+    arena_init_fixed(&arena, memory, 32);
+    struct view first = arena_print(&arena, "%s", "a"), second = arena_print(&arena, "%s", "b");
+    assert_true(view_equals(first, VIEW("a")) && view_equals(second, VIEW("b")));
+}
+
+static void arena_join_puts_views_behind_one_another_or_gives_none(void **state)
+{
+    (void)state;
+    _Alignas(max_align_t) char memory[16];
+    struct arena arena;
+    const struct view parts[] = {VIEW("01234567"), {0}, VIEW(""), VIEW("89abcde")};
+    arena_init_fixed(&arena, memory, sizeof memory);
+    struct view text = arena_join(&arena, parts, 4);
+    assert_true(view_equals(text, VIEW("0123456789abcde")));
+    assert_int_equal(text.data[text.size], '\0');
+    assert_false(view_is_present(arena_join(&arena, parts, 0)));
+    arena_init_fixed(&arena, memory, sizeof memory - 1);
+    assert_false(view_is_present(arena_join(&arena, parts, 4)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -62,6 +91,8 @@ int main(void)
         cmocka_unit_test(arena_refuses_past_its_ceiling),
         cmocka_unit_test(a_fixed_arena_never_allocates),
         cmocka_unit_test(arena_print_formats_a_view),
+        cmocka_unit_test(a_text_is_written_where_it_fits_and_not_where_it_does_not),
+        cmocka_unit_test(arena_join_puts_views_behind_one_another_or_gives_none),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }

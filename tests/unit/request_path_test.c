@@ -135,11 +135,14 @@ static void path_marks_an_encoded_slash_and_refuses_a_backslash(void **state)
     struct request_path path;
     assert_int_equal(request_path_parse(VIEW("/m/org%2fmodel"), PATH_STRICT, false, &path), REASON_NONE);
     assert_true(path.has_encoded_slash);
+    assert_true(path.has_escape);
     assert_int_equal(path.segment_count, 2);
     assert_int_equal(request_path_parse(VIEW("/m/org%2Fmodel"), PATH_STRICT, false, &path), REASON_NONE);
     assert_true(path.has_encoded_slash);
     assert_int_equal(request_path_parse(VIEW("/m/model"), PATH_STRICT, false, &path), REASON_NONE);
-    assert_false(path.has_encoded_slash);
+    assert_false(path.has_encoded_slash || path.has_escape);
+    assert_int_equal(request_path_parse(VIEW("/m/a%20b"), PATH_STRICT, false, &path), REASON_NONE);
+    assert_true(path.has_escape && !path.has_encoded_slash);
     refuses("/a%5Cb");
     refuses("/a%5cb");
     refuses("/a\\b");
