@@ -3,7 +3,7 @@ unit_test(path_pattern_test USES base policy)
 unit_test(differential_test USES base policy
           SOURCES support/decision_compare.c support/policy_generator.c support/policy_space.c
                   support/policy_space_facts.c support/policy_space_text.c)
-unit_test(operations_differential_test USES base policy SOURCES support/decision_compare.c support/policy_generator.c)
+unit_test(index_differential_test USES base policy SOURCES support/decision_compare.c support/policy_generator.c)
 unit_test(ambiguity_test USES base policy)
 unit_test(factors_test USES base policy)
 unit_test(match_test USES base policy)

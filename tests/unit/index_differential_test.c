@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operation trie against the reference interpreter: many templates over a small alphabet, and every path
- * over it. Which operations fit shows in the answers, for each action has rules of its own. */
+/* The indexes of a program against the reference interpreter: many templates over a small alphabet, and every path
+ * over it; many roles and ids, and every caller and id. What is found shows in the answers, for each action, role
+ * and id has rules of its own. */
 #include "decision_compare.h"
 #include "policy.h"
 #include "policy_generator.h"
@@ -123,26 +124,37 @@ static void put_policy(struct random *random, uint32_t actions)
     }
 }
 
-static bool compare(const struct policy *policy, struct view method, struct view host, struct view path)
+static struct facts facts_of(struct view method, struct view host, struct view path)
 {
-    struct facts facts = {.request_failure = REASON_NONE,
+    return (struct facts){.request_failure = REASON_NONE,
                           .workload_failure = REASON_NONE,
                           .user_failure = REASON_NONE,
                           .method = method,
                           .host = host,
                           .path = path};
+}
+
+static enum verdict compare_facts(const struct policy *policy, const struct facts *facts)
+{
     struct decision compiled, interpreted;
     struct arena scratch[2];
     arena_init_fixed(&scratch[0], scratch_memory[0], SCRATCH);
     arena_init_fixed(&scratch[1], scratch_memory[1], SCRATCH);
-    policy_decide(policy, &facts, &scratch[0], &compiled);
-    policy_interpret(policy, &facts, &scratch[1], &interpreted);
+    policy_decide(policy, facts, &scratch[0], &compiled);
+    policy_interpret(policy, facts, &scratch[1], &interpreted);
     const char *what = decisions_differ(&compiled, &interpreted);
     if (what)
-        fail_msg("%s differs for %.*s %.*s%.*s: %.*s and %.*s\n%.*s", what, VIEW_ARG(method), VIEW_ARG(host),
-                 VIEW_ARG(path), VIEW_ARG(compiled.rule), VIEW_ARG(interpreted.rule), (int)text_size, text_buffer);
+        fail_msg("%s differs for %.*s %.*s%.*s by %.*s: %.*s and %.*s\n%.*s", what, VIEW_ARG(facts->method),
+                 VIEW_ARG(facts->host), VIEW_ARG(facts->path), VIEW_ARG(facts->workload.spiffe_id),
+                 VIEW_ARG(compiled.rule), VIEW_ARG(interpreted.rule), (int)text_size, text_buffer);
     assert_int_not_equal(compiled.reason, REASON_INTERNAL);
-    return compiled.verdict == VERDICT_ALLOW;
+    return compiled.verdict;
+}
+
+static bool compare(const struct policy *policy, struct view method, struct view host, struct view path)
+{
+    struct facts facts = facts_of(method, host, path);
+    return compare_facts(policy, &facts) == VERDICT_ALLOW;
 }
 
 /* Every path of up to SEGMENTS_MAX words, a last empty segment among them; returns how many are allowed. */
@@ -210,11 +222,99 @@ static void more_operations_than_are_expected_all_count(void **state)
     policy_free(policy);
 }
 
+/* ---- roles and ids --------------------------------------------------------- */
+
+enum { CROWDS = 40, NAMES = 12, ROLES_MAX = 90, USER_ROLES = 30, RULES_MAX = 120 };
+
+/* Workloads of namespace n0 to n11 and users of group n0 to n11 hold about a third of all roles each. */
+static uint32_t put_roles(struct random *random)
+{
+    uint32_t roles = 1 + random_below(random, ROLES_MAX);
+    put("  roles:\n");
+    for (uint32_t i = 0; i < roles + USER_ROLES; i++) {
+        bool is_user = i >= roles;
+        put("    %c%u: {members: [{%s", is_user ? 'u' : 'w', is_user ? i - roles : i,
+            is_user ? "user: {issuer: sso, claims: {groups: {anyOf: [none" : "workload: {namespace: [none");
+        for (uint32_t k = 0; k < NAMES; k++)
+            if (random_below(random, 3) == 0)
+                put(", n%u", k);
+        put("%s}]}\n", is_user ? "]}}}" : "]}");
+    }
+    return roles;
+}
+
+static void put_crowd_rule(struct random *random, uint32_t number, uint32_t roles)
+{
+    static const char *const actions[] = {"", ", actions: [get]", ", actions: [get]", ", actions: [get, put]"};
+    put("    - {%s: r%02u-%u, priority: %u", random_below(random, 4) == 0 ? "deny" : "allow", random_below(random, 100),
+        number, random_below(random, 3));
+    uint32_t kind = random_below(random, 6);
+    if (kind < 3)
+        put(", subjects: {workload: [w%u, w%u]}", random_below(random, roles), roles);
+    else if (kind < 5)
+        put(", subjects: {user: [u%u, u%u]}", random_below(random, USER_ROLES), USER_ROLES);
+    put("%s", actions[random_below(random, 4)]);
+    if (random_below(random, 2) == 0)
+        put(", resources: {ids: [m%u, m%u]}", random_below(random, NAMES), NAMES);
+    put("}\n");
+}
+
+static void put_crowd(struct random *random)
+{
+    text_size = 0;
+    put("apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: generated}\nspec:\n"
+        "  issuers: {sso: {url: \"https://sso.ex\", audiences: [a]}}\n  actions:\n"
+        "    get: {http: [{methods: [GET], paths: [\"/m/{model}\"]}]}\n    put: {http: [{methods: [PUT], paths: "
+        "[\"/m/{model}\"]}]}\n  resourceTypes: {model: {id: [path.model]}}\n");
+    uint32_t roles = put_roles(random), rules = 1 + random_below(random, RULES_MAX);
+    put("    w%u: {members: [{workload: {namespace: nobody}}]}\n    u%u: {members: [{user: {issuer: sso, subject: "
+        "nobody}}]}\n",
+        roles, USER_ROLES);
+    put("  rules:\n");
+    for (uint32_t i = 0; i < rules; i++)
+        put_crowd_rule(random, i, roles);
+}
+
+static void every_caller_and_id_meets_its_rules(void **state)
+{
+    size_t verdicts[3] = {0};
+    (void)state;
+    for (uint64_t seed = 1; seed <= CROWDS; seed++) {
+        struct random random = random_of(seed);
+        put_crowd(&random);
+        struct policy *policy = build();
+        assert_non_null(policy);
+        for (uint32_t i = 0; i < (NAMES + 1) * (NAMES + 1) * (NAMES + 2); i++) {
+            uint32_t space = i % (NAMES + 1), id = i / (NAMES + 1) % (NAMES + 1), group = i / (NAMES + 1) / (NAMES + 1);
+            char spiffe[64], path[16], name[8];
+            (void)snprintf(spiffe, sizeof spiffe, "spiffe://d.ex/ns/n%u/sa/x", space);
+            (void)snprintf(path, sizeof path, "/m/m%u", id);
+            (void)snprintf(name, sizeof name, "n%u", group);
+            const struct value text = {.kind = VALUE_STRING, .text = view_of(name)};
+            const struct value groups = {.kind = VALUE_LIST, .items = &text, .count = 1};
+            const struct view claim = VIEW("groups");
+            const struct value claims = {.kind = VALUE_MAP, .items = &groups, .names = &claim, .count = 1};
+            struct facts facts = facts_of(i % 5 == 0 ? VIEW("PUT") : VIEW("GET"), VIEW("h.ex"), view_of(path));
+            facts.workload = (struct workload_facts){
+                .proof = PROOF_CERTIFICATE, .spiffe_id = view_of(spiffe), .trust_domain = VIEW("d.ex")};
+            if (group == NAMES)
+                facts.user.state = USER_UNKNOWN;
+            else if (group < NAMES)
+                facts.user = (struct user_facts){
+                    .state = USER_KNOWN, .issuer = VIEW("https://sso.ex"), .subject = VIEW("s"), .claims = &claims};
+            verdicts[compare_facts(policy, &facts)]++;
+        }
+        policy_free(policy);
+    }
+    assert_true(verdicts[VERDICT_ALLOW] > 1000 && verdicts[VERDICT_DENY] > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_path_leads_to_the_operations_that_fit_it),
         cmocka_unit_test(more_operations_than_are_expected_all_count),
+        cmocka_unit_test(every_caller_and_id_meets_its_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
