@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "image_records.h"
 #include "policy_image.h"
 
 #include <openssl/evp.h>
@@ -14,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DIGEST = POLICY_IMAGE_DIGEST_BYTES, POLICIES = 3, SCRATCH = 1 << 20 };
+enum { DIGEST = POLICY_IMAGE_DIGEST_BYTES, POLICIES = 3, SCRATCH = 1 << 20, PAGE_MAX = 1 << 17 };
 
 static const char *const PATHS[POLICIES] = {"policy/training-data.yaml", "policy/inference-gateway.yaml",
                                             "policy/agent-on-behalf-of-user.yaml"};
@@ -408,8 +409,140 @@ static void a_flip_under_a_mended_digest_is_refused_or_decides(void **state)
     assert_true(refused > 100 && taken > 100);
 }
 
-int main(void)
+/* ---- files ------------------------------------------------------------------------------------------------ */
+
+static enum err read_path(struct fixture *fixture, struct view bytes, struct policy **out)
 {
+    char path[] = P_tmpdir "/policy_image_test.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes.data, bytes.size), (ssize_t)bytes.size);
+    (void)close(fd);
+    diag_list_init(&fixture->diags, &fixture->arena);
+    *out = NULL;
+    enum err err = policy_read(path, &fixture->diags, out);
+    (void)unlink(path);
+    return err;
+}
+
+static void a_compiled_file_is_known_by_its_first_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct policy *policy;
+    assert_int_equal(read_path(fixture, fixture->images[2], &policy), ERR_NONE);
+    assert_true(view_equals(policy_digest(policy), policy_digest(fixture->policies[2])));
+    policy_free(policy);
+    struct view part = view_slice(fixture->images[2], 0, fixture->images[2].size - 1);
+    assert_int_equal(read_path(fixture, part, &policy), ERR_INVALID);
+    assert_message(fixture, "not a whole compiled policy");
+    part = view_slice(fixture->images[2], 1, fixture->images[2].size);
+    assert_int_equal(read_path(fixture, part, &policy), ERR_INVALID);
+    assert_true(view_starts_with(fixture->diags.items[0].code, VIEW("E01")));
+}
+
+/* 8 MiB is the limit of a document alone. */
+static void a_compiled_file_may_be_larger_than_a_document(void **state)
+{
+    struct fixture *fixture = *state;
+    struct policy *policy;
+    size_t size = (size_t)9 << 20;
+    char *bytes = arena_take(&fixture->arena, size);
+    assert_non_null(bytes);
+    memcpy(bytes, fixture->images[0].data, fixture->images[0].size);
+    assert_int_equal(read_path(fixture, (struct view){.data = bytes, .size = size}, &policy), ERR_INVALID);
+    assert_message(fixture, "not a whole compiled policy");
+    bytes[0] = 'B';
+    assert_int_equal(read_path(fixture, (struct view){.data = bytes, .size = size}, &policy), ERR_IO);
+    assert_message(fixture, "larger than 8 MiB");
+}
+
+/* ---- the definitions ------------------------------------------------------------------------------------------ */
+
+static bool is_owner(enum image_kind kind)
+{
+    return kind == IMAGE_SHARED || kind == IMAGE_LIST || kind == IMAGE_ONE || kind == IMAGE_OWN ||
+           kind == IMAGE_PER_ISSUER || kind == IMAGE_INSIDE;
+}
+
+static void rows_are_owned_by_records_behind_them_alone(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < IMAGE_RECORDS; i++) {
+        const struct image_record *record = image_record((enum image_record_id)i);
+        for (uint32_t k = 0; k < record->field_count; k++) {
+            const struct image_field *field = &record->fields[k];
+            if (is_owner(field->kind) && (unsigned)field->record >= i &&
+                ((unsigned)field->record > i || record->depth == 0))
+                fail_msg("%s.%s", record->name, field->name);
+        }
+    }
+}
+
+static void references_lead_to_what_the_model_lists(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < IMAGE_RECORDS; i++) {
+        const struct image_record *record = image_record((enum image_record_id)i);
+        assert_true(!record->is_root || record->fields[0].kind == IMAGE_INDEX);
+        for (uint32_t k = 0; k < record->field_count; k++) {
+            enum image_kind kind = record->fields[k].kind;
+            bool is_ref = kind == IMAGE_REF || kind == IMAGE_REF_OR_NONE || kind == IMAGE_REFS;
+            if (is_ref && !image_record(record->fields[k].record)->is_root)
+                fail_msg("%s.%s", record->name, record->fields[k].name);
+        }
+    }
+}
+
+/* Between two members of a struct, in the order of the definitions, is never more than padding. */
+static void no_member_of_a_struct_is_left_out(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < IMAGE_RECORDS; i++) {
+        const struct image_record *record = image_record((enum image_record_id)i);
+        uint32_t end = 0;
+        for (uint32_t k = 0; k < record->field_count; k++) {
+            const struct image_field *field = &record->fields[k];
+            bool is_counted = field->kind == IMAGE_COUNT && field->offset + field->size == end; /* with its list */
+            if (!is_counted && (field->offset < end || field->offset - end >= sizeof(void *)))
+                fail_msg("before %s.%s", record->name, field->name);
+            end = field->offset + field->size;
+            end += field->kind == IMAGE_TEXTS && field->count_offset == end ? field->count_size : 0;
+        }
+        if (record->size < end || record->size - end >= sizeof(void *))
+            fail_msg("behind %s", record->name);
+    }
+}
+
+/* ---- documentation ------------------------------------------------------------------------------------------ */
+
+#define RECORDS_HEADING "## Records\n\n"
+
+static void the_definitions_in_the_documentation_are_those_of_the_program(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text = NULL, *page = arena_take(&fixture->arena, PAGE_MAX);
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size), *file = fopen("../docs/compiled-policy.md", "rb");
+    assert_non_null(out);
+    assert_non_null(file);
+    policy_image_print_layout(out);
+    assert_int_equal(fclose(out), 0);
+    size_t length = fread(page, 1, PAGE_MAX - 1, file);
+    (void)fclose(file);
+    const char *records = strstr(page, RECORDS_HEADING);
+    assert_true(length < PAGE_MAX - 1 && records != NULL);
+    if (strcmp(records + sizeof RECORDS_HEADING - 1, text) != 0)
+        fail_msg("docs/compiled-policy.md has other records than the program: put those of "
+                 "`policy_image_test --print-layout` behind its heading");
+    free(text);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--print-layout") == 0) {
+        policy_image_print_layout(stdout);
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_policy_that_was_written_and_read_writes_the_same_bytes),
         cmocka_unit_test(the_tests_of_a_policy_travel_in_its_file),
@@ -427,6 +560,12 @@ int main(void)
         cmocka_unit_test(a_file_of_another_format_is_refused_with_its_number),
         cmocka_unit_test(a_digest_of_other_zones_is_refused),
         cmocka_unit_test(a_flip_under_a_mended_digest_is_refused_or_decides),
+        cmocka_unit_test(a_compiled_file_is_known_by_its_first_bytes),
+        cmocka_unit_test(a_compiled_file_may_be_larger_than_a_document),
+        cmocka_unit_test(rows_are_owned_by_records_behind_them_alone),
+        cmocka_unit_test(references_lead_to_what_the_model_lists),
+        cmocka_unit_test(no_member_of_a_struct_is_left_out),
+        cmocka_unit_test(the_definitions_in_the_documentation_are_those_of_the_program),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
