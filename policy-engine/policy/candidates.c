@@ -124,6 +124,12 @@ bool candidates_next(struct candidates *candidates, uint32_t *rank)
 {
     struct head *heads = candidates->heads;
     uint32_t best = UINT32_MAX;
+    if (candidates->count == 1) {
+        *rank = *heads->at++;
+        candidates->is_held = heads->is_held;
+        candidates->count = heads->at < heads->end;
+        return true;
+    }
     candidates->is_held = false;
     for (size_t i = 0; i < candidates->count; i++)
         best = *heads[i].at < best ? *heads[i].at : best;

@@ -10,6 +10,8 @@ struct route {
     const struct operation *operation;
     uint32_t action;
     uint32_t index; /* of the action's operations */
+    uint32_t depth; /* the edges that lead to the place */
+    enum route_place place;
 };
 
 static enum route_place route_place(const struct operation *operation)
@@ -22,12 +24,15 @@ static enum route_place route_place(const struct operation *operation)
     return view_is_present(path->verb) ? PLACE_VERB : PLACE_END;
 }
 
-/* The edges that lead to the place. */
-static size_t route_depth(const struct operation *operation)
+static struct route route_of(const struct operation *operation, size_t action, size_t index)
 {
     enum route_place place = route_place(operation);
     size_t segments = operation->kind == OPERATION_GRPC ? 2 : operation->path->segment_count;
-    return place == PLACE_REST || place == PLACE_PREFIX ? segments - 1 : segments;
+    return (struct route){.operation = operation,
+                          .action = (uint32_t)action,
+                          .index = (uint32_t)index,
+                          .depth = (uint32_t)segments - (place == PLACE_REST || place == PLACE_PREFIX ? 1 : 0),
+                          .place = place};
 }
 
 /* The text of a literal edge; absent for {name} and {*}. */
@@ -46,10 +51,10 @@ static int edge_compare(struct view a, struct view b)
     return view_compare(a, b);
 }
 
-static size_t routes_common(const struct operation *a, const struct operation *b)
+static size_t routes_common(const struct route *a, const struct route *b)
 {
-    size_t i = 0;
-    while (i < route_depth(a) && i < route_depth(b) && edge_compare(route_edge(a, i), route_edge(b, i)) == 0)
+    size_t i = 0, depth = a->depth < b->depth ? a->depth : b->depth;
+    while (i < depth && edge_compare(route_edge(a->operation, i), route_edge(b->operation, i)) == 0)
         i++;
     return i;
 }
@@ -57,17 +62,19 @@ static size_t routes_common(const struct operation *a, const struct operation *b
 static int route_compare(const void *left, const void *right)
 {
     const struct route *a = left, *b = right;
-    size_t at = routes_common(a->operation, b->operation);
-    size_t a_depth = route_depth(a->operation), b_depth = route_depth(b->operation);
-    if (at < a_depth && at < b_depth)
-        return edge_compare(route_edge(a->operation, at), route_edge(b->operation, at));
-    if (a_depth != b_depth)
-        return a_depth < b_depth ? -1 : 1;
-    if (route_place(a->operation) != route_place(b->operation))
-        return route_place(a->operation) < route_place(b->operation) ? -1 : 1;
+    size_t depth = a->depth < b->depth ? a->depth : b->depth;
+    for (size_t i = 0; i < depth; i++) {
+        int order = edge_compare(route_edge(a->operation, i), route_edge(b->operation, i));
+        if (order != 0)
+            return order;
+    }
+    if (a->depth != b->depth)
+        return a->depth < b->depth ? -1 : 1;
+    if (a->place != b->place)
+        return a->place < b->place ? -1 : 1;
     if (a->action != b->action)
         return a->action < b->action ? -1 : 1;
-    return (a->operation > b->operation) - (a->operation < b->operation);
+    return (a->index > b->index) - (a->index < b->index);
 }
 
 /* ---- ids that paths hold (S11) ------------------------------------------- */
@@ -265,20 +272,20 @@ static void node_add(struct trie_builder *builder, const struct operation *opera
 }
 
 /* Routes are sorted, so all entries of a node come after one another. */
-static enum err entry_add(struct trie_builder *builder, const struct route *route, size_t depth)
+static enum err entry_add(struct trie_builder *builder, const struct route *route)
 {
     const struct operation *operation = route->operation;
     struct operation_entry *entry = &builder->entries[builder->entry_count];
     *entry = (struct operation_entry){
         .action = route->action,
         .operation = route->index,
-        .place = (uint16_t)route_place(operation),
+        .place = (uint16_t)route->place,
         .is_only = builder->compiler->model->actions[route->action].operation_count == 1,
     };
     TRY(shape_find(&builder->shapes, route, &entry->shape));
     if (entry->place == PLACE_VERB)
         builder->verbs[builder->verb_count++] = (struct multimap_pair){
-            .space = builder->stack[depth], .key = operation->path->verb, .value = builder->entry_count};
+            .space = builder->stack[route->depth], .key = operation->path->verb, .value = builder->entry_count};
     builder->entry_count++;
     return ERR_NONE;
 }
@@ -383,8 +390,7 @@ static enum err routes_collect(struct compiler *c, struct route **out, size_t *c
     *count = 0;
     for (size_t a = 0; a < model->action_count; a++)
         for (size_t i = 0; i < model->actions[a].operation_count; i++)
-            routes[(*count)++] = (struct route){
-                .operation = &model->actions[a].operations[i], .action = (uint32_t)a, .index = (uint32_t)i};
+            routes[(*count)++] = route_of(&model->actions[a].operations[i], a, i);
     qsort(routes, *count, sizeof *routes, route_compare);
     *out = routes;
     return ERR_NONE;
@@ -394,8 +400,7 @@ static enum err builder_open(struct compiler *c, const struct route *routes, siz
 {
     size_t edges = 1;
     for (size_t i = 0; i < count; i++)
-        edges += route_depth(routes[i].operation) -
-                 (i == 0 ? 0 : routes_common(routes[i - 1].operation, routes[i].operation));
+        edges += routes[i].depth - (i == 0 ? 0 : routes_common(&routes[i - 1], &routes[i]));
     if (edges >= UINT32_MAX / 4 || count >= UINT32_MAX / 4)
         return ERR_LIMIT;
     *out = (struct trie_builder){
@@ -413,12 +418,10 @@ static enum err builder_open(struct compiler *c, const struct route *routes, siz
 static enum err routes_add(struct trie_builder *builder, const struct route *routes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct operation *operation = routes[i].operation;
-        size_t depth = route_depth(operation);
-        size_t common = i == 0 ? 0 : routes_common(routes[i - 1].operation, operation);
-        for (size_t d = common; d < depth; d++)
-            node_add(builder, operation, d);
-        TRY(entry_add(builder, &routes[i], depth));
+        size_t common = i == 0 ? 0 : routes_common(&routes[i - 1], &routes[i]);
+        for (size_t d = common; d < routes[i].depth; d++)
+            node_add(builder, routes[i].operation, d);
+        TRY(entry_add(builder, &routes[i]));
     }
     return ERR_NONE;
 }

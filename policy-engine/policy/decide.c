@@ -184,12 +184,19 @@ static bool select_rule(struct evaluation *e, struct selection *selection)
 
 /* ---- the answer ---------------------------------------------------------- */
 
-static void rule_explain(struct evaluation *e, const struct rule *rule, struct nearest *nearest)
+static void rule_explain(struct evaluation *e, const struct ranked_rule *row, struct nearest *nearest)
 {
-    struct rule_parts parts = {
-        .operation = operation_part(e, rule), .workload = workload_part(e, rule), .user = user_part(e, rule)};
+    const struct rule *rule = rule_of(e, row);
+    struct rule_parts parts = {.operation = e->is_doubtful ? operation_part(e, rule) : TRI_TRUE,
+                               .resource = TRI_TRUE,
+                               .found = e->first_known};
     e->tests++;
-    parts.resource = inquiry_resource(&e->inquiry, rule, &parts.found);
+    if ((row->parts & RULE_RESOURCES) != 0)
+        parts.resource = inquiry_resource(&e->inquiry, rule, &parts.found);
+    if (parts.operation == TRI_FALSE || parts.resource == TRI_FALSE)
+        return;
+    parts.workload = workload_part(e, rule);
+    parts.user = user_part(e, rule);
     explain_consider(&e->inquiry, rule, &parts, nearest);
 }
 
@@ -233,7 +240,7 @@ static void strangers_explain(struct evaluation *e, struct nearest *nearest)
     for (size_t i = 0; i < e->action_count; i++)
         action_explain(e, e->actions[i].action, &best);
     if (best != UINT32_MAX)
-        rule_explain(e, rule_of(e, &program->rules[program->by_name[best]]), nearest);
+        rule_explain(e, &program->rules[program->by_name[best]], nearest);
 }
 
 /* False when there were no candidates and there are none for other users either. */
@@ -256,7 +263,7 @@ static bool candidates_explain(struct evaluation *e, struct nearest *nearest)
         return false;
     while (candidates_next(&candidates, &rank))
         if (e->program->rules[rank].is_allow != 0)
-            rule_explain(e, rule_of(e, &e->program->rules[rank]), nearest);
+            rule_explain(e, &e->program->rules[rank], nearest);
     return true;
 }
 
