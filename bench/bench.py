@@ -21,28 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "deploy" / "demo"))
 
 from credentials import Authority, Issuer  # noqa: E402
+from process_cost import cpu_ns, rss_kib  # noqa: E402
 from request import check_request  # noqa: E402
 from stack import HERE, Stack, runtime_folder, wait_until  # noqa: E402
 
 PATH = "/v1/models/fraud-v3:predict"
 HOST = "eu.models.example"
-
-
-def cpu_ns(pid: int) -> int:
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            total += int((task / "schedstat").read_text().split()[0])
-        except OSError:
-            pass
-    return total
-
-
-def rss_kib(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return 0
 
 
 def pin(command: list, core: int) -> list:

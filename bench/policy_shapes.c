@@ -309,3 +309,22 @@ struct shape_part policy_shape_part(size_t rules, size_t rule)
                                .count = rest < RULES_PER_DOCUMENT ? rest : RULES_PER_DOCUMENT,
                                .document = document};
 }
+
+struct view policy_shape_text(const struct policy_shape *shape, const struct shape_part *part)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return (struct view){0};
+    shape->write(part, out);
+    return fclose(out) == 0 ? (struct view){.data = text, .size = size} : (struct view){0};
+}
+
+size_t policy_shape_pick(size_t rules, uint64_t *state)
+{
+    if (*state == 0)
+        *state = 0x9e3779b97f4a7c15u;
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (size_t)(*state >> 33) % rules;
+}

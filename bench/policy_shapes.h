@@ -34,4 +34,10 @@ const struct policy_shape *policy_shape_find(struct view name);
 /* The part that rule `rule` of `rules` stands in, all of it. */
 struct shape_part policy_shape_part(size_t rules, size_t rule);
 
+/* The YAML of a part, malloc'ed; absent when there is no memory. */
+struct view policy_shape_text(const struct policy_shape *shape, const struct shape_part *part);
+
+/* One rule of `rules` after the other, spread evenly but not regularly; *state begins as 0. */
+size_t policy_shape_pick(size_t rules, uint64_t *state);
+
 #endif

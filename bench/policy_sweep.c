@@ -8,15 +8,12 @@
  * falls on all of them. Every evaluation is timed alone, less what the timing itself takes. */
 #include "document.h"
 #include "load.h"
+#include "measure.h"
 #include "policy_shapes.h"
 #include "program.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <yaml.h>
-#ifdef __x86_64__
-#include <x86intrin.h>
-#endif
 
 enum {
     SIZES_MAX = 8,
@@ -52,68 +49,6 @@ struct subject {
 
 static char scratch_memory[SCRATCH];
 
-static void must(bool is_good, const char *what)
-{
-    if (is_good)
-        return;
-    (void)fprintf(stderr, "policy_sweep: %s\n", what);
-    exit(2);
-}
-
-/* ---- time ------------------------------------------------------------------- */
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static inline uint64_t ticks_now(void)
-{
-#ifdef __x86_64__
-    unsigned core;
-    uint64_t ticks = __rdtscp(&core);
-    _mm_lfence();
-    return ticks;
-#else
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-#endif
-}
-
-static double ns_per_tick(void)
-{
-    double start = seconds_now();
-    uint64_t from = ticks_now();
-    while (seconds_now() - start < 0.2)
-        continue;
-    return (seconds_now() - start) * 1e9 / (double)(ticks_now() - from);
-}
-
-static int number_compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double quantile(double *sorted, size_t count, double q)
-{
-    return sorted[(size_t)(q * (double)(count - 1))];
-}
-
-static double empty_ticks(void)
-{
-    static double samples[1001];
-    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
-        uint64_t from = ticks_now();
-        samples[i] = (double)(ticks_now() - from);
-    }
-    qsort(samples, sizeof samples / sizeof *samples, sizeof *samples, number_compare);
-    return samples[500];
-}
-
 static void series_add(struct series *series, size_t room, double value)
 {
     if (!series->items)
@@ -128,34 +63,30 @@ static void sources_write(const struct policy_shape *shape, const char *folder, 
 {
     for (size_t first = 0; first < subject->rules; first += RULES_PER_DOCUMENT) {
         struct shape_part part = policy_shape_part(subject->rules, first);
-        char *text = NULL, name[512];
-        size_t size = 0;
-        FILE *out = open_memstream(&text, &size);
-        must(out != NULL && subject->source_count < DOCUMENTS, "out of memory");
-        shape->write(&part, out);
-        must(fclose(out) == 0 && size <= DOCUMENT_MAX, "a document is larger than 8 MiB");
+        struct view text = policy_shape_text(shape, &part);
+        char name[512];
+        must(view_is_present(text) && subject->source_count < DOCUMENTS, "out of memory");
+        must(text.size <= DOCUMENT_MAX, "a document is larger than 8 MiB");
         (void)snprintf(name, sizeof name, "%s/%zu/%zu.yaml", folder, subject->rules, part.document);
-        out = fopen(name, "wb");
-        must(out != NULL && fwrite(text, 1, size, out) == size && fclose(out) == 0, "the policy cannot be written");
-        subject->sources[subject->source_count++] =
-            (struct policy_source){.name = VIEW("policy.yaml"), .text = {.data = text, .size = size}};
-        subject->bytes += size;
+        FILE *out = fopen(name, "wb");
+        must(out != NULL && fwrite(text.data, 1, text.size, out) == text.size && fclose(out) == 0,
+             "the policy cannot be written");
+        subject->sources[subject->source_count++] = (struct policy_source){.name = VIEW("policy.yaml"), .text = text};
+        subject->bytes += text.size;
     }
 }
 
-/* Rules spread evenly but not regularly over the policy. */
 static void requests_make(const struct policy_shape *shape, struct arena *arena, struct subject *subject)
 {
-    uint64_t state = 0x9e3779b97f4a7c15u;
+    uint64_t state = 0;
     for (size_t i = 0; i < REQUESTS; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        struct shape_part part = policy_shape_part(subject->rules, (size_t)(state >> 33) % subject->rules);
-        size_t j = (size_t)(state >> 33) % subject->rules - part.first;
+        size_t rule = policy_shape_pick(subject->rules, &state);
+        struct shape_part part = policy_shape_part(subject->rules, rule);
         for (int kind = 0; kind < 2; kind++) {
             struct decision decision;
             struct arena scratch;
             arena_init_fixed(&scratch, scratch_memory, SCRATCH);
-            shape->aim(&part, j, kind == 1, arena, &subject->requests[kind][i]);
+            shape->aim(&part, rule - part.first, kind == 1, arena, &subject->requests[kind][i]);
             policy_decide(subject->policy, &subject->requests[kind][i], &scratch, &decision);
             must(decision.verdict == (kind == 0 ? VERDICT_ALLOW : VERDICT_DENY) && decision.reason != REASON_INTERNAL,
                  "a request missed its rule");
@@ -273,7 +204,7 @@ static void round_measure(struct subject *subject, int kind, size_t times, size_
         if (i >= times / 8)
             samples[i - times / 8] = ((double)(to - from) - empty) * tick;
     }
-    qsort(samples, times, sizeof *samples, number_compare);
+    numbers_sort(samples, times);
     series_add(&subject->p50[kind], rounds, quantile(samples, times, 0.5));
     series_add(&subject->p99[kind], rounds, quantile(samples, times, 0.99));
 }
@@ -283,7 +214,7 @@ static void round_measure(struct subject *subject, int kind, size_t times, size_
 /* "NAME": [least, median, most] */
 static void series_print(const char *name, struct series *series)
 {
-    qsort(series->items, series->count, sizeof *series->items, number_compare);
+    numbers_sort(series->items, series->count);
     (void)printf(", \"%s\": [%.4f, %.4f, %.4f]", name, series->items[0], quantile(series->items, series->count, 0.5),
                  series->items[series->count - 1]);
 }
