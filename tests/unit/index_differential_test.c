@@ -195,11 +195,11 @@ static void every_path_leads_to_the_operations_that_fit_it(void **state)
     assert_true(allowed > 10000);
 }
 
-/* What is found at first is held in place; there can be more of it. */
-static void more_operations_than_are_expected_all_count(void **state)
+enum { DEPTH = 7 };
+
+/* One action for each way to write DEPTH segments as a literal or as any. */
+static void put_deep(void)
 {
-    enum { DEPTH = 7 };
-    (void)state;
     put_head();
     for (unsigned i = 0; i < 1u << DEPTH; i++) {
         put("    a%u: {http: [{paths: [\"", i);
@@ -210,6 +210,13 @@ static void more_operations_than_are_expected_all_count(void **state)
     put("  rules:\n");
     for (unsigned i = 0; i < 1u << DEPTH; i++)
         put("    - {allow: r%03u, actions: [a%u]}\n", (i * 37) % (1u << DEPTH), i);
+}
+
+/* What is found at first is held in place; there can be more of it. */
+static void more_operations_than_are_expected_all_count(void **state)
+{
+    (void)state;
+    put_deep();
     struct policy *policy = build();
     assert_non_null(policy);
     for (unsigned i = 0; i < 1u << DEPTH; i++) {
@@ -275,6 +282,37 @@ static void put_crowd(struct random *random)
         put_crowd_rule(random, i, roles);
 }
 
+enum { CROWD_REQUESTS = (NAMES + 1) * (NAMES + 1) * (NAMES + 2) };
+
+/* One request by its number, below CROWD_REQUESTS, and what it points to. */
+struct crowd_request {
+    char spiffe_id[64], path[16], group[8];
+    struct value text, groups, claims;
+    struct view claim;
+    struct facts facts;
+};
+
+static void crowd_request(uint32_t number, struct crowd_request *out)
+{
+    uint32_t space = number % (NAMES + 1), id = number / (NAMES + 1) % (NAMES + 1);
+    uint32_t group = number / (NAMES + 1) / (NAMES + 1);
+    (void)snprintf(out->spiffe_id, sizeof out->spiffe_id, "spiffe://d.ex/ns/n%u/sa/x", space);
+    (void)snprintf(out->path, sizeof out->path, "/m/m%u", id);
+    (void)snprintf(out->group, sizeof out->group, "n%u", group);
+    out->text = (struct value){.kind = VALUE_STRING, .text = view_of(out->group)};
+    out->groups = (struct value){.kind = VALUE_LIST, .items = &out->text, .count = 1};
+    out->claim = VIEW("groups");
+    out->claims = (struct value){.kind = VALUE_MAP, .items = &out->groups, .names = &out->claim, .count = 1};
+    out->facts = facts_of(number % 5 == 0 ? VIEW("PUT") : VIEW("GET"), VIEW("h.ex"), view_of(out->path));
+    out->facts.workload = (struct workload_facts){
+        .proof = PROOF_CERTIFICATE, .spiffe_id = view_of(out->spiffe_id), .trust_domain = VIEW("d.ex")};
+    if (group == NAMES)
+        out->facts.user.state = USER_UNKNOWN;
+    else if (group < NAMES)
+        out->facts.user = (struct user_facts){
+            .state = USER_KNOWN, .issuer = VIEW("https://sso.ex"), .subject = VIEW("s"), .claims = &out->claims};
+}
+
 static void every_caller_and_id_meets_its_rules(void **state)
 {
     size_t verdicts[3] = {0};
@@ -284,29 +322,58 @@ static void every_caller_and_id_meets_its_rules(void **state)
         put_crowd(&random);
         struct policy *policy = build();
         assert_non_null(policy);
-        for (uint32_t i = 0; i < (NAMES + 1) * (NAMES + 1) * (NAMES + 2); i++) {
-            uint32_t space = i % (NAMES + 1), id = i / (NAMES + 1) % (NAMES + 1), group = i / (NAMES + 1) / (NAMES + 1);
-            char spiffe[64], path[16], name[8];
-            (void)snprintf(spiffe, sizeof spiffe, "spiffe://d.ex/ns/n%u/sa/x", space);
-            (void)snprintf(path, sizeof path, "/m/m%u", id);
-            (void)snprintf(name, sizeof name, "n%u", group);
-            const struct value text = {.kind = VALUE_STRING, .text = view_of(name)};
-            const struct value groups = {.kind = VALUE_LIST, .items = &text, .count = 1};
-            const struct view claim = VIEW("groups");
-            const struct value claims = {.kind = VALUE_MAP, .items = &groups, .names = &claim, .count = 1};
-            struct facts facts = facts_of(i % 5 == 0 ? VIEW("PUT") : VIEW("GET"), VIEW("h.ex"), view_of(path));
-            facts.workload = (struct workload_facts){
-                .proof = PROOF_CERTIFICATE, .spiffe_id = view_of(spiffe), .trust_domain = VIEW("d.ex")};
-            if (group == NAMES)
-                facts.user.state = USER_UNKNOWN;
-            else if (group < NAMES)
-                facts.user = (struct user_facts){
-                    .state = USER_KNOWN, .issuer = VIEW("https://sso.ex"), .subject = VIEW("s"), .claims = &claims};
-            verdicts[compare_facts(policy, &facts)]++;
+        for (uint32_t i = 0; i < CROWD_REQUESTS; i++) {
+            struct crowd_request request;
+            crowd_request(i, &request);
+            verdicts[compare_facts(policy, &request.facts)]++;
         }
         policy_free(policy);
     }
     assert_true(verdicts[VERDICT_ALLOW] > 1000 && verdicts[VERDICT_DENY] > 1000);
+}
+
+/* With `size` bytes to work in: the same verdict by the same rule, or a denial for an internal error.
+ * True for the latter. */
+static bool decide_within(const struct policy *policy, const struct facts *facts, size_t size)
+{
+    struct decision whole, out;
+    struct arena scratch;
+    arena_init_fixed(&scratch, scratch_memory[0], SCRATCH);
+    policy_decide(policy, facts, &scratch, &whole);
+    arena_init_fixed(&scratch, scratch_memory[1], size);
+    policy_decide(policy, facts, &scratch, &out);
+    bool is_refused = out.reason == REASON_INTERNAL && out.verdict == VERDICT_DENY;
+    assert_true(is_refused ||
+                (out.verdict == whole.verdict && out.reason == whole.reason && view_equals(out.rule, whole.rule)));
+    return is_refused;
+}
+
+static void a_crowd_that_there_is_no_memory_for_is_refused(void **state)
+{
+    size_t refused = 0, answered = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= CROWDS; seed++) {
+        struct random random = random_of(seed);
+        put_crowd(&random);
+        struct policy *policy = build();
+        for (uint32_t i = 0; i < CROWD_REQUESTS; i += 97) {
+            struct crowd_request request;
+            crowd_request(i, &request);
+            for (size_t size = 0; size < 6144; size += 128) {
+                bool is_refused = decide_within(policy, &request.facts, size);
+                refused += is_refused;
+                answered += !is_refused;
+            }
+        }
+        policy_free(policy);
+    }
+    put_deep();
+    struct policy *policy = build();
+    struct facts facts = facts_of(VIEW("GET"), VIEW("h.ex"), VIEW("/a/a/a/a/a/a/a"));
+    for (size_t size = 0; size < 8192; size += 16)
+        (void)decide_within(policy, &facts, size);
+    policy_free(policy);
+    assert_true(refused > 1000 && answered > 1000);
 }
 
 int main(void)
@@ -315,6 +382,7 @@ int main(void)
         cmocka_unit_test(every_path_leads_to_the_operations_that_fit_it),
         cmocka_unit_test(more_operations_than_are_expected_all_count),
         cmocka_unit_test(every_caller_and_id_meets_its_rules),
+        cmocka_unit_test(a_crowd_that_there_is_no_memory_for_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
