@@ -2,7 +2,7 @@
 """Policies of policies.py as Bartizan documents, and requests as descriptions for `policy eval`."""
 
 import yaml
-from policies import ISSUER, USERS
+from policies import ISSUER
 
 
 def template(path) -> str:
@@ -94,8 +94,13 @@ def document(policy, ports, guard=None) -> dict:
     }
 
 
+class Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, _):
+        return True  # a policy has no anchors
+
+
 def text(documents) -> str:
-    return yaml.dump_all(documents, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, default_flow_style=None, width=200)
+    return yaml.dump_all(documents, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=200)
 
 
 def given(request, ports) -> dict:
@@ -116,6 +121,6 @@ def given(request, ports) -> dict:
         out["workload"] = request.identity
     if request.sni:
         out["sni"] = request.sni
-    if request.user:
-        out["jwt"] = {"iss": ISSUER, "sub": "ada"} | USERS[request.user]
+    if request.claims:
+        out["jwt"] = request.claims
     return out

@@ -15,7 +15,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 import policies
-from policies import HEADER_VALUES, HEADERS, HOSTS, IDENTITIES, METHODS, PORTS, SNIS, SOURCES, USERS
+from policies import HEADER_VALUES, HEADERS, HOSTS, IDENTITIES, ISSUER, METHODS, PORTS, SNIS, SOURCES, USERS
 
 SEGMENTS = ["v1", "v2", "items", "x", "a:b", "x:predict", "x:go.1", "caf%C3%A9", "caf%c3%a9", "a%20b", "k=v", "*", "x-y", "a%3Ab", "x%3Apredict",
             "a%2Fb", "~me", "!", "(1)", "%E2%82%AC", "predict", "x:", ":predict", "A", "x.y", "1", "a+b", "$x&y", "a,b'", "u@d"]  # fmt: skip
@@ -40,6 +40,15 @@ class Request:
 
     def connection(self) -> tuple:
         return self.identity or "", self.source, self.port, self.sni or ""
+
+    @property
+    def claims(self) -> dict | None:
+        """Of the user's token."""
+        return None if USERS[self.user] is None else {"iss": ISSUER, "sub": "ada"} | USERS[self.user]
+
+    def preamble(self) -> bytes:
+        """What a proxy in front would say before TLS."""
+        return b""
 
 
 class Aim:

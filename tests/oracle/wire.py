@@ -204,6 +204,7 @@ class Client:
     def connect(self, request) -> Connection:
         plain = socket.create_connection(("127.0.0.1", self.ports[request.port]), timeout=60, source_address=(request.source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.sendall(request.preamble())
         return Connection(plain, self.contexts[request.identity or ""], request.sni)
 
     def ask_group(self, asked) -> list:
