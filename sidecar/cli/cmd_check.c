@@ -132,7 +132,7 @@ static int run_open(struct run *run, const char *config)
     if (code != EXIT_GOOD)
         return code;
     pass_over_missing_revocations(&run->config);
-    enum err err = snapshot_build(&run->config, NULL, run->now, &run->diags, &run->snapshot);
+    enum err err = snapshot_build(&run->config, NULL, NULL, run->now, &run->diags, &run->snapshot);
     if (err == ERR_NONE)
         err = subject_key_read(&run->config, &run->arena, &run->diags, &subject_key);
     if (run->is_json && err == ERR_NONE)

@@ -62,13 +62,15 @@ static void close_memory(void)
 
 int cmd_decide(int argc, char **argv)
 {
-    const char *file = NULL, *level = NULL, *listen = NULL, *socket = NULL, *address = NULL, *started = NULL;
+    const char *file = NULL, *level = NULL, *listen = NULL, *socket = NULL, *address = NULL, *started = NULL,
+               *compile = NULL;
     const struct option_spec options[] = {
         {"config", "FILE", "the configuration", &file},
         {"log-level", "LEVEL", "error, warn, info or debug", &level},
         {"listen-fds", "N,N", "listening sockets, one per listener, in order", &listen},
         {"admin-fd", "N", "the administration's unix socket", &socket},
         {"address-fd", "N", "the administration's TCP socket", &address},
+        {"compile-fd", "N", "a socket to the supervisor, which starts compiles", &compile},
         {"started", "NS", "CLOCK_BOOTTIME at the start of the process", &started},
     };
     const struct usage usage = {.line = "bartizan decide --config FILE --listen-fds N,N",
@@ -101,6 +103,7 @@ int cmd_decide(int argc, char **argv)
                                            .listener_fds = fds,
                                            .admin_socket_fd = read_fd(socket),
                                            .admin_address_fd = read_fd(address),
+                                           .compile_fd = read_fd(compile),
                                            .started_ns = (int64_t)since};
     if (code == EXIT_GOOD) {
         enum err result = decider_run(&decider);

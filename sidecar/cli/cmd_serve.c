@@ -2,6 +2,7 @@
 /* `bartizan serve`: opens the sockets and keeps the processes that work behind them. */
 #include "cli.h"
 #include "commands.h"
+#include "compile_asker.h"
 #include "listen_socket.h"
 #include "log.h"
 #include "options.h"
@@ -17,22 +18,33 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKETS_MAX = LISTENERS_MAX + 2, NUMBER_MAX = 16 };
+enum { SOCKETS_MAX = LISTENERS_MAX + 2, FDS_MAX = SOCKETS_MAX + 1, NUMBER_MAX = 16 };
 
 struct service {
     const struct config *config;
     const char *level;
     struct listener_config admin_socket, admin_address;
     struct listen_socket sockets[SOCKETS_MAX]; /* the listeners first */
-    int fds[SOCKETS_MAX];
+    int fds[FDS_MAX];                          /* those of the sockets, and the broker's */
     size_t socket_count;
-    char listen[LISTENERS_MAX * NUMBER_MAX], socket[NUMBER_MAX], address[NUMBER_MAX];
+    struct compile_broker broker;
+    char listen[LISTENERS_MAX * NUMBER_MAX], socket[NUMBER_MAX], address[NUMBER_MAX], compile[NUMBER_MAX];
     char started[SUPERVISOR_TIME_MAX];
     char ship[PATH_MAX];
 };
 
+/* As a sidecar would compile it, within the same limits: this process does nothing else. */
+static enum err build_limited(void *context, const struct policy_source *sources, size_t count, struct diag_list *diags,
+                              struct policy **out)
+{
+    const struct config *config = context;
+    return compile_is_large(config, sources, count) ? compile_limited(config, sources, count, diags, out)
+                                                    : policy_build(sources, count, diags, out);
+}
+
 static int load_files(const struct config *config)
 {
+    const struct policy_compiler compiler = {.build = build_limited, .context = (void *)(uintptr_t)config};
     struct arena arena;
     arena_init(&arena, COMMAND_MEMORY);
     struct diag_list *diags = arena_take(&arena, sizeof(*diags));
@@ -41,7 +53,7 @@ static int load_files(const struct config *config)
         return EXIT_IO;
     diag_list_init(diags, &arena);
     struct view subject_key;
-    enum err result = snapshot_build(config, NULL, now_seconds(), diags, &snapshot);
+    enum err result = snapshot_build(config, &compiler, NULL, now_seconds(), diags, &snapshot);
     snapshot_drop(snapshot);
     if (result == ERR_NONE)
         result = subject_key_read(config, &arena, diags, &subject_key);
@@ -129,10 +141,10 @@ static int run(struct service *service)
     const struct config *config = service->config;
     char instance[256];
     (void)snprintf(instance, sizeof(instance), "%.*s", VIEW_ARG(config->instance));
-    const char *decide[] = {"bartizan",    "decide",        "--config",     config->file,
-                            "--log-level", service->level,  "--listen-fds", service->listen,
-                            "--admin-fd",  service->socket, "--address-fd", service->address,
-                            NULL};
+    const char *decide[] = {"bartizan",     "decide",         "--config",      config->file,     "--log-level",
+                            service->level, "--listen-fds",   service->listen, "--admin-fd",     service->socket,
+                            "--address-fd", service->address, "--compile-fd",  service->compile, NULL};
+    const char *compile[] = {"bartizan", "compile", "--config", config->file, NULL};
     const char *ship[] = {
         "bartizan-ship", "publish", "--journal", config->audit.journal.path, "--bind", config->audit.tap.bind,
         "--instance",    instance,  NULL};
@@ -141,7 +153,7 @@ static int run(struct service *service)
          .program = "/proc/self/exe",
          .argv = decide,
          .fds = service->fds,
-         .fd_count = service->socket_count,
+         .fd_count = service->socket_count + 1,
          .started = service->started,
          .is_vital = true,
          .takes_hangup = true},
@@ -152,7 +164,15 @@ static int run(struct service *service)
         log_line(LOG_ERROR, log_say("the live tap is off: bartizan-ship is not beside this program"));
         has_ship = false;
     }
-    return supervisor_run(children, has_ship ? 2 : 1);
+    if (compile_broker_open(&service->broker, compile) != ERR_NONE) {
+        (void)fprintf(stderr, "bartizan: a socket between the processes cannot be made: %s\n", strerror(errno));
+        return EXIT_IO;
+    }
+    service->fds[service->socket_count] = service->broker.asker_fd;
+    (void)snprintf(service->compile, sizeof(service->compile), "%d", service->broker.asker_fd);
+    int code = supervisor_run(children, has_ship ? 2 : 1, &service->broker);
+    compile_broker_close(&service->broker);
+    return code;
 }
 
 /* The configuration is read, and in force until this returns. */

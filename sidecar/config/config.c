@@ -54,6 +54,10 @@ static read_value read_section;
     VALUE("policy.enforcement", config_read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
     VALUE("policy.shadow", config_read_path, OF(config, policy.shadow), 0, 0, "", "", "a second policy, judged on every check and never enforced: where it differs is counted and recorded") \
     VALUE("policy.platform_owners", config_read_platform_owners, 0, 1, 64, "", "", "owners whose documents may have rules of priority 8 to 15; nobody's unless given") \
+    SECTION("policy.compile") \
+    VALUE("policy.compile.child_above", config_read_long_size, OF(config, policy.compile.child_above), 0, 64 * SIZE_MIB, "", "1MiB", "a policy of more text is compiled by a process of its own, within the two limits below") \
+    VALUE("policy.compile.memory", config_read_long_size, OF(config, policy.compile.memory), 16 * SIZE_MIB, SIZE_MIB << 14, "", "512MiB", "memory that this process may take: some 40 times the text") \
+    VALUE("policy.compile.seconds", config_read_number, OF(config, policy.compile.seconds), 1, 3600, "", "60", "CPU time that it may take") \
     REFUSED("policy.public_keys") \
     SECTION("audit") \
     SECTION("audit.journal") \

@@ -69,6 +69,11 @@ struct config {
         enum enforcement enforcement;
         const struct view *platform_owners; /* whose documents may have rules of priority 8 to 15; default: nobody's */
         size_t platform_owner_count;
+        struct {
+            uint64_t child_above; /* bytes of text above which a process of its own compiles; default 1 MiB */
+            uint64_t memory;      /* bytes that such a process may take; default 512 MiB */
+            uint32_t seconds;     /* of CPU time; default 60 */
+        } compile;
     } policy;
     struct {
         struct {

@@ -3,6 +3,7 @@
 
 #include "admin_http.h"
 #include "clock.h"
+#include "compile_asker.h"
 #include "log.h"
 #include "state_record.h"
 #include "subject_key.h"
@@ -23,6 +24,8 @@ struct decider {
     struct state_record *records; /* NULL without a journal */
     struct admin_http *admin;
     struct hash_key hash_key;
+    struct compile_asker asker;
+    struct policy_compiler compiler; /* by the asker */
 };
 
 static enum err draw_random(void *out, size_t size)
@@ -53,7 +56,7 @@ static void give_back_memory(void)
 
 /* ---- files --------------------------------------------------------------- */
 
-static enum err first_snapshot(const struct config *config, struct snapshot **out)
+static enum err first_snapshot(struct decider *d, struct snapshot **out)
 {
     struct arena arena;
     arena_init(&arena, DIAG_MEMORY);
@@ -61,7 +64,7 @@ static enum err first_snapshot(const struct config *config, struct snapshot **ou
     if (diags == NULL)
         return ERR_NO_MEMORY;
     diag_list_init(diags, &arena);
-    enum err result = snapshot_build(config, NULL, (int64_t)time(NULL), diags, out);
+    enum err result = snapshot_build(d->config->config, &d->compiler, NULL, (int64_t)time(NULL), diags, out);
     diag_list_print(diags, stderr);
     arena_free(&arena);
     give_back_memory();
@@ -178,6 +181,7 @@ static enum err open_server(struct decider *d)
 static enum err open_edges(struct decider *d, struct snapshot *snapshot)
 {
     struct reload_config reload = {.config = d->config->config,
+                                   .compiler = &d->compiler,
                                    .initial = snapshot,
                                    .poll_milliseconds = POLL_MILLISECONDS,
                                    .deliver = deliver,
@@ -210,7 +214,7 @@ static enum err start(struct decider *d)
     AUTO(drop_snapshot) struct snapshot *snapshot = NULL;
     TRY(draw_random(d->state->epoch, sizeof(d->state->epoch)));
     TRY(draw_random(&d->hash_key, sizeof(d->hash_key)));
-    TRY(first_snapshot(d->config->config, &snapshot));
+    TRY(first_snapshot(d, &snapshot));
     take_first(d->state, snapshot);
     TRY(open_journal(d));
     TRY(open_context(d, snapshot));
@@ -275,6 +279,8 @@ enum err decider_run(const struct decider_config *config)
     struct decider decider = {.config = config, .state = calloc(1, sizeof(struct decider_state))};
     if (decider.state == NULL)
         return ERR_NO_MEMORY;
+    decider.asker = (struct compile_asker){.fd = config->compile_fd, .config = config->config};
+    decider.compiler = (struct policy_compiler){.build = compile_asker_build, .context = &decider.asker};
     decider_state_init(decider.state, config->config, config->version);
     enum err result = start(&decider);
     if (result == ERR_NONE)

@@ -11,6 +11,7 @@ struct decider_config {
     const int *listener_fds; /* listening sockets, one per config->listeners, in order */
     int admin_socket_fd;     /* -1: none */
     int admin_address_fd;    /* -1: none */
+    int compile_fd;          /* to the supervisor that starts compiles; -1: none, all are compiled here */
     int64_t started_ns;      /* CLOCK_BOOTTIME when the process was started, for `ready in N ms` */
 };
 

@@ -34,6 +34,7 @@ struct supervisor {
     size_t count;
     pid_t self;
     sigset_t signals, original;
+    struct compile_broker *broker;
 };
 
 /* In the child, between fork and exec: async-signal-safe calls alone. */
@@ -99,6 +100,8 @@ static int reap(struct supervisor *supervisor, bool is_ending)
 {
     int status;
     for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+        if (compile_broker_reap(supervisor->broker, pid, status))
+            continue;
         for (size_t i = 0; i < supervisor->count; i++) {
             struct running *r = &supervisor->running[i];
             if (r->pid != pid)
@@ -166,6 +169,7 @@ static void end_child(struct supervisor *supervisor, struct running *r)
 
 static int finish(struct supervisor *supervisor, int code)
 {
+    compile_broker_close(supervisor->broker); /* first: a decider that waits for it would not end */
     for (size_t i = 0; i < supervisor->count; i++)
         end_child(supervisor, &supervisor->running[i]);
     (void)sigprocmask(SIG_SETMASK, &supervisor->original, NULL);
@@ -188,17 +192,18 @@ static int keep(struct supervisor *supervisor)
             return finish(supervisor, 0);
         if (signal == SIGHUP)
             pass_hangup(supervisor);
+        compile_broker_serve(supervisor->broker, &supervisor->original);
         int code = reap(supervisor, false);
         if (code >= 0)
             return finish(supervisor, code);
     }
 }
 
-int supervisor_run(const struct supervisor_child *children, size_t count)
+int supervisor_run(const struct supervisor_child *children, size_t count, struct compile_broker *broker)
 {
-    struct supervisor supervisor = {.self = getpid(),
-                                    .count = count < SUPERVISOR_CHILDREN_MAX ? count : SUPERVISOR_CHILDREN_MAX};
-    static const int taken[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    struct supervisor supervisor = {
+        .self = getpid(), .broker = broker, .count = count < SUPERVISOR_CHILDREN_MAX ? count : SUPERVISOR_CHILDREN_MAX};
+    static const int taken[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGIO};
     (void)sigemptyset(&supervisor.signals);
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
         (void)sigaddset(&supervisor.signals, taken[i]);

@@ -4,7 +4,7 @@
 #ifndef BARTIZAN_SUPERVISOR_H
 #define BARTIZAN_SUPERVISOR_H
 
-#include "err.h"
+#include "compile_broker.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,9 +23,9 @@ struct supervisor_child {
     bool takes_hangup; /* SIGHUP is passed on to it */
 };
 
-/* Starts the children, the first of which is ended first, and keeps them until
+/* Starts the children, the first of which is ended first, serves `broker`, and keeps them until
  * SIGTERM or SIGINT, which it passes on. The exit code of the whole: 0, or that
  * of a vital child that refused to start. */
-int supervisor_run(const struct supervisor_child *children, size_t count);
+int supervisor_run(const struct supervisor_child *children, size_t count, struct compile_broker *broker);
 
 #endif

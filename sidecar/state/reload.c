@@ -83,7 +83,8 @@ static void attempt(struct reload *reload, struct reload_result *result)
     diag_list_init(diags, &arena);
     outcome->at = (int64_t)time(NULL);
     struct snapshot *next = NULL;
-    outcome->error = snapshot_build(reload->config.config, reload->current, outcome->at, diags, &next);
+    outcome->error =
+        snapshot_build(reload->config.config, reload->config.compiler, reload->current, outcome->at, diags, &next);
     result->error = outcome->error;
     if (outcome->error != ERR_NONE) {
         write_message(diags, outcome->error, outcome);

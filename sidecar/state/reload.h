@@ -25,8 +25,9 @@ struct reload_outcome {
 
 struct reload_config {
     const struct config *config;
-    struct snapshot *initial;   /* in force now; held for as long as it is compared with */
-    uint32_t poll_milliseconds; /* how often to look without being told; 10000 in service */
+    const struct policy_compiler *compiler; /* as snapshot_build */
+    struct snapshot *initial;               /* in force now; held for as long as it is compared with */
+    uint32_t poll_milliseconds;             /* how often to look without being told; 10000 in service */
     /* Called on the reload's thread for each attempt that found something: files
      * that changed nothing are passed over in silence, unless asked for. */
     void (*deliver)(void *context, const struct reload_outcome *outcome);

@@ -40,6 +40,7 @@ struct snapshot_owner {
 /* What one build works with. */
 struct builder {
     const struct config *config;
+    const struct policy_compiler *compiler; /* NULL: none but policy_build */
     const struct snapshot_owner *previous;
     struct snapshot_owner *next;
     struct arena *arena;
@@ -101,6 +102,13 @@ static struct part *part_new(struct builder *b, enum part_kind kind, const uint8
     return part;
 }
 
+static enum err compile(struct builder *b, const struct policy_source *sources, struct policy **out)
+{
+    if (b->compiler == NULL)
+        return policy_build(sources, b->files->count, b->diags, out);
+    return b->compiler->build(b->compiler->context, sources, b->files->count, b->diags, out);
+}
+
 static enum err build_policy_at(struct builder *b, enum part_kind kind, const char *path)
 {
     uint8_t fingerprint[SHA256_BYTES];
@@ -116,7 +124,7 @@ static enum err build_policy_at(struct builder *b, enum part_kind kind, const ch
     for (size_t i = 0; i < b->files->count; i++)
         sources[i] = (struct policy_source){.name = b->files->items[i].file, .text = b->files->items[i].text};
     struct policy *policy = NULL;
-    TRY(policy_build(sources, b->files->count, b->diags, &policy));
+    TRY(compile(b, sources, &policy));
     size_t before = b->diags->count;
     enum err result = policy_check_owners(policy, b->config->policy.platform_owners,
                                           b->config->policy.platform_owner_count, b->diags);
@@ -442,8 +450,8 @@ static enum err make_room(struct builder *b)
     return ERR_NONE;
 }
 
-enum err snapshot_build(const struct config *config, struct snapshot *previous, int64_t now, struct diag_list *diags,
-                        struct snapshot **out)
+enum err snapshot_build(const struct config *config, const struct policy_compiler *compiler, struct snapshot *previous,
+                        int64_t now, struct diag_list *diags, struct snapshot **out)
 {
     AUTO(free_arena) struct arena arena;
     arena_init(&arena, SOURCES_ARENA_BYTES);
@@ -454,6 +462,7 @@ enum err snapshot_build(const struct config *config, struct snapshot *previous, 
     atomic_init(&next->references, 1);
     next->snapshot.generation = previous != NULL ? previous->generation + 1 : 1;
     struct builder builder = {.config = config,
+                              .compiler = compiler,
                               .previous = (const struct snapshot_owner *)previous,
                               .next = next,
                               .arena = &arena,

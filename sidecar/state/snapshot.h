@@ -7,7 +7,7 @@
 
 #include "config.h"
 #include "jwks.h"
-#include "policy.h"
+#include "policy_compiler.h"
 #include "revocation.h"
 #include "trust_bundle.h"
 
@@ -24,9 +24,9 @@ struct snapshot {
     bool is_ready;              /* every file that feed owns is there */
 };
 
-/* Reads every file the configuration names. `previous` (or NULL) lends what did
- * not change, and refuses an older revocation list, one that went away, and a bundle
- * of a lower spiffe_sequence (ERR_STALE).
+/* Reads every file the configuration names. `compiler` makes the policies (NULL: policy_build). `previous` (or NULL)
+ * lends what did not change, and refuses an older revocation list, one that went away, and a bundle of a lower
+ * spiffe_sequence (ERR_STALE).
  *
  * Each of the five parts is taken or refused whole. Without `previous` an error
  * (ERR_INVALID, ERR_IO and so on, with diags) leaves *out untouched; a shadow that is
@@ -34,8 +34,9 @@ struct snapshot {
  * snapshot has none. With `previous` a refused part stays as it is there, the others
  * are taken: *out is set beside the error too, so that no mistake in a policy delays
  * a revocation. Only ERR_NO_MEMORY may leave it untouched then. */
-MUST_CHECK enum err snapshot_build(const struct config *config, struct snapshot *previous, int64_t now,
-                                   struct diag_list *diags, struct snapshot **out);
+MUST_CHECK enum err snapshot_build(const struct config *config, const struct policy_compiler *compiler,
+                                   struct snapshot *previous, int64_t now, struct diag_list *diags,
+                                   struct snapshot **out);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 void snapshot_drop(struct snapshot *snapshot); /* harmless on NULL */
 

@@ -60,7 +60,7 @@ static void use_policy(struct fixture *f, const char *text)
     world_write(f->world.policy, text);
     arena_init(&arena, 4 * 1024 * 1024);
     diag_list_init(&diags, &arena);
-    enum err result = snapshot_build(&f->world.config, f->snapshot, WORLD_NOW, &diags, &next);
+    enum err result = snapshot_build(&f->world.config, NULL, f->snapshot, WORLD_NOW, &diags, &next);
     if (result != ERR_NONE)
         diag_list_print(&diags, stderr);
     assert_int_equal(result, ERR_NONE);

@@ -63,7 +63,7 @@ static void expect_no_allocation(bool has_shadow)
     diag_list_init(&diags, &arena);
     refusal_log_init(&refusals);
     shadow_log_init(&shadow);
-    assert_int_equal(snapshot_build(&world.config, NULL, WORLD_NOW, &diags, &snapshot), ERR_NONE);
+    assert_int_equal(snapshot_build(&world.config, NULL, NULL, WORLD_NOW, &diags, &snapshot), ERR_NONE);
     struct journal_config journal_config = {.path = world.journal};
     memcpy(journal_config.epoch, epoch, sizeof(epoch));
     assert_int_equal(journal_writer_open(&journal_config, &journal), ERR_NONE);

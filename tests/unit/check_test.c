@@ -46,7 +46,7 @@ static void take_snapshot(struct fixture *f)
     struct snapshot *next = NULL;
     arena_init(&arena, 1024 * 1024);
     diag_list_init(&diags, &arena);
-    assert_int_equal(snapshot_build(&f->world.config, f->snapshot, WORLD_NOW, &diags, &next), ERR_NONE);
+    assert_int_equal(snapshot_build(&f->world.config, NULL, f->snapshot, WORLD_NOW, &diags, &next), ERR_NONE);
     arena_free(&arena);
     snapshot_drop(f->snapshot);
     f->snapshot = next;

@@ -56,6 +56,9 @@ static void config_has_a_default_for_all_but_the_policy(void **state)
     assert_int_equal(config.policy.enforcement, ENFORCE);
     assert_null(config.policy.shadow);
     assert_int_equal(config.policy.platform_owner_count, 0);
+    assert_int_equal(config.policy.compile.child_above, 1 << 20);
+    assert_int_equal(config.policy.compile.memory, 512 << 20);
+    assert_int_equal(config.policy.compile.seconds, 60);
     assert_string_equal(config.audit.journal.path, "/var/lib/bartizan/journal");
     assert_int_equal(config.audit.journal.mode, JOURNAL_BATCH);
     assert_int_equal(config.audit.journal.max_bytes, 256 << 20);
@@ -168,6 +171,8 @@ static const struct bad_file {
     {GOOD "audit: {collectors: []}\n", 4, 9, "C0102", "audit.collectors", NULL},
     {HEAD "policy: {path: p, public_keys: [q]}\n", 3, 19, "C0102", "policy.public_keys", NULL},
     {HEAD "policy: {path: p, platform_owners: [q, r, q]}\n", 3, 43, "C0106", "policy.platform_owners[2]", NULL},
+    {HEAD "policy: {path: p, compile: {memory: 15MiB}}\n", 3, 37, "C0202", "policy.compile.memory", NULL},
+    {HEAD "policy: {path: p, compile: {seconds: 0}}\n", 3, 38, "C0202", "policy.compile.seconds", NULL},
     {HEAD "policy: {path: p, platform_owners: []}\n", 3, 36, "C0202", "policy.platform_owners", NULL},
     {HEAD "policy: {path: p, platform_owners: q}\n", 3, 36, "C0104", "policy.platform_owners", NULL},
     {HEAD "policy: {path: p, platform_owners: [\"\"]}\n", 3, 37, "C0104", "policy.platform_owners[0]", NULL},

@@ -83,7 +83,7 @@ static void begin(struct fixture *f, uint32_t poll_milliseconds)
     struct diag_list diags;
     arena_init(&arena, 1024 * 1024);
     diag_list_init(&diags, &arena);
-    assert_int_equal(snapshot_build(&f->world.config, NULL, WORLD_NOW, &diags, &f->initial), ERR_NONE);
+    assert_int_equal(snapshot_build(&f->world.config, NULL, NULL, WORLD_NOW, &diags, &f->initial), ERR_NONE);
     arena_free(&arena);
     const struct reload_config config = {.config = &f->world.config,
                                          .initial = f->initial,

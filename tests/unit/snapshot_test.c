@@ -39,7 +39,7 @@ static int teardown(void **state)
 
 static enum err build(struct fixture *f, struct snapshot *previous, struct snapshot **out)
 {
-    return snapshot_build(&f->world.config, previous, WORLD_NOW, &f->diags, out);
+    return snapshot_build(&f->world.config, NULL, previous, WORLD_NOW, &f->diags, out);
 }
 
 static void write_revocations(const struct fixture *f, int sequence, const char *caller)
