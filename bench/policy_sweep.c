@@ -129,35 +129,38 @@ static void lap(struct stopwatch *watch, enum phase phase)
 /* The steps of policy_build, each by itself, and the whole. */
 static void compile_measure(struct subject *subject)
 {
-    struct arena arenas[4]; /* documents, what a load needs while it runs, model, program */
-    struct document documents[DOCUMENTS];
+    struct arena arenas[3]; /* what a load needs while it runs, model, program */
+    struct tape tapes[DOCUMENTS];
     struct diag_list diags;
     struct model model;
     struct program *program = NULL;
     const struct test_case *tests = NULL;
     size_t test_count = 0;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 3; i++)
         arena_init(&arenas[i], (size_t)1 << 32);
-    diag_list_init(&diags, &arenas[1]);
+    diag_list_init(&diags, &arenas[0]);
+    subject->document_bytes = 0;
     struct stopwatch watch = {.subject = subject, .last = seconds_now()};
     yaml_pass(subject);
     lap(&watch, PHASE_YAML);
-    for (size_t i = 0; i < subject->source_count; i++)
-        must(document_parse(subject->sources[i].name, subject->sources[i].text, &arenas[0], &diags, &documents[i]) ==
-                 ERR_NONE,
+    for (size_t i = 0; i < subject->source_count; i++) {
+        must(tape_read(subject->sources[i].name, subject->sources[i].text, &diags, &tapes[i]) == ERR_NONE,
              "a document is refused");
+        subject->document_bytes += tapes[i].room * sizeof(struct tape_entry) + tapes[i].written_room;
+    }
     lap(&watch, PHASE_DOCUMENT);
     enum err err =
-        load_documents(documents, subject->source_count, &arenas[2], &arenas[1], &diags, &model, &tests, &test_count);
+        load_documents(tapes, subject->source_count, &arenas[1], &arenas[0], &diags, &model, &tests, &test_count);
     must(err == ERR_NONE, "the policy is refused");
     lap(&watch, PHASE_LOAD);
-    must(program_build(&model, &arenas[3], &diags, &program) == ERR_NONE, "the model is refused");
+    must(program_build(&model, &arenas[2], &diags, &program) == ERR_NONE, "the model is refused");
     lap(&watch, PHASE_PROGRAM);
-    subject->document_bytes = arenas[0].used;
-    subject->model_bytes = arenas[2].used;
-    subject->program_bytes = arenas[3].used;
-    for (size_t i = 0; i < 4; i++)
+    subject->model_bytes = arenas[1].used;
+    subject->program_bytes = arenas[2].used;
+    for (size_t i = 0; i < 3; i++)
         arena_free(&arenas[i]);
+    for (size_t i = 0; i < subject->source_count; i++)
+        tape_free(&tapes[i]);
 }
 
 static void whole_measure(struct subject *subject)

@@ -1,6 +1,7 @@
 unit_test(table_test USES base)
 unit_test(diag_test USES base)
 unit_test(document_test USES base)
+unit_test(tape_test USES base)
 unit_test(codes_test USES base policy)
 unit_test(catalog_test USES base policy)
 unit_test(load_test USES base policy)

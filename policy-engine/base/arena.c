@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK_SIZE = 16 * 1024, ALIGNMENT = alignof(max_align_t) };
+enum { BLOCK_SIZE = 16 * 1024, ZEROED_FROM = 128 * 1024, ALIGNMENT = alignof(max_align_t) };
 
 struct arena_block {
     struct arena_block *previous;
+    size_t size;  /* of `bytes` */
+    bool is_zero; /* what was not taken yet holds zeros */
     alignas(max_align_t) char bytes[];
 };
 
@@ -39,16 +41,40 @@ static size_t round_up(size_t size)
     return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
+void arena_reuse(struct arena *arena)
+{
+    struct arena_block *kept = NULL;
+    while (arena->blocks != NULL) {
+        struct arena_block *block = arena->blocks;
+        arena->blocks = block->previous;
+        if (kept == NULL && block->size == BLOCK_SIZE)
+            kept = block;
+        else
+            free(block);
+    }
+    *arena = (struct arena){.ceiling = arena->ceiling};
+    if (kept == NULL)
+        return;
+    kept->previous = NULL;
+    kept->is_zero = false;
+    arena->blocks = kept;
+    arena->used = BLOCK_SIZE + sizeof(struct arena_block);
+    arena->next = kept->bytes;
+    arena->end = kept->bytes + BLOCK_SIZE;
+}
+
+/* A long block comes zeroed from the system, which gives its pages when they are first written. */
 static bool add_block(struct arena *arena, size_t size)
 {
     size_t payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
     size_t total = payload + sizeof(struct arena_block);
     if (total > arena->ceiling - arena->used)
         return false;
-    struct arena_block *block = malloc(total);
+    bool is_zero = total >= ZEROED_FROM;
+    struct arena_block *block = is_zero ? calloc(1, total) : malloc(total);
     if (block == NULL)
         return false;
-    block->previous = arena->blocks;
+    *block = (struct arena_block){.previous = arena->blocks, .size = payload, .is_zero = is_zero};
     arena->blocks = block;
     arena->used += total;
     arena->next = block->bytes;
@@ -56,7 +82,7 @@ static bool add_block(struct arena *arena, size_t size)
     return true;
 }
 
-void *arena_take(struct arena *arena, size_t size)
+static void *take(struct arena *arena, size_t size, bool must_be_zero)
 {
     if (size > SIZE_MAX / 2)
         return NULL;
@@ -67,8 +93,19 @@ void *arena_take(struct arena *arena, size_t size)
     if (memory == NULL) /* nothing asked of an arena that has no block yet */
         return add_block(arena, ALIGNMENT) ? arena->next : NULL;
     arena->next += rounded;
-    memset(memory, 0, rounded);
+    if (must_be_zero && !(arena->blocks != NULL && arena->blocks->is_zero))
+        memset(memory, 0, rounded);
     return memory;
+}
+
+void *arena_take(struct arena *arena, size_t size)
+{
+    return take(arena, size, true);
+}
+
+void *arena_take_unset(struct arena *arena, size_t size)
+{
+    return take(arena, size, false);
 }
 
 void *arena_take_array(struct arena *arena, size_t count, size_t size)
@@ -80,10 +117,11 @@ void *arena_take_array(struct arena *arena, size_t count, size_t size)
 
 struct view arena_copy(struct arena *arena, struct view v)
 {
-    char *copy = v.data != NULL ? arena_take(arena, v.size + 1) : NULL;
+    char *copy = v.data != NULL ? arena_take_unset(arena, v.size + 1) : NULL;
     if (copy == NULL)
         return (struct view){0};
     memcpy(copy, v.data, v.size);
+    copy[v.size] = '\0';
     return (struct view){.data = copy, .size = v.size};
 }
 

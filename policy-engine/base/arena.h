@@ -33,8 +33,14 @@ void arena_init_fixed(struct arena *arena, void *memory, size_t size);
 /* Frees every block of a growing arena. Harmless on a zeroed or fixed one. */
 void arena_free(struct arena *arena);
 
+/* Gives back what was taken from a growing arena, for which it keeps one block. */
+void arena_reuse(struct arena *arena);
+
 /* `size` zeroed bytes aligned for any type, or NULL at the ceiling. */
 void *arena_take(struct arena *arena, size_t size);
+
+/* Likewise, but its bytes are whatever they are: for what is written in full. */
+void *arena_take_unset(struct arena *arena, size_t size);
 
 /* `count` zeroed elements of `size` bytes, or NULL at the ceiling or on overflow. */
 void *arena_take_array(struct arena *arena, size_t count, size_t size);

@@ -1,347 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "document.h"
 
-#include "table.h"
+/* ---- trees of a tape --------------------------------------------------------------- */
 
-#include <yaml.h>
-
-/* clang-format off */
-enum document_code {
-#define X(symbol, code, title) symbol,
-#include "document_codes.def"
-#undef X
-};
-static const char *const CODES[] = {
-#define X(symbol, code, title) [symbol] = (code),
-#include "document_codes.def"
-#undef X
-};
-/* clang-format on */
-
-enum { TABLE_FROM = 16 }; /* maps of more keys look for duplicates in a table */
-
-struct reader {
-    yaml_parser_t parser;
-    yaml_event_t event;
-    bool has_event;
-    struct view file;
-    struct view text;
-    struct arena *arena;
-    struct diag_list *diags;
+/* Memory of one tree: every node below its root, and a pointer to each. */
+struct grove {
+    const struct tape *tape;
+    struct node *nodes;
+    struct node **links;
+    const struct string_set *closed;
 };
 
-/* A list that grows while its end is not known yet. */
-struct link {
-    struct link *next;
-    struct node *key;
-    struct node *value;
-};
-
-static void close_reader(struct reader *reader)
+static bool is_in(const struct string_set *set, struct view word)
 {
-    if (reader->has_event)
-        yaml_event_delete(&reader->event);
-    yaml_parser_delete(&reader->parser);
+    for (size_t i = 0; set && i < set->count; i++)
+        if (view_equals(set->items[i], word))
+            return true;
+    return false;
 }
 
-static struct span span_of(const struct reader *reader, yaml_mark_t from, yaml_mark_t to)
-{
-    uint32_t column = (uint32_t)from.column + 1;
-    uint32_t end = to.line == from.line && to.column > from.column ? (uint32_t)to.column + 1 : column + 1;
-    return (struct span){.file = reader->file,
-                         .text = reader->text,
-                         .line = (uint32_t)from.line + 1,
-                         .column = column,
-                         .end_column = end};
-}
+static struct node *grow(struct grove *grove, size_t entry, unsigned depth, bool is_closed);
 
-static void refuse(struct reader *reader, enum document_code code, const char *message, const char *hint)
+static void grow_below(struct grove *grove, struct node *node, unsigned depth)
 {
-    struct diag diag = {.code = view_of(CODES[code]),
-                        .span = span_of(reader, reader->event.start_mark, reader->event.end_mark),
-                        .message = view_of(message),
-                        .hint = view_of(hint)};
-    diag_add(reader->diags, &diag);
-}
-
-static enum err refuse_file(const struct reader *reader, enum document_code code, uint32_t line, const char *message)
-{
-    struct span span = {.file = reader->file, .text = reader->text, .line = line, .column = line, .end_column = line};
-    span.column = span.end_column = line > 0 ? 1 : 0;
-    diag_error(reader->diags, CODES[code], &span, "%s", message);
-    return ERR_INVALID;
-}
-
-/* libyaml's own complaint, with the place it names. */
-static enum err refuse_syntax(struct reader *reader)
-{
-    const yaml_parser_t *parser = &reader->parser;
-    if (parser->error == YAML_MEMORY_ERROR)
-        return ERR_NO_MEMORY;
-    if (parser->error == YAML_READER_ERROR) {
-        uint32_t line = 1;
-        for (size_t i = 0; i < parser->problem_offset && i < reader->text.size; i++)
-            line += reader->text.data[i] == '\n';
-        return refuse_file(reader, DOCUMENT_ENCODING, line, parser->problem);
+    bool is_map = node->kind == NODE_MAP;
+    struct node **keys = grove->links, **items = keys + (is_map ? node->count : 0);
+    size_t entry = node->entry + 1;
+    grove->links = items + node->count;
+    for (size_t i = 0; i < node->count; i++) {
+        bool is_closed = false;
+        if (is_map) {
+            keys[i] = grow(grove, entry++, depth + 1, false);
+            is_closed = depth == 1 && is_in(grove->closed, keys[i]->text);
+        }
+        items[i] = grow(grove, entry, depth + 1, is_closed);
+        entry = tape_after(grove->tape, entry);
     }
-    struct span span = span_of(reader, parser->problem_mark, parser->problem_mark);
-    if (parser->context != NULL)
-        diag_error(reader->diags, CODES[DOCUMENT_SYNTAX], &span, "%s, %s", parser->problem, parser->context);
-    else
-        diag_error(reader->diags, CODES[DOCUMENT_SYNTAX], &span, "%s", parser->problem);
-    return ERR_INVALID;
+    node->items = items;
+    node->keys = is_map ? keys : NULL;
 }
 
-static enum err next_event(struct reader *reader)
+static struct node *grow(struct grove *grove, size_t entry, unsigned depth, bool is_closed)
 {
-    if (reader->has_event)
-        yaml_event_delete(&reader->event);
-    reader->has_event = false;
-    if (yaml_parser_parse(&reader->parser, &reader->event) == 0)
-        return refuse_syntax(reader);
-    reader->has_event = true;
-    return ERR_NONE;
-}
-
-static void check_decoration(struct reader *reader, const yaml_char_t *anchor, const yaml_char_t *tag)
-{
-    if (anchor != NULL)
-        refuse(reader, DOCUMENT_ANCHOR, "anchors are not accepted", "write the value where it is used");
-    if (tag != NULL)
-        refuse(reader, DOCUMENT_TAG, "tags are not accepted", "remove the tag: the field knows its type");
-}
-
-static struct node *take_node(struct reader *reader, enum node_kind kind)
-{
-    struct node *node = arena_take(reader->arena, sizeof(*node));
-    if (node != NULL) {
-        node->kind = kind;
-        node->span = span_of(reader, reader->event.start_mark, reader->event.end_mark);
+    struct node *node = grove->nodes++;
+    const struct tape_entry *it = &grove->tape->entries[entry];
+    *node = (struct node){.kind = (enum node_kind)it->kind, .span = tape_span(grove->tape, entry), .entry = entry};
+    if (node->kind == NODE_SCALAR) {
+        node->is_plain = it->is_plain;
+        node->text = tape_text(grove->tape, entry);
+        return node;
     }
+    node->count = it->size;
+    node->is_closed = is_closed;
+    if (!is_closed)
+        grow_below(grove, node, depth);
     return node;
 }
 
-static enum err read_scalar(struct reader *reader, struct node **out)
+/* How many nodes the tree has without what is left closed. */
+static size_t count_nodes(const struct tape *tape, size_t root, const struct string_set *closed)
 {
-    struct node *node = take_node(reader, NODE_SCALAR);
-    if (node == NULL)
+    size_t count = tape_after(tape, root) - root;
+    if (!closed || tape->entries[root].kind != NODE_MAP)
+        return count;
+    for (size_t value = root + 2; value < tape_after(tape, root); value = tape_after(tape, value) + 1)
+        for (size_t key = value + 1; tape->entries[value].kind == NODE_MAP && key < tape_after(tape, value);
+             key = tape_after(tape, key + 1))
+            if (is_in(closed, tape_text(tape, key)))
+                count -= tape_after(tape, key + 1) - (key + 2);
+    return count;
+}
+
+struct node *document_node(const struct tape *tape, size_t entry, const struct string_set *closed, struct arena *arena)
+{
+    size_t count = count_nodes(tape, entry, closed);
+    struct grove grove = {.tape = tape,
+                          .closed = closed,
+                          .nodes = arena_take_unset(arena, count * sizeof(struct node)),
+                          .links = arena_take_unset(arena, count * sizeof(struct node *))};
+    return grove.nodes && grove.links ? grow(&grove, entry, 0, false) : NULL;
+}
+
+struct document_walk document_walk(const struct tape *tape, const struct node *node)
+{
+    bool is_long = node->kind != NODE_SCALAR;
+    return (struct document_walk){
+        .tape = tape, .next = node->entry + 1, .left = is_long ? node->count : 0, .is_map = node->kind == NODE_MAP};
+}
+
+bool document_walk_next(struct document_walk *walk, struct arena *arena, struct node **key, struct node **item)
+{
+    if (walk->left == 0)
+        return false;
+    *key = walk->is_map ? document_node(walk->tape, walk->next, NULL, arena) : NULL;
+    *item = document_node(walk->tape, walk->next + walk->is_map, NULL, arena);
+    if (!*item || (walk->is_map && !*key))
+        return false;
+    walk->next = tape_after(walk->tape, walk->next + walk->is_map);
+    walk->left--;
+    return true;
+}
+
+/* ---- the whole ----------------------------------------------------------------------- */
+
+static enum err take_roots(const struct tape *tape, struct arena *arena, struct document *out)
+{
+    struct node **roots = arena_take_array(arena, tape->root_count, sizeof(struct node *));
+    size_t entry = 0;
+    if (!roots)
         return ERR_NO_MEMORY;
-    *out = node;
-    if (reader->event.type == YAML_ALIAS_EVENT) {
-        refuse(reader, DOCUMENT_ANCHOR, "aliases are not accepted", "write the value where it is used");
-        node->text = VIEW("");
-        return ERR_NONE;
-    }
-    check_decoration(reader, reader->event.data.scalar.anchor, reader->event.data.scalar.tag);
-    struct view text = {.data = (const char *)reader->event.data.scalar.value,
-                        .size = reader->event.data.scalar.length};
-    if (text.size > 0 && view_index_of(text, '\0', 0) < text.size)
-        refuse(reader, DOCUMENT_ENCODING, "NUL is not accepted", NULL);
-    node->text = text.size > 0 ? arena_copy(reader->arena, text) : VIEW("");
-    node->is_plain = reader->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    return view_is_present(node->text) ? ERR_NONE : ERR_NO_MEMORY;
-}
-
-static enum err read_node(struct reader *reader, unsigned depth, struct node **out);
-
-/* The chain as arrays of the node. */
-static enum err keep_links(struct reader *reader, struct node *node, const struct link *first, size_t count)
-{
-    struct node **items = arena_take_array(reader->arena, count, sizeof(struct node *));
-    struct node **keys = arena_take_array(reader->arena, node->kind == NODE_MAP ? count : 0, sizeof(struct node *));
-    if (items == NULL || keys == NULL)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++, first = first->next) {
-        items[i] = first->value;
-        if (node->kind == NODE_MAP)
-            keys[i] = first->key;
-    }
-    node->items = items;
-    node->keys = node->kind == NODE_MAP ? keys : NULL;
-    node->count = count;
-    return ERR_NONE;
-}
-
-static void refuse_duplicate(struct reader *reader, const struct node *key, const struct node *earlier)
-{
-    struct view message = arena_print(reader->diags->arena, "the key `%.*s` occurs twice", VIEW_ARG(key->text));
-    struct view hint = arena_print(reader->diags->arena, "the first is on line %u", earlier->span.line);
-    struct diag diag = {
-        .code = view_of(CODES[DOCUMENT_DUPLICATE]), .span = key->span, .message = message, .hint = hint};
-    diag_add(reader->diags, &diag);
-}
-
-static enum err check_duplicates(struct reader *reader, const struct node *map)
-{
-    struct table table;
-    table_init(&table, reader->arena);
-    for (size_t i = 0; i < map->count; i++) {
-        size_t earlier = 0;
-        if (map->count > TABLE_FROM) {
-            enum err err = table_put(&table, map->keys[i]->text, i);
-            if (err == ERR_NO_MEMORY)
-                return err;
-            if (err == ERR_NONE || !table_find(&table, map->keys[i]->text, &earlier))
-                continue;
-        } else {
-            while (earlier < i && !view_equals(map->keys[earlier]->text, map->keys[i]->text))
-                earlier++;
-            if (earlier == i)
-                continue;
-        }
-        refuse_duplicate(reader, map->keys[i], map->keys[earlier]);
-    }
-    return ERR_NONE;
-}
-
-static enum err read_list(struct reader *reader, unsigned depth, struct node *node)
-{
-    struct link *first = NULL, **last = &first;
-    size_t count = 0;
-    TRY(next_event(reader));
-    while (reader->event.type != YAML_SEQUENCE_END_EVENT) {
-        struct link *link = arena_take(reader->arena, sizeof(*link));
-        if (link == NULL)
+    for (size_t i = 0; i < tape->root_count; i++) {
+        roots[i] = document_node(tape, entry, NULL, arena);
+        if (!roots[i])
             return ERR_NO_MEMORY;
-        TRY(read_node(reader, depth + 1, &link->value));
-        *last = link;
-        last = &link->next;
-        count++;
-        TRY(next_event(reader));
+        entry = tape_after(tape, entry);
     }
-    return keep_links(reader, node, first, count);
-}
-
-static enum err read_key(struct reader *reader, struct node **out)
-{
-    if (reader->event.type != YAML_SCALAR_EVENT && reader->event.type != YAML_ALIAS_EVENT) {
-        refuse(reader, DOCUMENT_KEY, "a key must be a scalar", NULL);
-        return ERR_INVALID;
-    }
-    TRY(read_scalar(reader, out));
-    if ((*out)->is_plain && view_equals((*out)->text, VIEW("<<")))
-        refuse(reader, DOCUMENT_MERGE, "merge keys are not accepted", "write the keys out where they are used");
-    return ERR_NONE;
-}
-
-static enum err read_map(struct reader *reader, unsigned depth, struct node *node)
-{
-    struct link *first = NULL, **last = &first;
-    size_t count = 0;
-    TRY(next_event(reader));
-    while (reader->event.type != YAML_MAPPING_END_EVENT) {
-        struct link *link = arena_take(reader->arena, sizeof(*link));
-        if (link == NULL)
-            return ERR_NO_MEMORY;
-        TRY(read_key(reader, &link->key));
-        TRY(next_event(reader));
-        TRY(read_node(reader, depth + 1, &link->value));
-        *last = link;
-        last = &link->next;
-        count++;
-        TRY(next_event(reader));
-    }
-    TRY(keep_links(reader, node, first, count));
-    return check_duplicates(reader, node);
-}
-
-/* The node that the current event begins, up to its last event. */
-static enum err read_node(struct reader *reader, unsigned depth, struct node **out)
-{
-    bool is_list = reader->event.type == YAML_SEQUENCE_START_EVENT;
-    if (!is_list && reader->event.type != YAML_MAPPING_START_EVENT)
-        return read_scalar(reader, out);
-    if (depth >= DOCUMENT_DEPTH_MAX) {
-        refuse(reader, DOCUMENT_DEPTH, "the document nests more than 32 levels", NULL);
-        return ERR_INVALID;
-    }
-    if (is_list)
-        check_decoration(reader, reader->event.data.sequence_start.anchor, reader->event.data.sequence_start.tag);
-    else
-        check_decoration(reader, reader->event.data.mapping_start.anchor, reader->event.data.mapping_start.tag);
-    struct node *node = take_node(reader, is_list ? NODE_LIST : NODE_MAP);
-    if (node == NULL)
-        return ERR_NO_MEMORY;
-    TRY(is_list ? read_list(reader, depth, node) : read_map(reader, depth, node));
-    struct span whole = span_of(reader, reader->event.start_mark, reader->event.end_mark);
-    if (whole.line == node->span.line && whole.end_column > node->span.end_column)
-        node->span.end_column = whole.end_column; /* a flow collection on one line */
-    *out = node;
-    return ERR_NONE;
-}
-
-static enum err read_stream(struct reader *reader, struct document *out)
-{
-    struct link *first = NULL, **last = &first;
-    struct node stream = {.kind = NODE_LIST};
-    size_t count = 0;
-    do {
-        TRY(next_event(reader));
-        if (reader->event.type != YAML_DOCUMENT_START_EVENT)
-            continue;
-        if (reader->event.data.document_start.version_directive != NULL ||
-            reader->event.data.document_start.tag_directives.start !=
-                reader->event.data.document_start.tag_directives.end)
-            refuse(reader, DOCUMENT_TAG, "directives are not accepted", "remove the line that begins with %");
-        struct link *link = arena_take(reader->arena, sizeof(*link));
-        if (link == NULL)
-            return ERR_NO_MEMORY;
-        TRY(next_event(reader));
-        TRY(read_node(reader, 0, &link->value));
-        *last = link;
-        last = &link->next;
-        count++;
-    } while (reader->event.type != YAML_STREAM_END_EVENT);
-    TRY(keep_links(reader, &stream, first, count));
-    *out = (struct document){.roots = stream.items, .count = count};
-    return ERR_NONE;
-}
-
-/* libyaml would guess an encoding from these and skip a mark in mid-text. */
-static enum err check_encoding(const struct reader *reader)
-{
-    struct view text = reader->text;
-    if (view_starts_with(text, VIEW("\xff\xfe")) || view_starts_with(text, VIEW("\xfe\xff")))
-        return refuse_file(reader, DOCUMENT_ENCODING, 0, "UTF-16 is not accepted: save the file as UTF-8");
-    uint32_t line = 1;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '\0')
-            return refuse_file(reader, DOCUMENT_ENCODING, line, "NUL is not accepted");
-        if (text.data[i] == '\xef' && view_starts_with(view_slice(text, i, text.size), VIEW("\xef\xbb\xbf")))
-            return refuse_file(reader, DOCUMENT_ENCODING, line, "a byte order mark is not accepted");
-        line += text.data[i] == '\n';
-    }
+    *out = (struct document){.roots = roots, .count = tape->root_count};
     return ERR_NONE;
 }
 
 enum err document_parse(struct view file, struct view text, struct arena *arena, struct diag_list *diags,
                         struct document *out)
 {
-    struct reader reader = {.file = arena_copy(arena, file), .arena = arena, .diags = diags};
-    size_t errors = diags->errors;
-    if (text.size > DOCUMENT_MAX)
-        return refuse_file(&reader, DOCUMENT_SIZE, 0, "the file is larger than 8 MiB");
-    reader.text = text.size > 0 ? arena_copy(arena, text) : VIEW("");
-    if (!view_is_present(reader.text))
+    struct tape tape;
+    bool is_long = text.size > DOCUMENT_MAX; /* refused, and not worth a copy */
+    struct view own_file = arena_copy(arena, file),
+                own_text = text.size > 0 && !is_long ? arena_copy(arena, text) : text;
+    if (text.size > 0 && !view_is_present(own_text))
         return ERR_NO_MEMORY;
-    TRY(check_encoding(&reader));
-    if (yaml_parser_initialize(&reader.parser) == 0)
-        return ERR_NO_MEMORY;
-    yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)reader.text.data, reader.text.size);
-    struct document document = {0};
-    enum err err = read_stream(&reader, &document);
-    close_reader(&reader);
-    TRY(err);
-    if (diags->errors > errors)
-        return ERR_INVALID;
-    *out = document;
-    return ERR_NONE;
+    TRY(tape_read(own_file, own_text, diags, &tape));
+    struct tape kept = tape;
+    if (tape.written_size > 0)
+        kept.written = arena_take(arena, tape.written_size);
+    enum err err = tape.written_size > 0 && !kept.written ? ERR_NO_MEMORY : ERR_NONE;
+    if (err == ERR_NONE && tape.written_size > 0)
+        memcpy(kept.written, tape.written, tape.written_size);
+    if (err == ERR_NONE)
+        err = take_roots(&kept, arena, out);
+    tape_free(&tape);
+    return err;
 }
 
 const struct node *node_get(const struct node *node, struct view key)
 {
-    if (node == NULL || node->kind != NODE_MAP)
+    if (node == NULL || node->kind != NODE_MAP || node->is_closed)
         return NULL;
     for (size_t i = 0; i < node->count; i++)
         if (view_equals(node->keys[i]->text, key))
@@ -358,7 +160,7 @@ static bool find_path(const struct node *from, const struct node *wanted, struct
         *out = path;
         return true;
     }
-    for (size_t i = 0; from->kind == NODE_MAP && i < from->count; i++) {
+    for (size_t i = 0; from->kind == NODE_MAP && !from->is_closed && i < from->count; i++) {
         bool is_hit = from->keys[i] == wanted || from->items[i] == wanted;
         if (!is_hit && from->items[i]->kind == NODE_SCALAR)
             continue;
@@ -368,7 +170,7 @@ static bool find_path(const struct node *from, const struct node *wanted, struct
         if (find_path(is_hit ? wanted : from->items[i], wanted, step, scratch, out))
             return true;
     }
-    for (size_t i = 0; from->kind == NODE_LIST && i < from->count; i++) {
+    for (size_t i = 0; from->kind == NODE_LIST && !from->is_closed && i < from->count; i++) {
         if (from->items[i] != wanted && from->items[i]->kind == NODE_SCALAR)
             continue;
         struct view step = arena_print(scratch, "%.*s[%zu]", VIEW_ARG(path), i);

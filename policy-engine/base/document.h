@@ -9,20 +9,24 @@
 #ifndef BARTIZAN_DOCUMENT_H
 #define BARTIZAN_DOCUMENT_H
 
-#include "diag.h"
-
-enum { DOCUMENT_MAX = 8 * 1024 * 1024, DOCUMENT_DEPTH_MAX = 32 };
-
-enum node_kind { NODE_SCALAR = 0, NODE_LIST, NODE_MAP };
+#include "tape.h"
 
 struct node {
     enum node_kind kind;
-    bool is_plain; /* NODE_SCALAR: written without quotes */
+    bool is_plain;  /* NODE_SCALAR: written without quotes */
+    bool is_closed; /* a list or map without `items` and `keys`: document_walk reads them */
     struct span span;
     struct view text;          /* NODE_SCALAR: its value, unquoted */
     struct node *const *items; /* NODE_LIST: elements; NODE_MAP: values */
     struct node *const *keys;  /* NODE_MAP: scalars, in file order, unique */
     size_t count;              /* elements or pairs */
+    size_t entry;              /* in the tape it was made of */
+};
+
+/* Words, of which each stands for itself. */
+struct string_set {
+    const struct view *items;
+    size_t count;
 };
 
 struct document {
@@ -34,6 +38,24 @@ struct document {
  * which the caller frees after the last use. ERR_INVALID: see `diags`. */
 MUST_CHECK enum err document_parse(struct view file, struct view text, struct arena *arena, struct diag_list *diags,
                                    struct document *out);
+
+/* The node of an entry as a tree in `arena`, or NULL when that is full. Lists and maps under the
+ * keys `closed` two levels below it are left closed: they are the long ones, read by a walk. */
+struct node *document_node(const struct tape *tape, size_t entry, const struct string_set *closed, struct arena *arena);
+
+/* The elements or pairs of a node, closed or not, one after the other. */
+struct document_walk {
+    const struct tape *tape;
+    size_t next; /* entry */
+    size_t left; /* elements or pairs */
+    bool is_map;
+};
+
+struct document_walk document_walk(const struct tape *tape, const struct node *node);
+
+/* The next element (*key is NULL) or pair as trees in `arena`; false at the end, and when that is
+ * full: then walk->left is not 0. */
+bool document_walk_next(struct document_walk *walk, struct arena *arena, struct node **key, struct node **item);
 
 /* The value under `key` in a map, or NULL. `node` may be NULL or not a map. */
 const struct node *node_get(const struct node *node, struct view key);

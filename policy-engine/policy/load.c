@@ -247,31 +247,30 @@ static void read_tests(struct load *load, struct set_document *document)
 /* ---- the set --------------------------------------------------------------------------- */
 
 /* How many entries all documents have under spec.`key`: the room of one array. */
-static size_t count_entries(const struct document *documents, size_t count, struct view key)
+static size_t count_entries(const struct load *load, struct view key)
 {
     size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < documents[i].count; j++) {
-            const struct node *block = node_get(node_get(documents[i].roots[j], VIEW("spec")), key);
-            total += block != NULL ? block->count : 0;
-        }
+    for (size_t i = 0; i < load->document_count; i++) {
+        const struct node *block = node_get(node_get(load->documents[i].root, VIEW("spec")), key);
+        total += block != NULL ? block->count : 0;
+    }
     return total;
 }
 
-static void take_room(struct load *load, const struct document *documents, size_t count)
+static void take_room(struct load *load)
 {
     load->files = load_take(load, DOCUMENTS_MAX, sizeof(*load->files));
     load->model->files = load->files;
-    load->issuer_room = count_entries(documents, count, VIEW("issuers"));
+    load->issuer_room = count_entries(load, VIEW("issuers"));
     load->issuers = load_take(load, load->issuer_room, sizeof(*load->issuers));
     load->issuer_nodes = arena_take_array(load->scratch, load->issuer_room + 1, sizeof(struct node *));
-    load->assurances = load_take(load, count_entries(documents, count, VIEW("assurance")), sizeof(*load->assurances));
-    load->roles = load_take(load, count_entries(documents, count, VIEW("roles")), sizeof(*load->roles));
-    load->actions = load_take(load, count_entries(documents, count, VIEW("actions")), sizeof(*load->actions));
-    load->types = load_take(load, count_entries(documents, count, VIEW("resourceTypes")), sizeof(*load->types));
-    load->resources = load_take(load, count_entries(documents, count, VIEW("resources")), sizeof(*load->resources));
-    load->invariants = load_take(load, count_entries(documents, count, VIEW("invariants")), sizeof(*load->invariants));
-    load->rules_made = load_take(load, count_entries(documents, count, VIEW("rules")), sizeof(*load->rules_made));
+    load->assurances = load_take(load, count_entries(load, VIEW("assurance")), sizeof(*load->assurances));
+    load->roles = load_take(load, count_entries(load, VIEW("roles")), sizeof(*load->roles));
+    load->actions = load_take(load, count_entries(load, VIEW("actions")), sizeof(*load->actions));
+    load->types = load_take(load, count_entries(load, VIEW("resourceTypes")), sizeof(*load->types));
+    load->resources = load_take(load, count_entries(load, VIEW("resources")), sizeof(*load->resources));
+    load->invariants = load_take(load, count_entries(load, VIEW("invariants")), sizeof(*load->invariants));
+    load->rules_made = load_take(load, count_entries(load, VIEW("rules")), sizeof(*load->rules_made));
     table_init(&load->resource_ids, load->scratch);
     if (load->issuer_nodes == NULL)
         load->is_exhausted = true;
@@ -334,20 +333,35 @@ static void finish(struct load *load, struct model *model)
     model->reads_body = model->reads_body || reads_call(model);
 }
 
-static size_t count_roots(const struct document *documents, size_t count)
+static size_t count_roots(const struct tape *tapes, size_t count)
 {
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
-        total += documents[i].count;
+        total += tapes[i].root_count;
     return total;
 }
 
-enum err load_documents(const struct document *documents, size_t count, struct arena *arena, struct arena *scratch,
+/* A tape is the largest thing there is: each goes as soon as all of it was read. */
+static void read_documents(struct load *load)
+{
+    for (size_t i = 0; i < load->document_count && !load->is_exhausted; i++) {
+        struct set_document *document = &load->documents[i];
+        if (document->state == DOCUMENT_UNREAD)
+            read_document(load, document);
+        if (i + 1 == load->document_count || document[1].tape != document->tape)
+            tape_drop(document->tape);
+    }
+    for (size_t i = 0; i < load->document_count && !load->is_exhausted; i++)
+        read_tests(load, &load->documents[i]);
+}
+
+enum err load_documents(struct tape *tapes, size_t count, struct arena *arena, struct arena *scratch,
                         struct diag_list *diags, struct model *model, const struct test_case **tests,
                         size_t *test_count)
 {
-    size_t errors = diags->errors, roots = count_roots(documents, count);
-    struct load load = {.arena = arena, .scratch = scratch, .diags = diags, .model = model};
+    size_t errors = diags->errors, roots = count_roots(tapes, count);
+    struct arena passing;
+    struct load load = {.arena = arena, .scratch = scratch, .passing = &passing, .diags = diags, .model = model};
     *model = (struct model){
         .max_groups = GROUPS_DEFAULT, .max_segments = PATH_SEGMENTS_MAX, .max_path_bytes = PATH_BYTES_MAX};
     if (roots == 0 || roots > DOCUMENTS_MAX) {
@@ -356,13 +370,13 @@ enum err load_documents(const struct document *documents, size_t count, struct a
                    roots == 0 ? "no policy document was found" : "more than %d policy documents", DOCUMENTS_MAX);
         return ERR_INVALID;
     }
-    take_room(&load, documents, count);
-    load_survey(&load, documents, count);
-    for (size_t i = 0; i < load.document_count && !load.is_exhausted; i++)
-        if (load.documents[i].state == DOCUMENT_UNREAD)
-            read_document(&load, &load.documents[i]);
-    for (size_t i = 0; i < load.document_count && !load.is_exhausted; i++)
-        read_tests(&load, &load.documents[i]);
+    arena_init(&passing, scratch->ceiling);
+    load_survey(&load, tapes, count);
+    if (!load.is_exhausted)
+        take_room(&load);
+    if (!load.is_exhausted)
+        read_documents(&load);
+    arena_free(&passing);
     if (!load.is_exhausted)
         finish(&load, model);
     if (load.is_exhausted)

@@ -29,8 +29,8 @@ struct zone_node {
 struct names {
     struct table table; /* name -> position below */
     struct view *names;
-    struct span *spans;
-    size_t *indices; /* in the model's array */
+    struct position *positions;
+    uint32_t *indices; /* in the model's array */
     size_t count;
 };
 
@@ -47,8 +47,9 @@ enum document_kind { DOCUMENT_POLICY = 0, DOCUMENT_ROLES, DOCUMENT_RESOURCES, DO
 enum document_state { DOCUMENT_UNREAD = 0, DOCUMENT_READING, DOCUMENT_READ };
 
 struct set_document {
-    const struct node *root;
-    bool is_known; /* a map of a kind that this version reads */
+    struct tape *tape;       /* of its file: until every document of that was read */
+    const struct node *root; /* with the long blocks closed */
+    bool is_known;           /* a map of a kind that this version reads */
     enum document_kind kind;
     struct view name;  /* metadata.name; absent when it has none */
     struct view owner; /* metadata.owner, kept for its rules; likewise */
@@ -56,11 +57,21 @@ struct set_document {
     struct scope scope;
 };
 
+/* What stands in a closed node. */
+struct element {
+    const struct node *block; /* NULL: none */
+    const struct node *key;   /* NULL in a list */
+    const struct node *item;
+    size_t index;
+};
+
 struct load {
     struct arena *arena;   /* the model's */
     struct arena *scratch; /* nodes and tables; gone after the load */
     struct diag_list *diags;
     const struct node *root; /* of the document being read */
+    struct arena *passing;   /* gone with the next element of a long block */
+    struct element element;  /* being read, of a long block of that document */
     struct scope *scope;     /* of the document being read */
     struct view file;        /* its name, kept */
     const struct zone_node *zones;
@@ -113,6 +124,10 @@ bool load_is(struct load *load, const struct node *node, enum node_kind kind, co
 /* Reads a map by its table into *out; unknown, unsupported and missing keys are
  * errors. False when it is no map. */
 bool load_map(struct load *load, const struct node *node, const struct block *block, void *out);
+
+/* The next element or pair of a long block, from document_walk; each is gone with the next. */
+bool load_next(struct load *load, const struct node *block, struct document_walk *walk, const struct node **key,
+               const struct node **item);
 
 /* The elements of a list, or the scalar or map itself as a list of one. */
 size_t load_elements(const struct node *const *node, const struct node *const **items);
@@ -182,7 +197,7 @@ extern const struct block load_import_block;
 struct set_document *load_document(const struct load *load, enum document_kind kind, struct view name);
 
 /* Finds what every document of the set is. */
-void load_survey(struct load *load, const struct document *documents, size_t count);
+void load_survey(struct load *load, struct tape *tapes, size_t count);
 
 /* The names that the document being read can refer to: room for its own, and those
  * that its `imports` bring in. `read` reads a document that was not read yet. */
@@ -245,10 +260,10 @@ extern const struct shape load_expect_shape;
  * FIELD_TEST rows are the tests it takes; its other keys are the caller's. */
 void load_value_test(struct load *load, const struct node *map, const struct block *block, struct value_test *out);
 
-/* Loads one set of documents into *model. ERR_INVALID: see diags. The test cases
- * are in *tests. */
-MUST_CHECK enum err load_documents(const struct document *documents, size_t count, struct arena *arena,
-                                   struct arena *scratch, struct diag_list *diags, struct model *model,
-                                   const struct test_case **tests, size_t *test_count);
+/* Loads the documents of a set of files into *model. ERR_INVALID: see diags. The test
+ * cases are in *tests. Drops each tape when its last document was read. */
+MUST_CHECK enum err load_documents(struct tape *tapes, size_t count, struct arena *arena, struct arena *scratch,
+                                   struct diag_list *diags, struct model *model, const struct test_case **tests,
+                                   size_t *test_count);
 
 #endif

@@ -310,29 +310,34 @@ static const struct field ACTION_FIELDS[] = {
 };
 const struct block load_action_block = BLOCK_SOME("action", "an action", ACTION_FIELDS);
 
+static void read_action(struct load *load, const struct node *key, const struct node *node)
+{
+    size_t index = load->model->action_count;
+    if (!names_add(load, &load->scope->actions, key, "action", index))
+        return;
+    struct action *action = &load->actions[index];
+    *action =
+        (struct action){.index = (uint32_t)index, .name = load_keep(load, key->text), .span = load_position(load, key)};
+    load->model->action_count++;
+    if (!load_map(load, node, &load_action_block, action))
+        return;
+    struct operation *operations = load_take(load, count_operations(node), sizeof(*operations));
+    if (operations == NULL)
+        return;
+    read_operations(load, node, action, operations);
+    if (node->count == 0)
+        load_refuse(load, CODE_EMPTY, key, "say what it is by `uses`, `http` or `grpc`",
+                    "the action `%.*s` names no operation", VIEW_ARG(action->name));
+}
+
 void load_actions(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_MAP, "actions"))
         return;
-    for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
-        size_t index = load->model->action_count;
-        if (!names_add(load, &load->scope->actions, node->keys[i], "action", index))
-            continue;
-        struct action *action = &load->actions[index];
-        *action = (struct action){.index = (uint32_t)index,
-                                  .name = load_keep(load, node->keys[i]->text),
-                                  .span = load_position(load, node->keys[i])};
-        load->model->action_count++;
-        if (!load_map(load, node->items[i], &load_action_block, action))
-            continue;
-        struct operation *operations = load_take(load, count_operations(node->items[i]), sizeof(*operations));
-        if (operations == NULL)
-            return;
-        read_operations(load, node->items[i], action, operations);
-        if (node->items[i]->count == 0)
-            load_refuse(load, CODE_EMPTY, node->keys[i], "say what it is by `uses`, `http` or `grpc`",
-                        "the action `%.*s` names no operation", VIEW_ARG(action->name));
-    }
+    struct document_walk walk = document_walk(load->document->tape, node);
+    const struct node *key, *item;
+    while (load_next(load, node, &walk, &key, &item))
+        read_action(load, key, item);
 }
 
 /* ---- resource types ----------------------------------------------------------------- */
@@ -487,24 +492,30 @@ static void refuse_twice(struct load *load, const struct node *node, const struc
     load_refuse(load, CODE_DUPLICATE, node, hint.data, "the resource is listed twice");
 }
 
+static void read_resource(struct load *load, const struct node *node)
+{
+    size_t index = load->model->resource_count;
+    struct resource *resource = &load->resources[index];
+    *resource = (struct resource){.index = (uint32_t)index, .span = load_position(load, node)};
+    if (!load_map(load, node, &load_resource_block, resource) || resource->type == NULL)
+        return;
+    load->model->resource_count++;
+    struct view key = arena_print(load->scratch, "%zu/%.*s%s", resource->type->index, VIEW_ARG(resource->id.text),
+                                  resource->id.is_prefix ? "*" : "");
+    enum err err = view_is_present(key) ? table_put(&load->resource_ids, key, index) : ERR_NO_MEMORY;
+    size_t first = 0;
+    if (err == ERR_NO_MEMORY)
+        load->is_exhausted = true;
+    else if (err == ERR_CONFLICT && table_find(&load->resource_ids, key, &first))
+        refuse_twice(load, node, &load->resources[first]);
+}
+
 void load_resources(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_LIST, "resources"))
         return;
-    for (size_t i = 0; i < node->count && !load->is_exhausted; i++) {
-        size_t index = load->model->resource_count;
-        struct resource *resource = &load->resources[index];
-        *resource = (struct resource){.index = (uint32_t)index, .span = load_position(load, node->items[i])};
-        if (!load_map(load, node->items[i], &load_resource_block, resource) || resource->type == NULL)
-            continue;
-        load->model->resource_count++;
-        struct view key = arena_print(load->scratch, "%zu/%.*s%s", resource->type->index, VIEW_ARG(resource->id.text),
-                                      resource->id.is_prefix ? "*" : "");
-        enum err err = view_is_present(key) ? table_put(&load->resource_ids, key, index) : ERR_NO_MEMORY;
-        size_t first = 0;
-        if (err == ERR_NO_MEMORY)
-            load->is_exhausted = true;
-        else if (err == ERR_CONFLICT && table_find(&load->resource_ids, key, &first))
-            refuse_twice(load, node->items[i], &load->resources[first]);
-    }
+    struct document_walk walk = document_walk(load->document->tape, node);
+    const struct node *key, *item;
+    while (load_next(load, node, &walk, &key, &item))
+        read_resource(load, item);
 }

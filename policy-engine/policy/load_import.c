@@ -41,10 +41,19 @@ struct set_document *load_document(const struct load *load, enum document_kind k
     return NULL;
 }
 
-static void survey_one(struct load *load, const struct node *root)
+/* Blocks with an element for each of thousands of rules. */
+static const struct view LONG_NAMES[] = {WORD("actions"), WORD("resources"), WORD("rules")};
+static const struct string_set LONG_BLOCKS = {.items = LONG_NAMES, .count = COUNT_OF(LONG_NAMES)};
+
+static void survey_one(struct load *load, struct tape *tape, size_t entry)
 {
-    struct set_document document = {.root = root};
+    const struct node *root = document_node(tape, entry, &LONG_BLOCKS, load->scratch);
+    struct set_document document = {.tape = tape, .root = root};
     load->root = root;
+    if (root == NULL) {
+        load->is_exhausted = true;
+        return;
+    }
     document.is_known = load_is(load, root, NODE_MAP, "a document") && read_kind(load, root, &document.kind);
     const struct node *metadata = document.is_known ? node_get(root, VIEW("metadata")) : NULL;
     const struct node *name = node_get(metadata, VIEW("name")), *owner = node_get(metadata, VIEW("owner"));
@@ -63,23 +72,23 @@ static void survey_one(struct load *load, const struct node *root)
     load->documents[load->document_count++] = document;
 }
 
-void load_survey(struct load *load, const struct document *documents, size_t count)
+void load_survey(struct load *load, struct tape *tapes, size_t count)
 {
     size_t total = 0;
     bool has_policy = false;
     for (size_t i = 0; i < count; i++)
-        total += documents[i].count;
+        total += tapes[i].root_count;
     load->documents = arena_take_array(load->scratch, total, sizeof(*load->documents));
     if (load->documents == NULL) {
         load->is_exhausted = true;
         return;
     }
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < documents[i].count; j++)
-            survey_one(load, documents[i].roots[j]);
-    for (size_t i = 0; i < total; i++)
+        for (size_t entry = 0; entry < tapes[i].count && !load->is_exhausted; entry = tape_after(&tapes[i], entry))
+            survey_one(load, &tapes[i], entry);
+    for (size_t i = 0; i < load->document_count; i++)
         has_policy = has_policy || !load->documents[i].is_known || load->documents[i].kind == DOCUMENT_POLICY;
-    if (!has_policy)
+    if (!has_policy && !load->is_exhausted)
         load_refuse(load, CODE_EMPTY, NULL, "add a document of kind AccessPolicy with the rules",
                     "catalogs alone decide nothing");
 }
@@ -136,7 +145,7 @@ static void share(struct load *load, const struct node *import, const struct nam
         }
         load->is_exhausted = load->is_exhausted || err != ERR_NONE;
         to->names[to->count] = from->names[i];
-        to->spans[to->count] = from->spans[i];
+        to->positions[to->count] = from->positions[i];
         to->indices[to->count++] = from->indices[i];
     }
 }
@@ -181,7 +190,7 @@ static struct names own_names(struct set_document *document, size_t block)
     if (all.count <= imported) /* none, or a document whose block could not be read */
         return (struct names){0};
     return (struct names){.names = all.names + imported,
-                          .spans = all.spans + imported,
+                          .positions = all.positions + imported,
                           .indices = all.indices + imported,
                           .count = all.count - imported};
 }

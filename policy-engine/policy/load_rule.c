@@ -31,7 +31,7 @@ static size_t find_each(struct load *load, const struct node *node, const struct
 static size_t *take_indices(struct load *load, const struct node *node)
 {
     const struct node *const *items;
-    size_t *indices = arena_take_array(load->scratch, load_elements(&node, &items), sizeof(*indices));
+    size_t *indices = arena_take_array(load->passing, load_elements(&node, &items), sizeof(*indices));
     if (indices == NULL)
         load->is_exhausted = true;
     return indices;
@@ -454,6 +454,8 @@ void load_rules(struct load *load, const struct node *node)
 {
     if (!load_is(load, node, NODE_LIST, "rules"))
         return;
-    for (size_t i = 0; i < node->count && !load->is_exhausted; i++)
-        read_rule(load, node->items[i]);
+    struct document_walk walk = document_walk(load->document->tape, node);
+    const struct node *key, *item;
+    while (load_next(load, node, &walk, &key, &item))
+        read_rule(load, item);
 }

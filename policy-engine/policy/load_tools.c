@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
+/* In the element that is being read, or else anywhere in what is open of the document. */
+static struct view path_of(struct load *load, const struct node *place)
+{
+    const struct element *element = &load->element;
+    bool is_key = element->block != NULL && place == element->key;
+    struct view below = element->block == NULL ? (struct view){0}
+                        : is_key               ? VIEW("")
+                                               : node_path(element->item, place, load->scratch);
+    if (!view_is_present(below))
+        return node_path(load->root, place, load->scratch);
+    struct view block = node_path(load->root, element->block, load->scratch);
+    const char *dot = below.size > 0 && below.data[0] != '[' ? "." : "";
+    if (element->key != NULL)
+        return arena_print(load->scratch, "%.*s.%.*s%s%.*s", VIEW_ARG(block), VIEW_ARG(element->key->text), dot,
+                           VIEW_ARG(below));
+    return arena_print(load->scratch, "%.*s[%zu]%s%.*s", VIEW_ARG(block), element->index, dot, VIEW_ARG(below));
+}
+
 void load_refuse(struct load *load, enum code code, const struct node *node, const char *hint, const char *format, ...)
 {
     va_list args;
@@ -8,7 +26,7 @@ void load_refuse(struct load *load, enum code code, const struct node *node, con
     struct diag diag = {
         .severity = DIAG_ERROR, .code = view_of(code_text(code)), .span = place->span, .hint = view_of(hint)};
     if (load->diags->count < DIAG_CAP)
-        diag.path = node_path(load->root, place, load->scratch);
+        diag.path = path_of(load, place);
     va_start(args, format);
     diag_vadd(load->diags, &diag, format, args);
     va_end(args);
@@ -100,6 +118,23 @@ bool load_map(struct load *load, const struct node *node, const struct block *bl
     return true;
 }
 
+bool load_next(struct load *load, const struct node *block, struct document_walk *walk, const struct node **key,
+               const struct node **item)
+{
+    struct node *next_key, *next_item;
+    size_t index = block->count - walk->left;
+    load->element = (struct element){0};
+    arena_reuse(load->passing);
+    if (load->is_exhausted || !document_walk_next(walk, load->passing, &next_key, &next_item)) {
+        load->is_exhausted = load->is_exhausted || walk->left > 0;
+        return false;
+    }
+    load->element = (struct element){.block = block, .key = next_key, .item = next_item, .index = index};
+    *key = next_key;
+    *item = next_item;
+    return true;
+}
+
 size_t load_elements(const struct node *const *node, const struct node *const **items)
 {
     if ((*node)->kind != NODE_LIST) {
@@ -129,9 +164,9 @@ void names_init(struct load *load, struct names *names, size_t count)
     *names = (struct names){0};
     table_init(&names->table, load->scratch);
     names->names = arena_take_array(load->scratch, count, sizeof(*names->names));
-    names->spans = arena_take_array(load->scratch, count, sizeof(*names->spans));
+    names->positions = arena_take_array(load->scratch, count, sizeof(*names->positions));
     names->indices = arena_take_array(load->scratch, count, sizeof(*names->indices));
-    if (names->names == NULL || names->spans == NULL || names->indices == NULL)
+    if (names->names == NULL || names->positions == NULL || names->indices == NULL)
         load->is_exhausted = true;
 }
 
@@ -144,7 +179,7 @@ bool names_add(struct load *load, struct names *names, const struct node *key, c
     if (err == ERR_CONFLICT) {
         size_t at = 0;
         (void)table_find(&names->table, key->text, &at);
-        struct span span = names->spans[at];
+        struct span span = model_span(load->model, names->positions[at]);
         struct view hint =
             arena_print(load->scratch, "the first is at %.*s:%u:%u", VIEW_ARG(span.file), span.line, span.column);
         load_refuse(load, CODE_DUPLICATE, key, hint.data, "%s `%.*s` is defined twice", what, VIEW_ARG(key->text));
@@ -155,8 +190,8 @@ bool names_add(struct load *load, struct names *names, const struct node *key, c
         return false;
     }
     names->names[names->count] = key->text;
-    names->spans[names->count] = key->span;
-    names->indices[names->count] = index;
+    names->positions[names->count] = load_position(load, key);
+    names->indices[names->count] = (uint32_t)index;
     names->count++;
     return true;
 }
@@ -174,7 +209,7 @@ bool names_find(struct load *load, const struct names *names, const struct node 
     struct view near = diag_nearest(reference->text, names->names, names->count);
     struct view hint = {0};
     if (view_is_present(near) && table_find(&names->table, near, &at)) {
-        struct span span = names->spans[at];
+        struct span span = model_span(load->model, names->positions[at]);
         hint = arena_print(load->scratch, "did you mean `%.*s`? (defined at %.*s:%u:%u)", VIEW_ARG(near),
                            VIEW_ARG(span.file), span.line, span.column);
     } else if (names->count == 0) {

@@ -33,6 +33,34 @@ static void arena_refuses_past_its_ceiling(void **state)
     arena_free(&arena);
 }
 
+static void a_long_block_is_zeroed_too_and_a_reused_one_again(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 24);
+    for (int round = 0; round < 3; round++) {
+        char *shorter = arena_take(&arena, 1000), *longer = arena_take(&arena, 1 << 20);
+        char *unset = arena_take_unset(&arena, 100);
+        assert_non_null(shorter);
+        assert_non_null(longer);
+        assert_non_null(unset);
+        for (size_t i = 0; i < 1000; i++)
+            assert_int_equal(shorter[i], 0);
+        for (size_t i = 0; i < 1 << 20; i++)
+            assert_int_equal(longer[i], 0);
+        memset(shorter, 1, 1000);
+        memset(longer, 1, 1 << 20);
+        memset(unset, 1, 100);
+        arena_reuse(&arena);
+        assert_in_range(arena.used, 1000, 64 * 1024);
+    }
+    arena_free(&arena);
+    assert_int_equal(arena.used, 0);
+    arena_reuse(&arena); /* nothing to keep */
+    assert_non_null(arena_take(&arena, 1));
+    arena_free(&arena);
+}
+
 static void a_fixed_arena_never_allocates(void **state)
 {
     (void)state;
@@ -89,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(arena_refuses_past_its_ceiling),
+        cmocka_unit_test(a_long_block_is_zeroed_too_and_a_reused_one_again),
         cmocka_unit_test(a_fixed_arena_never_allocates),
         cmocka_unit_test(arena_print_formats_a_view),
         cmocka_unit_test(a_text_is_written_where_it_fits_and_not_where_it_does_not),
