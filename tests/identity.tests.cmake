@@ -8,10 +8,11 @@ unit_test(trust_bundle_test USES base policy text identity SOURCES ${test_bundle
 unit_test(x509_svid_test USES base policy text identity SOURCES ${test_bundles})
 unit_test(x509_path_test USES base policy text identity LIBS PkgConfig::JANSSON)
 unit_test(caller_proof_test USES base policy text identity SOURCES ${test_bundles})
+unit_test(crl_set_test USES base policy text identity SOURCES ${test_bundles})
 unit_test(svid_cache_test USES base policy text identity SOURCES ${test_bundles})
 unit_test(revocation_test USES base policy text identity)
 unit_test(revocation_file_test USES base policy text identity)
 
-foreach(parser spiffe_id xfcc x509_svid trust_bundle revocation)
+foreach(parser spiffe_id xfcc x509_svid trust_bundle crl_set revocation)
   fuzz_target(${parser}_fuzz USES base policy text identity)
 endforeach()

@@ -56,7 +56,8 @@ enum www_authenticate {
     X(CERTIFICATE_EXPIRED,     "certificate_expired",      "certificate",   DENY,      7, 403, WWW_NONE, "the certificate or one of its chain has expired") \
     X(CERTIFICATE_NOT_YET_VALID, "certificate_not_yet_valid", "certificate", DENY,     7, 403, WWW_NONE, "the certificate is not valid yet") \
     X(CERTIFICATE_KEY,         "certificate_key",          "certificate",   DENY,      7, 403, WWW_NONE, "the certificate's key or signature algorithm is not accepted") \
-    X(CERTIFICATE_REVOKED,     "certificate_revoked",      "certificate",   DENY,      7, 403, WWW_NONE, "the caller is on the deny list") \
+    X(CERTIFICATE_REVOKED,     "certificate_revoked",      "certificate",   DENY,      7, 403, WWW_NONE, "the caller's certificate is revoked, or the caller is on the deny list") \
+    X(CERTIFICATE_STATUS,      "certificate_status",       "unavailable",   DENY,      7, 503, WWW_NONE, "whether the certificate is revoked cannot be told: a revocation list is missing, has run out or is not its issuer's") \
     X(XFCC_MALFORMED,          "xfcc_malformed",           "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert does not parse") \
     X(XFCC_HOPS,               "xfcc_hops",                "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert does not have exactly the configured hops") \
     X(XFCC_MISMATCH,           "xfcc_mismatch",            "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert contradicts itself or the certificate") \

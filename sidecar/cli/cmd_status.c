@@ -101,6 +101,10 @@ static void print_expiring(const struct screen *screen, const json_t *snapshot)
         else if (rfc3339_parse(expires, &at) && at - screen->now < SOON_SECONDS)
             printf("  %s    an authority of %.*s: %.*s (%.*s)\n", at <= screen->now ? "EXPIRED" : "EXPIRES",
                    VIEW_ARG(safe_at(screen, item, "name")), VIEW_ARG(distance(screen, expires)), VIEW_ARG(expires));
+        struct view next = status_text(item, "next_update");
+        if (view_is_present(next) && rfc3339_parse(next, &at) && at <= screen->now)
+            printf("  EXPIRED    a revocation list of %.*s: %.*s (%.*s)\n", VIEW_ARG(safe_at(screen, item, "name")),
+                   VIEW_ARG(distance(screen, next)), VIEW_ARG(next));
     }
     json_array_foreach(json_object_get(json_object_get(snapshot, "keys"), "issuers"), i, item)
     {

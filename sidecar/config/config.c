@@ -35,8 +35,11 @@ static read_value read_section;
     VALUE("identity.trust_domains", config_read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
     VALUE("identity.trust_domains.{}.bundle", config_read_bundle, 0, 0, 0, "", "", "its authorities: FILE, or {file: FILE, owner: feed}; required") \
     VALUE("identity.trust_domains.{}.bundle.file", config_read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; required") \
-    VALUE("identity.trust_domains.{}.bundle.owner", config_read_owner, OF(trust_domain_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
-    REFUSED("identity.trust_domains.{}.crl") \
+    VALUE("identity.trust_domains.{}.bundle.owner", config_read_choice, OF(trust_domain_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
+    VALUE("identity.trust_domains.{}.crl", config_read_crl, 0, 0, 0, "", "", "its revocation lists, {file: FILE}; without it certificates are revoked by the deny list alone") \
+    VALUE("identity.trust_domains.{}.crl.file", config_read_path, OF(trust_domain_config, crl), 0, 0, "", "", "CRLs in PEM, or one in DER; required") \
+    VALUE("identity.trust_domains.{}.crl.missing", config_read_choice, OF(trust_domain_config, accepts_missing_crl), 0, 0, "refuse|accept", "refuse", "a certificate whose issuer has no list in the file") \
+    VALUE("identity.trust_domains.{}.crl.expired", config_read_choice, OF(trust_domain_config, accepts_expired_crl), 0, 0, "refuse|accept", "refuse", "a certificate whose issuer's list is past its nextUpdate") \
     REFUSED("identity.trust_domains.{}.strict") \
     VALUE("identity.revocations", config_read_revocations, 0, 1, 16, "", "", "folders with deny lists; `bartizan revoke` writes to the first, which is made when it is missing") \
     SECTION("tokens") \
@@ -44,7 +47,7 @@ static read_value read_section;
     VALUE("tokens.issuers", config_read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \
     VALUE("tokens.issuers.{}.keys", config_read_keys, 0, 0, 0, "", "", "where the issuer's keys are; required") \
     VALUE("tokens.issuers.{}.keys.file", config_read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; required") \
-    VALUE("tokens.issuers.{}.keys.owner", config_read_owner, OF(issuer_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
+    VALUE("tokens.issuers.{}.keys.owner", config_read_choice, OF(issuer_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
     REFUSED("tokens.issuers.{}.keys.url") \
     REFUSED("tokens.issuers.{}.keys.discovery") \
     REFUSED("tokens.issuers.{}.keys.workload-api") \

@@ -189,6 +189,18 @@ void config_read_bundle(const struct task *task, void *target)
         config_read_path(task, &domain->bundle);
 }
 
+void config_read_crl(const struct task *task, void *target)
+{
+    if (task->node->kind != NODE_MAP) {
+        config_complain(task, "C0104", VIEW("crl: {file: FILE, missing: refuse, expired: refuse}"),
+                        "revocation lists are named by a map");
+        return;
+    }
+    config_set_fallbacks(task->reader, view_of(task->field->path), target);
+    config_read_map(task, target);
+    config_expect_key(task, node_get(task->node, VIEW("file")) != NULL, "file");
+}
+
 void config_read_domains(const struct task *task, void *target)
 {
     struct config *config = target;

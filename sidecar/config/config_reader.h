@@ -68,7 +68,7 @@ read_value config_read_number;           /* uint32_t in [low, high] */
 read_value config_read_size;             /* uint32_t in [low, high]: 65536, 64KiB */
 read_value config_read_long_size;        /* uint64_t, the same */
 read_value config_read_word;             /* an enum */
-read_value config_read_owner;            /* bool: the second of its words */
+read_value config_read_choice;           /* bool: the second of its two words */
 read_value config_read_mode;             /* uint32_t, octal permissions */
 read_value config_read_path;             /* const char *, made absolute */
 read_value config_read_socket;           /* const char *, a path that fits a unix socket address */
@@ -82,9 +82,9 @@ read_value config_read_issuer_name;      /* struct view */
 /* Lists and maps of struct config, and what is inside of them. */
 read_value config_read_listeners, config_read_sources, config_read_domains, config_read_issuers,
     config_read_revocations, config_read_token_sources, config_read_platform_owners;
-read_value config_read_xfcc, config_read_by; /* struct identity_source */
-read_value config_read_keys;                 /* struct issuer_config */
-read_value config_read_bundle;               /* struct trust_domain_config */
+read_value config_read_xfcc, config_read_by;    /* struct identity_source */
+read_value config_read_keys;                    /* struct issuer_config */
+read_value config_read_bundle, config_read_crl; /* struct trust_domain_config */
 
 /* "127.0.0.1:80", "[::1]:80", and with `may_omit_host` ":80": true, or false. */
 bool config_parse_address(struct reader *reader, struct view text, bool may_omit_host, const char **host,

@@ -197,7 +197,7 @@ void config_read_word(const struct task *task, void *target)
     config_complain(task, "C0203", hint, "`%.*s` is not a word of this key", VIEW_ARG(text));
 }
 
-void config_read_owner(const struct task *task, void *target)
+void config_read_choice(const struct task *task, void *target)
 {
     unsigned word = 0;
     config_read_word(task, &word);

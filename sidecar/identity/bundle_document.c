@@ -51,7 +51,7 @@ static enum err read_pem(const struct reading *reading)
         return refuse(reading->error, "the bundle is empty", 0);
     while (rest.size > 0) {
         size_t size = 0, at = reading->text.size - rest.size;
-        if (pem_take(&rest, reading->der, reading->der_capacity, &size) != ERR_NONE)
+        if (pem_take(&rest, VIEW("CERTIFICATE"), reading->der, reading->der_capacity, &size) != ERR_NONE)
             return refuse(reading->error, "not a PEM block of a certificate", line_at(reading->text, at));
         TRY(reading->take(reading->context, (struct view){.data = (const char *)reading->der, .size = size}));
         rest = skip_space(rest);

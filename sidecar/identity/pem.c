@@ -117,17 +117,26 @@ static bool take_line(struct view *text, struct view *line)
     return line->size > 0;
 }
 
-enum err pem_take(struct view *text, uint8_t *out, size_t capacity, size_t *size)
+/* "-----BEGIN label-----" */
+static bool take_boundary(struct view *text, struct view word, struct view label)
+{
+    return take_prefix(text, word) && take_prefix(text, label) && take_prefix(text, VIEW("-----"));
+}
+
+enum err pem_take(struct view *text, struct view label, uint8_t *out, size_t capacity, size_t *size)
 {
     struct view rest = *text, line;
     struct decoder decoder = {.out = out, .capacity = capacity};
-    if (!take_prefix(&rest, VIEW("-----BEGIN CERTIFICATE-----")) || !take_line_end(&rest))
+    if (!take_boundary(&rest, VIEW("-----BEGIN "), label) || !take_line_end(&rest))
         return ERR_MALFORMED;
-    while (!take_prefix(&rest, VIEW("-----END CERTIFICATE-----"))) {
+    struct view end = rest;
+    while (!take_boundary(&end, VIEW("-----END "), label)) {
         if (!take_line(&rest, &line))
             return ERR_MALFORMED;
         TRY(decoder_take(&decoder, line));
+        end = rest;
     }
+    rest = end;
     if (decoder.digits != 0 || decoder.size == 0)
         return ERR_MALFORMED;
     /* The end line ends here or with the text. */

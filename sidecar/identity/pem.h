@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PEM certificates, strictly: RFC 7468 with the label CERTIFICATE and nothing else.
+/* PEM blocks of one label, strictly: RFC 7468.
  *
- *   block = "-----BEGIN CERTIFICATE-----" EOL 1*( 1*base64 EOL ) "-----END CERTIFICATE-----" [ EOL ]
+ *   block = "-----BEGIN " label "-----" EOL 1*( 1*base64 EOL ) "-----END " label "-----" [ EOL ]
  *   EOL   = LF / CRLF
  * No headers, no blank lines, no text before a block; base64 is RFC 4648 section 4
  * with its padding and zero trailing bits. */
@@ -15,9 +15,9 @@
  * text.size bytes to `out` and returns true, or false at a bad or cut escape. */
 bool pem_unescape(struct view text, char *out, size_t *size);
 
-/* Takes the block that *text starts with: its DER into `out` of `capacity` bytes
+/* Takes the block of `label` ("CERTIFICATE") that *text starts with: its DER into `out` of `capacity` bytes
  * (3/4 of the text always suffice), *text moved behind it. ERR_MALFORMED, ERR_LIMIT. */
-MUST_CHECK enum err pem_take(struct view *text, uint8_t *out, size_t capacity, size_t *size);
+MUST_CHECK enum err pem_take(struct view *text, struct view label, uint8_t *out, size_t capacity, size_t *size);
 
 /* Base64 of one line, as x5c has it (RFC 7517 section 4.7). The same errors. */
 MUST_CHECK enum err pem_base64_decode(struct view text, uint8_t *out, size_t capacity, size_t *size);

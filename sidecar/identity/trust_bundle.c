@@ -19,6 +19,8 @@ struct trust_bundle {
     uint64_t sequence;
     int64_t expires;
     bool is_loaded;
+    struct crl_set *crls; /* NULL: none are configured */
+    struct x509_path_crls crl_rule;
 };
 
 struct trust_bundles {
@@ -123,6 +125,9 @@ static enum err load_bundle(const struct load *load)
     bundle->authorities = sk_X509_new_null();
     if (!bundle->store || !bundle->authorities)
         return ERR_NO_MEMORY;
+    bundle->crl_rule = source->crls;
+    if (source->has_crls)
+        TRY(crl_set_build(source->crl_file, source->crl_text, bundle->store, load->diags, &bundle->crls));
     if (!view_is_present(source->text))
         return ERR_NONE;
     bundle->is_loaded = true;
@@ -159,6 +164,24 @@ static enum err parts_add(struct parts *parts, struct view part)
     return ERR_NONE;
 }
 
+static enum err digest_crls(const struct trust_bundle *bundle, struct parts *parts)
+{
+    const struct x509_path_crls *rule = &bundle->crl_rule;
+    const char rules[] = {bundle->crls ? '1' : '0', rule->accepts_missing ? '1' : '0',
+                          rule->accepts_expired ? '1' : '0'};
+    TRY(parts_add(parts, (struct view){.data = rules, .size = sizeof rules}));
+    for (size_t i = 0; bundle->crls && i < crl_set_count(bundle->crls); i++) {
+        unsigned char *der = NULL;
+        int size = crl_set_der(bundle->crls, i, &der);
+        if (size < 0)
+            return ERR_NO_MEMORY;
+        enum err e = parts_add(parts, (struct view){.data = (const char *)der, .size = (size_t)size});
+        OPENSSL_free(der);
+        TRY(e);
+    }
+    return ERR_NONE;
+}
+
 static enum err digest_bundle(const struct trust_bundle *bundle, struct parts *parts)
 {
     int count = sk_X509_num(bundle->authorities);
@@ -173,14 +196,15 @@ static enum err digest_bundle(const struct trust_bundle *bundle, struct parts *p
         OPENSSL_free(der);
         TRY(e);
     }
-    return ERR_NONE;
+    return digest_crls(bundle, parts);
 }
 
 static enum err digest_all(struct trust_bundles *bundles)
 {
     size_t count = 1;
     for (size_t i = 0; i < bundles->count; i++)
-        count += 2 + (size_t)sk_X509_num(bundles->items[i].authorities);
+        count += 3 + (size_t)sk_X509_num(bundles->items[i].authorities) +
+                 (bundles->items[i].crls ? crl_set_count(bundles->items[i].crls) : 0);
     struct parts parts = {.bytes = calloc(count, SHA256_BYTES)};
     if (!parts.bytes)
         return ERR_NO_MEMORY;
@@ -242,6 +266,7 @@ void trust_bundles_free(struct trust_bundles *bundles)
     for (size_t i = 0; i < bundles->count; i++) {
         X509_STORE_free(bundles->items[i].store);
         sk_X509_pop_free(bundles->items[i].authorities, X509_free);
+        crl_set_free(bundles->items[i].crls);
     }
     free(bundles->items);
     free(bundles);
@@ -266,6 +291,16 @@ const struct trust_bundle *trust_bundles_find(const struct trust_bundles *bundle
 X509_STORE *trust_bundle_store(const struct trust_bundle *bundle)
 {
     return bundle->store;
+}
+
+const struct crl_set *trust_bundle_crls(const struct trust_bundle *bundle)
+{
+    return bundle->crls;
+}
+
+const struct x509_path_crls *trust_bundle_crl_rule(const struct trust_bundle *bundle)
+{
+    return bundle->crls ? &bundle->crl_rule : NULL;
 }
 
 size_t trust_bundle_count(const struct trust_bundle *bundle)

@@ -4,7 +4,8 @@
 #ifndef BARTIZAN_TRUST_BUNDLE_H
 #define BARTIZAN_TRUST_BUNDLE_H
 
-#include "diag.h"
+#include "crl_set.h"
+#include "x509_path.h"
 
 #include <openssl/x509.h>
 
@@ -16,6 +17,9 @@ struct trust_bundle_source {
     struct view file; /* for messages */
     struct view text; /* PEM certificates or a SPIFFE bundle document; absent: not there yet (feed owns it) */
     uint64_t generation;
+    bool has_crls;              /* revocation lists are configured */
+    struct x509_path_crls crls; /* and how they count */
+    struct view crl_file, crl_text;
 };
 
 enum { TRUST_BUNDLE_BYTES_MAX = 1024 * 1024, TRUST_BUNDLE_AUTHORITIES_MAX = 256 };
@@ -26,7 +30,7 @@ enum { TRUST_BUNDLE_BYTES_MAX = 1024 * 1024, TRUST_BUNDLE_AUTHORITIES_MAX = 256 
  * first (X509-SVID section 6.2). A certificate that is no CA, an invalid trust domain
  * name, a domain named twice or text that does not parse: ERR_INVALID with diags.
  * An absent text gives a domain that is known and has no authorities: every SVID
- * of it is refused with REASON_KEYS_UNAVAILABLE. */
+ * of it is refused with REASON_KEYS_UNAVAILABLE. Revocation lists: crl_set_build. */
 MUST_CHECK enum err trust_bundles_build(const struct trust_bundle_source *sources, size_t count,
                                         struct diag_list *diags, struct trust_bundles **out);
 void trust_bundles_free(struct trust_bundles *bundles);
@@ -34,6 +38,9 @@ void trust_bundles_free(struct trust_bundles *bundles);
 /* The bundle of `trust_domain`, or NULL. */
 const struct trust_bundle *trust_bundles_find(const struct trust_bundles *bundles, struct view trust_domain);
 
+/* Its revocation lists and how they count; NULL where none are configured. */
+const struct crl_set *trust_bundle_crls(const struct trust_bundle *bundle);
+const struct x509_path_crls *trust_bundle_crl_rule(const struct trust_bundle *bundle);
 X509_STORE *trust_bundle_store(const struct trust_bundle *bundle); /* owned by the bundle */
 size_t trust_bundle_count(const struct trust_bundle *bundle);      /* authorities */
 uint64_t trust_bundle_generation(const struct trust_bundle *bundle);
@@ -45,8 +52,9 @@ uint64_t trust_bundle_sequence(const struct trust_bundle *bundle);
  * True with no authorities is the domain's mass revocation: nobody is trusted. */
 bool trust_bundle_is_loaded(const struct trust_bundle *bundle);
 
-/* Lower-case hex SHA-256 over every domain's name, state and authorities in order:
- * 64 bytes, owned by the bundles. The same digest trusts the same certificates. */
+/* Lower-case hex SHA-256 over every domain's name, state, authorities and revocation
+ * lists in order: 64 bytes, owned by the bundles. The same digest trusts the same
+ * certificates. */
 struct view trust_bundles_digest(const struct trust_bundles *bundles);
 
 /* Calls `each` for every domain, in order of name. */

@@ -22,12 +22,44 @@ static bool is_forgiven(int error, int depth, int anchor_depth)
     return false;
 }
 
+/* What is wrong with a revocation list, as against with a certificate. */
+static bool is_about_list(int error)
+{
+    switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR: return true;
+    default: return false;
+    }
+}
+
+/* OpenSSL asks for the anchor's own list too. The bundle is what says that an anchor is good, and who stands above
+ * it may be unknown; an anchor that a list names is revoked all the same. */
+static bool is_forgiven_list(int error, int depth, int anchor_depth, const struct x509_path_crls *crls)
+{
+    if (depth == anchor_depth)
+        return is_about_list(error);
+    return crls && ((error == X509_V_ERR_UNABLE_TO_GET_CRL && crls->accepts_missing) ||
+                    (error == X509_V_ERR_CRL_HAS_EXPIRED && crls->accepts_expired));
+}
+
 static int on_error(int ok, X509_STORE_CTX *context)
 {
     if (ok)
         return 1;
     int anchor_depth = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
-    if (!is_forgiven(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context), anchor_depth))
+    int error = X509_STORE_CTX_get_error(context), depth = X509_STORE_CTX_get_error_depth(context);
+    if (!is_forgiven(error, depth, anchor_depth) &&
+        !is_forgiven_list(error, depth, anchor_depth, X509_STORE_CTX_get_app_data(context)))
         return 0;
     X509_STORE_CTX_set_error(context, X509_V_OK);
     return 1;
@@ -76,8 +108,9 @@ static enum reason reason_of(int error, int depth)
     case X509_V_ERR_AUTHORITY_KEY_IDENTIFIER_CRITICAL:
     case X509_V_ERR_SUBJECT_KEY_IDENTIFIER_CRITICAL:
         return depth == 0 ? REASON_CERTIFICATE_LEAF : REASON_CERTIFICATE_UNTRUSTED;
+    case X509_V_ERR_CERT_REVOKED: return REASON_CERTIFICATE_REVOKED;
     case X509_V_ERR_OUT_OF_MEM: return REASON_INTERNAL;
-    default: return REASON_CERTIFICATE_UNTRUSTED;
+    default: return is_about_list(error) ? REASON_CERTIFICATE_STATUS : REASON_CERTIFICATE_UNTRUSTED;
     }
 }
 
@@ -122,6 +155,11 @@ static enum reason verify(const struct x509_path *path, struct x509_path_validit
     if (!context || X509_STORE_CTX_init(context, path->store, path->leaf, path->untrusted) != 1 ||
         X509_STORE_CTX_set_purpose(context, path->purpose) != 1)
         return REASON_INTERNAL;
+    if (path->crls) {
+        X509_STORE_CTX_set_flags(context, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+        if (X509_STORE_CTX_set_app_data(context, (void *)(uintptr_t)path->crls) != 1)
+            return REASON_INTERNAL;
+    }
     X509_STORE_CTX_set_time(context, 0, (time_t)path->now);
     int verdict = X509_verify_cert(context);
     if (verdict < 0)

@@ -16,12 +16,19 @@
 
 enum { X509_PATH_DEPTH = 4, X509_PATH_RSA_BITS_MAX = 8192 };
 
+/* How the store's revocation lists count, for every certificate but the anchor. */
+struct x509_path_crls {
+    bool accepts_missing; /* an issuer without a list has revoked nobody */
+    bool accepts_expired; /* a list past its nextUpdate still tells whom it revoked */
+};
+
 struct x509_path {
     X509_STORE *store;
     X509 *leaf;
-    STACK_OF(X509) * untrusted; /* what the caller supplied beside the leaf; may be NULL */
-    int purpose;                /* X509_PURPOSE_SSL_CLIENT; also held against the EKU of authorities */
-    int64_t now;                /* unix seconds */
+    STACK_OF(X509) * untrusted;        /* what the caller supplied beside the leaf; may be NULL */
+    int purpose;                       /* X509_PURPOSE_SSL_CLIENT; also held against the EKU of authorities */
+    int64_t now;                       /* unix seconds */
+    const struct x509_path_crls *crls; /* NULL: revocation lists are not looked at */
 };
 
 struct x509_path_validity {
@@ -36,7 +43,9 @@ X509_STORE *x509_path_store_new(void);
 bool x509_path_seconds(const ASN1_TIME *time, int64_t *out);
 
 /* REASON_NONE and *out, or REASON_CERTIFICATE_UNTRUSTED, _EXPIRED, _NOT_YET_VALID,
- * _KEY or _LEAF (the leaf's purpose or a critical extension of it). Leaves
+ * _KEY, _LEAF (the leaf's purpose or a critical extension of it), _REVOKED or
+ * REASON_CERTIFICATE_STATUS (a list that is needed is missing, has run out or is not
+ * signed by the issuer). Leaves
  * nothing in this thread's OpenSSL error queue. */
 enum reason x509_path_verify(const struct x509_path *path, struct x509_path_validity *out);
 

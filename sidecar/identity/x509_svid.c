@@ -85,7 +85,7 @@ static enum reason read_der(struct view der, X509 **out)
 static enum reason take_certificate(struct view *text, struct scratch *scratch, struct view *der, X509 **out)
 {
     size_t size = 0;
-    if (pem_take(text, scratch->der, scratch->capacity, &size) != ERR_NONE)
+    if (pem_take(text, VIEW("CERTIFICATE"), scratch->der, scratch->capacity, &size) != ERR_NONE)
         return REASON_CERTIFICATE_MALFORMED;
     *der = (struct view){.data = (const char *)scratch->der, .size = size};
     return read_der(*der, out);
@@ -272,13 +272,18 @@ static enum reason check_path(X509 *leaf, STACK_OF(X509) * untrusted, const stru
                              .leaf = leaf,
                              .untrusted = untrusted,
                              .purpose = X509_PURPOSE_SSL_CLIENT,
-                             .now = now};
+                             .now = now,
+                             .crls = trust_bundle_crl_rule(bundle)};
     struct x509_path_validity validity;
     enum reason reason = x509_path_verify(&path, &validity);
     if (reason != REASON_NONE)
         return reason;
     out->not_before = validity.not_before;
     out->not_after = validity.not_after;
+    /* What a list said holds until it runs out: asked again then, whatever the cache keeps. */
+    int64_t until = path.crls ? crl_set_until(trust_bundle_crls(bundle), now) : INT64_MAX;
+    if (until < out->not_after)
+        out->not_after = until;
     out->bundle_generation = trust_bundle_generation(bundle);
     return REASON_NONE;
 }

@@ -34,7 +34,7 @@ struct x509_svid {
     uint8_t serial[SVID_SERIAL_MAX];
     size_t serial_size;
     int64_t not_before;                               /* latest over the chain, unix seconds */
-    int64_t not_after;                                /* earliest over the chain */
+    int64_t not_after;                                /* earliest over the chain and its domain's revocation lists */
     uint64_t bundle_generation;                       /* of the bundle it was verified against */
     struct x509_svid_proxy proxies[SVID_PROXIES_MAX]; /* filled by caller_proof_verify, the caller's own first */
     size_t proxy_count;

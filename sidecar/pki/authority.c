@@ -99,6 +99,14 @@ static enum err write_lists(struct authority *authority)
     return authority_folder_replace(authority, "crl.pem", 0644, lists_print(lists, count, &authority->arena));
 }
 
+/* No longer than its intermediate: after that it may go away. */
+static int64_t list_end(const struct authority *authority, const struct authority_signer *signer)
+{
+    int64_t end = authority->now + AUTHORITY_CRL_DAYS * DAY_SECONDS, last = 0;
+    bool is_bounded = x509_path_seconds(X509_get0_notAfter(signer->certificate), &last) && last > authority->now;
+    return is_bounded && last < end ? last : end;
+}
+
 /* Signs the list of `signer` again, with one more entry unless `serial` is NULL. */
 static enum err renew_list(struct authority *authority, struct authority_signer *signer, const ASN1_INTEGER *serial,
                            int reason)
@@ -109,7 +117,7 @@ static enum err renew_list(struct authority *authority, struct authority_signer 
                                         .serial = serial,
                                         .reason = reason,
                                         .now = authority->now,
-                                        .next_update = authority->now + AUTHORITY_CRL_DAYS * DAY_SECONDS};
+                                        .next_update = list_end(authority, signer)};
     enum err err = crl_issue(&request, &issuer, &list);
     if (err == ERR_CONFLICT)
         return authority_problem(authority, err, "the certificate is revoked already");

@@ -145,6 +145,14 @@ static void write_head(struct decider_state *state, const struct snapshot *snaps
     utf8_print_json(view_of(state->config->file), out);
 }
 
+static void write_time_or_null(int64_t seconds, FILE *out)
+{
+    if (seconds == INT64_MAX)
+        (void)fputs("null", out);
+    else
+        write_time(seconds, out);
+}
+
 static void write_domain(void *context, struct view name, const struct trust_bundle *bundle)
 {
     struct json_list *list = context;
@@ -153,10 +161,12 @@ static void write_domain(void *context, struct view name, const struct trust_bun
     (void)fputs("{\"name\": ", list->out);
     utf8_print_json(name, list->out);
     (void)fprintf(list->out, ", \"authorities\": %zu, \"expires\": ", trust_bundle_count(bundle));
-    if (expires == INT64_MAX)
-        (void)fputs("null", list->out);
-    else
-        write_time(expires, list->out);
+    write_time_or_null(expires, list->out);
+    if (trust_bundle_crls(bundle) != NULL) {
+        (void)fprintf(list->out,
+                      ", \"revocation_lists\": %zu, \"next_update\": ", crl_set_count(trust_bundle_crls(bundle)));
+        write_time_or_null(crl_set_expires(trust_bundle_crls(bundle)), list->out);
+    }
     (void)fputc('}', list->out);
 }
 

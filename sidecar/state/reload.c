@@ -168,8 +168,11 @@ static size_t watched_paths(const struct config *config, const char **paths)
     paths[count++] = config->policy.path;
     if (config->policy.shadow != NULL)
         paths[count++] = config->policy.shadow;
-    for (size_t i = 0; i < config->identity.domain_count; i++)
+    for (size_t i = 0; i < config->identity.domain_count; i++) {
         paths[count++] = config->identity.domains[i].bundle;
+        if (config->identity.domains[i].crl != NULL)
+            paths[count++] = config->identity.domains[i].crl;
+    }
     for (size_t i = 0; i < config->tokens.issuer_count; i++)
         paths[count++] = config->tokens.issuers[i].keys_file;
     for (size_t i = 0; i < config->identity.revocation_count; i++)
@@ -179,7 +182,8 @@ static size_t watched_paths(const struct config *config, const char **paths)
 
 static enum err open_watch(const struct config *config, struct file_watch **out)
 {
-    size_t most = 2 + config->identity.domain_count + config->tokens.issuer_count + config->identity.revocation_count;
+    size_t most =
+        2 + 2 * config->identity.domain_count + config->tokens.issuer_count + config->identity.revocation_count;
     const char **paths = calloc(most, sizeof(*paths));
     if (paths == NULL)
         return ERR_NO_MEMORY;

@@ -32,7 +32,7 @@ struct snapshot_owner {
     struct snapshot snapshot; /* first: a snapshot is its owner */
     atomic_uint references;
     struct part *parts[PART_COUNT];
-    struct source_state *domains; /* in the configuration's order */
+    struct source_state *domains; /* in the configuration's order; behind the bundles of all the lists of all */
     struct source_state *issuers;
     uint64_t *sequences; /* of each domain: the highest that was ever in force */
 };
@@ -199,22 +199,54 @@ static enum err check_sequences(struct builder *b, const struct trust_bundles *b
     return result;
 }
 
+/* An older list would make a certificate good again that a newer one has revoked. */
+static enum err check_lists(struct builder *b, const struct trust_bundles *bundles)
+{
+    for (size_t i = 0; b->previous != NULL && i < b->config->identity.domain_count; i++) {
+        const struct trust_domain_config *domain = &b->config->identity.domains[i];
+        const struct trust_bundle *before = trust_bundles_find(b->previous->snapshot.bundles, domain->name);
+        const struct trust_bundle *now = trust_bundles_find(bundles, domain->name);
+        if (domain->crl == NULL || !crl_set_is_older(trust_bundle_crls(now), trust_bundle_crls(before), b->now))
+            continue;
+        struct span span = {.file = view_of(domain->crl)};
+        diag_error(b->diags, "E0906", &span, "a list that is in force is gone or would be replaced by an older one");
+        return ERR_STALE;
+    }
+    return ERR_NONE;
+}
+
+/* The bundle and the revocation lists of domain `i`. A change to either makes what rested on them be judged again. */
+static enum err read_domain(struct builder *b, size_t i, struct trust_bundle_source *source)
+{
+    const struct trust_domain_config *domain = &b->config->identity.domains[i];
+    const struct source_state *before = b->previous != NULL ? &b->previous->domains[i] : NULL;
+    size_t count = b->config->identity.domain_count;
+    struct source_state *state = &b->next->domains[i], *lists = &b->next->domains[count + i];
+    *source = (struct trust_bundle_source){.trust_domain = domain->name, .file = view_of(domain->bundle)};
+    TRY(read_source(b, domain->bundle, domain->is_owned_by_feed, before, state, &source->text));
+    source->generation = state->generation;
+    if (domain->crl == NULL)
+        return ERR_NONE;
+    source->has_crls = true;
+    source->crl_file = view_of(domain->crl);
+    source->crls = (struct x509_path_crls){.accepts_missing = domain->accepts_missing_crl,
+                                           .accepts_expired = domain->accepts_expired_crl};
+    TRY(read_source(b, domain->crl, false, before ? before + count : NULL, lists, &source->crl_text));
+    if (lists->generation > source->generation)
+        source->generation = lists->generation;
+    return ERR_NONE;
+}
+
 static enum err build_bundles(struct builder *b)
 {
     size_t count = b->config->identity.domain_count;
     struct trust_bundle_source *sources = arena_take_array(b->arena, count + 1, sizeof(*sources));
     if (sources == NULL)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        const struct trust_domain_config *domain = &b->config->identity.domains[i];
-        const struct source_state *before = b->previous != NULL ? &b->previous->domains[i] : NULL;
-        struct source_state *state = &b->next->domains[i];
-        sources[i] = (struct trust_bundle_source){.trust_domain = domain->name, .file = view_of(domain->bundle)};
-        TRY(read_source(b, domain->bundle, domain->is_owned_by_feed, before, state, &sources[i].text));
-        sources[i].generation = state->generation;
-    }
+    for (size_t i = 0; i < count; i++)
+        TRY(read_domain(b, i, &sources[i]));
     uint8_t fingerprint[SHA256_BYTES];
-    TRY(fingerprint_sources(b->next->domains, count, fingerprint));
+    TRY(fingerprint_sources(b->next->domains, 2 * count, fingerprint));
     if (part_lend(b, PART_BUNDLES, fingerprint))
         return ERR_NONE;
     struct part *part = part_new(b, PART_BUNDLES, fingerprint, release_bundles);
@@ -223,6 +255,7 @@ static enum err build_bundles(struct builder *b)
     struct trust_bundles *bundles = NULL;
     TRY(trust_bundles_build(sources, count, b->diags, &bundles));
     part->thing = bundles;
+    TRY(check_lists(b, bundles));
     return check_sequences(b, bundles);
 }
 
@@ -304,7 +337,8 @@ static void keep_previous(struct builder *b, enum part_kind kind)
     if (b->next->parts[kind] != NULL)
         atomic_fetch_add(&b->next->parts[kind]->references, 1);
     if (kind == PART_BUNDLES) {
-        memcpy(b->next->domains, b->previous->domains, b->config->identity.domain_count * sizeof(struct source_state));
+        memcpy(b->next->domains, b->previous->domains,
+               2 * b->config->identity.domain_count * sizeof(struct source_state));
         memcpy(b->next->sequences, b->previous->sequences, b->config->identity.domain_count * sizeof(uint64_t));
     }
     if (kind == PART_KEYS)
@@ -440,7 +474,7 @@ static void free_files(struct file_set **files)
 static enum err make_room(struct builder *b)
 {
     size_t domains = b->config->identity.domain_count, issuers = b->config->tokens.issuer_count;
-    b->next->domains = calloc(domains + 1, sizeof(struct source_state));
+    b->next->domains = calloc(2 * domains + 1, sizeof(struct source_state));
     b->next->issuers = calloc(issuers + 1, sizeof(struct source_state));
     b->next->sequences = calloc(domains + 1, sizeof(uint64_t));
     if (b->next->domains == NULL || b->next->issuers == NULL || b->next->sequences == NULL)

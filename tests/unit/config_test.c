@@ -87,7 +87,8 @@ static void config_reads_every_key(void **state)
              "  - {address: \"[::1]:9192\"}\n"
              "identity:\n"
              "  sources: [{xfcc: {hops: 1, by: [\"spiffe://prod.example/gw\"]}}, certificate]\n"
-             "  trust_domains: {prod.example: {bundle: prod.pem}, other: {bundle: /x/other.json}}\n"
+             "  trust_domains: {prod.example: {bundle: prod.pem}, other: {bundle: /x/other.json,\n"
+             "    crl: {file: other.crl, expired: accept}}}\n"
              "  revocations: [/var/lib/r, more]\n"
              "tokens:\n"
              "  from: [authorization]\n"
@@ -117,6 +118,10 @@ static void config_reads_every_key(void **state)
     assert_int_equal(config.identity.sources[1].kind, SOURCE_CERTIFICATE);
     assert_string_equal(config.identity.domains[0].bundle, "/etc/bartizan/prod.pem");
     assert_string_equal(config.identity.domains[1].bundle, "/x/other.json");
+    assert_null(config.identity.domains[0].crl);
+    assert_string_equal(config.identity.domains[1].crl, "/etc/bartizan/other.crl");
+    assert_false(config.identity.domains[1].accepts_missing_crl);
+    assert_true(config.identity.domains[1].accepts_expired_crl);
     assert_string_equal(config.identity.revocations[1], "/etc/bartizan/more");
     assert_true(view_equals(config.tokens.issuers[0].url, VIEW("https://sso.example")));
     assert_string_equal(config.tokens.issuers[0].keys_file, "/etc/bartizan/sso.jwks");
@@ -187,8 +192,12 @@ static const struct bad_file {
     {GOOD "identity: {trust_domains: {a: {bundle: {file: b, ower: feed}}}}\n", 4, 50, "C0101",
      "identity.trust_domains[\"a\"].bundle.ower", "did you mean `owner`?"},
     {GOOD "identity: {trust_domains: {a: {bundle: b, owner: feed}}}\n", 4, 43, "C0101", NULL, NULL},
-    {GOOD "identity: {trust_domains: {a: {bundle: b, crl: require}}}\n", 4, 43, "C0102",
+    {GOOD "identity: {trust_domains: {a: {bundle: b, crl: require}}}\n", 4, 48, "C0104",
      "identity.trust_domains[\"a\"].crl", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: b, crl: {missing: refuse}}}}\n", 4, 48, "C0103",
+     "identity.trust_domains[\"a\"].crl", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: b, crl: {file: c, expired: maybe}}}}\n", 4, 67, "C0203",
+     "identity.trust_domains[\"a\"].crl.expired", NULL},
     {GOOD "identity: {sources: [xfcc-text]}\n", 4, 22, "C0102", "identity.sources[0]", NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {url: u}}}}\n", 4, 41, "C0102",
      "tokens.issuers[\"https://i\"].keys.url", NULL},

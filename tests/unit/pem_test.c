@@ -17,7 +17,7 @@ static size_t size;
 /* ERR_NONE and everything taken, or the error. */
 static enum err take(struct view text)
 {
-    enum err e = pem_take(&text, der, sizeof der, &size);
+    enum err e = pem_take(&text, VIEW("CERTIFICATE"), der, sizeof der, &size);
     if (e == ERR_NONE)
         assert_int_equal(text.size, 0);
     return e;
@@ -38,9 +38,9 @@ static void pem_leaves_the_next_block(void **state)
 {
     (void)state;
     struct view text = VIEW(BEGIN "\nTWFu\n" END "\n" BEGIN "\nTWE=\n" END "\n");
-    assert_int_equal(pem_take(&text, der, sizeof der, &size), ERR_NONE);
+    assert_int_equal(pem_take(&text, VIEW("CERTIFICATE"), der, sizeof der, &size), ERR_NONE);
     assert_int_equal(size, 3);
-    assert_int_equal(pem_take(&text, der, sizeof der, &size), ERR_NONE);
+    assert_int_equal(pem_take(&text, VIEW("CERTIFICATE"), der, sizeof der, &size), ERR_NONE);
     assert_int_equal(size, 2);
     assert_int_equal(text.size, 0);
 }

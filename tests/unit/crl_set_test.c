@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Revocation lists: their reading, their age, and what verification makes of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "crl_set.h"
+#include "test_bundles.h"
+#include "x509_svid.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#define ID "spiffe://prod.example/ns/a/sa/b"
+enum { HOUR = 3600 };
+
+static struct arena arena;
+static struct diag_list diags;
+static struct test_cert root, middle, leaf, other_leaf;
+
+static int set_up(void **state)
+{
+    (void)state;
+    arena_init(&arena, 64 * 1024 * 1024);
+    const struct test_cert_options authority = {.key_usage = "critical,keyCertSign,cRLSign"};
+    root = test_ca_root(&authority);
+    middle = test_ca_intermediate(&root, &authority);
+    leaf = test_ca_svid(&middle, ID);
+    other_leaf = test_ca_svid(&middle, ID);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    struct test_cert *const all[] = {&root, &middle, &leaf, &other_leaf};
+    for (size_t i = 0; i < 4; i++)
+        test_cert_free(all[i]);
+    arena_free(&arena);
+    return 0;
+}
+
+/* ---- lists made for the purpose ---- */
+
+struct wanted {
+    const struct test_cert *issuer; /* whose name is on it */
+    const struct test_cert *signer; /* who signed it; NULL: the issuer */
+    const struct test_cert *revoked;
+    int64_t from, until; /* 0: an hour before and after TEST_NOW; until -1: no nextUpdate */
+    uint64_t number;     /* 0: none */
+};
+
+static X509_CRL *make(const struct wanted *wanted)
+{
+    X509_CRL *list = X509_CRL_new();
+    ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)(wanted->from ? wanted->from : TEST_NOW - HOUR));
+    ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)(wanted->until ? wanted->until : TEST_NOW + HOUR / 2));
+    assert_int_equal(X509_CRL_set_version(list, X509_CRL_VERSION_2), 1);
+    assert_int_equal(X509_CRL_set_issuer_name(list, X509_get_subject_name(wanted->issuer->x509)), 1);
+    assert_int_equal(X509_CRL_set1_lastUpdate(list, from), 1);
+    if (wanted->until >= 0)
+        assert_int_equal(X509_CRL_set1_nextUpdate(list, until), 1);
+    if (wanted->revoked) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+        assert_int_equal(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(wanted->revoked->x509)), 1);
+        assert_int_equal(X509_REVOKED_set_revocationDate(entry, from), 1);
+        assert_int_equal(X509_CRL_add0_revoked(list, entry), 1);
+    }
+    if (wanted->number) {
+        ASN1_INTEGER *number = ASN1_INTEGER_new();
+        assert_int_equal(ASN1_INTEGER_set_uint64(number, wanted->number), 1);
+        assert_int_equal(X509_CRL_add1_ext_i2d(list, NID_crl_number, number, 0, X509V3_ADD_DEFAULT), 1);
+        ASN1_INTEGER_free(number);
+    }
+    const struct test_cert *signer = wanted->signer ? wanted->signer : wanted->issuer;
+    assert_true(X509_CRL_sign(list, signer->key, EVP_sha256()) > 0);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+    return list;
+}
+
+static struct view text_of(const struct wanted *wanted, size_t count)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *bytes = NULL;
+    for (size_t i = 0; i < count; i++) {
+        X509_CRL *list = make(&wanted[i]);
+        assert_int_equal(PEM_write_bio_X509_CRL(bio, list), 1);
+        X509_CRL_free(list);
+    }
+    long size = BIO_get_mem_data(bio, &bytes);
+    struct view text = arena_copy(&arena, (struct view){size ? bytes : "", (size_t)size});
+    BIO_free(bio);
+    return text;
+}
+
+static struct view der_of(const struct wanted *wanted)
+{
+    unsigned char *der = NULL;
+    X509_CRL *list = make(wanted);
+    int size = i2d_X509_CRL(list, &der);
+    struct view text = arena_copy(&arena, (struct view){(const char *)der, (size_t)size});
+    OPENSSL_free(der);
+    X509_CRL_free(list);
+    return text;
+}
+
+/* ---- reading ---- */
+
+static struct crl_set *read_lists(struct view text)
+{
+    X509_STORE *store = X509_STORE_new();
+    struct crl_set *set = NULL;
+    diag_list_init(&diags, &arena);
+    enum err err = crl_set_build(VIEW("lists.pem"), text, store, &diags, &set);
+    X509_STORE_free(store);
+    assert_true(err == ERR_NONE ? diags.errors == 0 : err == ERR_INVALID && diags.errors == 1);
+    return err == ERR_NONE ? set : NULL;
+}
+
+/* Lists of the text, or -1 where it is refused. */
+static int count_of(struct view text)
+{
+    struct crl_set *set = read_lists(text);
+    int count = set ? (int)crl_set_count(set) : -1;
+    crl_set_free(set);
+    return count;
+}
+
+static void lists_are_read_from_pem_and_from_der(void **state)
+{
+    (void)state;
+    const struct wanted two[] = {{.issuer = &root}, {.issuer = &middle}};
+    assert_int_equal(count_of(VIEW("")), 0);
+    assert_int_equal(count_of(VIEW("\n \t\r\n")), 0);
+    assert_int_equal(count_of(text_of(two, 1)), 1);
+    assert_int_equal(count_of(text_of(two, 2)), 2);
+    assert_int_equal(count_of(der_of(two)), 1);
+}
+
+static void what_is_no_list_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    const struct wanted one = {.issuer = &root};
+    struct view good = text_of(&one, 1), der = der_of(&one);
+    char *certificate = test_cert_pem_one(&root);
+    assert_int_equal(count_of(view_of(certificate)), -1);
+    free(certificate);
+    assert_int_equal(count_of(arena_print(&arena, "%.*shello\n", VIEW_ARG(good))), -1);
+    uint32_t lines = 0;
+    for (size_t i = 0; i < good.size; i++)
+        lines += good.data[i] == '\n';
+    assert_int_equal(diags.items[0].span.line, lines + 1);
+    assert_int_equal(count_of(arena_print(&arena, "# my list\n%.*s", VIEW_ARG(good))), -1);
+    assert_int_equal(diags.items[0].span.line, 1);
+    assert_true(view_equals(diags.items[0].code, VIEW("E1010")));
+    assert_int_equal(count_of(VIEW("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n")), -1);
+    assert_int_equal(count_of(view_slice(good, 0, good.size - 1)), 1); /* the end line ends with the text */
+    for (size_t size = 1; size < good.size - 1; size += 7)
+        assert_int_equal(count_of(view_slice(good, 0, size)), -1);
+    for (size_t size = 1; size < der.size; size++)
+        assert_int_equal(count_of(view_slice(der, 0, size)), -1);
+    assert_int_equal(count_of(arena_print(&arena, "%.*s!", VIEW_ARG(good))), -1);
+}
+
+static void so_many_lists_and_bytes_and_no_more(void **state)
+{
+    (void)state;
+    struct wanted many[CRL_SET_LISTS_MAX + 1];
+    for (size_t i = 0; i < CRL_SET_LISTS_MAX + 1; i++)
+        many[i] = (struct wanted){.issuer = &root, .number = i + 1};
+    assert_int_equal(count_of(text_of(many, CRL_SET_LISTS_MAX)), CRL_SET_LISTS_MAX);
+    assert_int_equal(count_of(text_of(many, CRL_SET_LISTS_MAX + 1)), -1);
+    assert_true(view_equals(diags.items[0].code, VIEW("E1011")));
+    char *spaces = arena_take(&arena, CRL_SET_BYTES_MAX + 1);
+    memset(spaces, ' ', CRL_SET_BYTES_MAX + 1);
+    assert_int_equal(count_of((struct view){spaces, CRL_SET_BYTES_MAX}), 0);
+    assert_int_equal(count_of((struct view){spaces, CRL_SET_BYTES_MAX + 1}), -1);
+    assert_true(view_equals(diags.items[0].code, VIEW("E1011")));
+}
+
+/* ---- age ---- */
+
+static void a_set_holds_until_its_first_next_update(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {{.issuer = &root, .until = TEST_NOW + 10},
+                                   {.issuer = &middle, .until = TEST_NOW + 20},
+                                   {.issuer = &leaf, .until = -1}};
+    struct crl_set *set = read_lists(text_of(lists, 3));
+    assert_int_equal(crl_set_until(set, TEST_NOW), TEST_NOW + 10);
+    assert_int_equal(crl_set_until(set, TEST_NOW + 9), TEST_NOW + 10);
+    assert_int_equal(crl_set_until(set, TEST_NOW + 10), TEST_NOW + 20);
+    assert_int_equal(crl_set_until(set, TEST_NOW + 20), INT64_MAX);
+    crl_set_free(set);
+}
+
+/* Whether `now` is older than `before`, at TEST_NOW. */
+static bool is_older(const struct wanted *now, size_t now_count, const struct wanted *before, size_t before_count)
+{
+    struct crl_set *a = read_lists(text_of(now, now_count)), *b = read_lists(text_of(before, before_count));
+    bool result = crl_set_is_older(a, b, TEST_NOW);
+    crl_set_free(a);
+    crl_set_free(b);
+    return result;
+}
+
+static void a_lower_number_or_a_list_that_is_gone_is_older(void **state)
+{
+    (void)state;
+    const struct wanted two = {.issuer = &root, .number = 2}, three = {.issuer = &root, .number = 3};
+    const struct wanted of_middle = {.issuer = &middle, .number = 1};
+    const struct wanted both[] = {{.issuer = &root, .number = 2}, {.issuer = &middle, .number = 1}};
+    assert_false(is_older(&two, 1, &two, 1));
+    assert_false(is_older(&three, 1, &two, 1));
+    assert_true(is_older(&two, 1, &three, 1));
+    assert_true(is_older(&of_middle, 1, &two, 1));
+    assert_true(is_older(&two, 1, both, 2));
+    assert_false(is_older(both, 2, &two, 1));
+    assert_true(is_older(NULL, 0, &two, 1));
+}
+
+static void a_list_that_has_run_out_may_go(void **state)
+{
+    (void)state;
+    const struct wanted past = {.issuer = &root, .number = 9, .until = TEST_NOW};
+    const struct wanted next = {.issuer = &root, .number = 9, .until = TEST_NOW + 1};
+    assert_false(is_older(NULL, 0, &past, 1));
+    assert_true(is_older(NULL, 0, &next, 1));
+}
+
+static void lists_without_numbers_are_told_apart_by_their_update(void **state)
+{
+    (void)state;
+    const struct wanted early = {.issuer = &root, .from = TEST_NOW - 20};
+    const struct wanted late = {.issuer = &root, .from = TEST_NOW - 10};
+    assert_true(is_older(&early, 1, &late, 1));
+    assert_false(is_older(&late, 1, &early, 1));
+}
+
+/* ---- verification ---- */
+
+static struct x509_svid svid;
+
+static enum reason verify(const struct test_cert *caller, const struct test_cert *anchor, const struct wanted *lists,
+                          size_t count, struct x509_path_crls rule)
+{
+    const struct test_cert *chain[] = {caller, &middle};
+    char *authority = test_cert_pem_one(anchor), *text = test_cert_pem(chain, 2);
+    struct trust_bundles *bundles = NULL;
+    const struct trust_bundle_source source = {.trust_domain = VIEW("prod.example"),
+                                               .file = VIEW("bundle"),
+                                               .text = view_of(authority),
+                                               .generation = 1,
+                                               .has_crls = true,
+                                               .crls = rule,
+                                               .crl_file = VIEW("lists"),
+                                               .crl_text = text_of(lists, count)};
+    diag_list_init(&diags, &arena);
+    assert_int_equal(trust_bundles_build(&source, 1, &diags, &bundles), ERR_NONE);
+    enum reason reason = x509_svid_verify((struct view){0}, view_of(text), bundles, TEST_NOW, &svid);
+    trust_bundles_free(bundles);
+    free(authority);
+    free(text);
+    return reason;
+}
+
+static const struct x509_path_crls strict = {0};
+
+static void a_revoked_leaf_is_refused_and_its_neighbour_is_not(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {{.issuer = &root}, {.issuer = &middle, .revoked = &leaf}};
+    assert_int_equal(verify(&leaf, &root, lists, 2, strict), REASON_CERTIFICATE_REVOKED);
+    assert_int_equal(verify(&other_leaf, &root, lists, 2, strict), REASON_NONE);
+    assert_int_equal(verify(&leaf, &middle, &lists[1], 1, strict), REASON_CERTIFICATE_REVOKED);
+    assert_int_equal(verify(&other_leaf, &middle, &lists[1], 1, strict), REASON_NONE);
+}
+
+static void a_revoked_intermediate_takes_its_leaves_with_it(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {{.issuer = &root, .revoked = &middle}, {.issuer = &middle}};
+    assert_int_equal(verify(&leaf, &root, lists, 2, strict), REASON_CERTIFICATE_REVOKED);
+    /* Also where the bundle itself still trusts it, and the list of who stands above it is known. */
+    assert_int_equal(verify(&leaf, &middle, lists, 2, strict), REASON_CERTIFICATE_REVOKED);
+}
+
+static void a_missing_list_refuses_unless_that_is_accepted(void **state)
+{
+    (void)state;
+    const struct wanted of_root = {.issuer = &root}, of_middle = {.issuer = &middle, .revoked = &leaf};
+    const struct x509_path_crls lenient = {.accepts_missing = true};
+    assert_int_equal(verify(&other_leaf, &root, &of_root, 1, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&other_leaf, &root, &of_middle, 1, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&other_leaf, &root, NULL, 0, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&other_leaf, &root, NULL, 0, lenient), REASON_NONE);
+    assert_int_equal(verify(&other_leaf, &root, &of_middle, 1, lenient), REASON_NONE);
+    assert_int_equal(verify(&leaf, &root, &of_middle, 1, lenient), REASON_CERTIFICATE_REVOKED);
+}
+
+static void a_list_that_has_run_out_refuses_unless_that_is_accepted(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {{.issuer = &root},
+                                   {.issuer = &middle, .revoked = &leaf, .from = TEST_NOW - 9, .until = TEST_NOW - 1}};
+    const struct x509_path_crls lenient = {.accepts_expired = true}, other = {.accepts_missing = true};
+    assert_int_equal(verify(&other_leaf, &root, lists, 2, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&other_leaf, &root, lists, 2, other), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&other_leaf, &root, lists, 2, lenient), REASON_NONE);
+    assert_int_equal(verify(&leaf, &root, lists, 2, lenient), REASON_CERTIFICATE_REVOKED);
+}
+
+static void a_list_of_the_future_or_of_another_signer_tells_nothing(void **state)
+{
+    (void)state;
+    const struct wanted future[] = {{.issuer = &root}, {.issuer = &middle, .from = TEST_NOW + 9}};
+    const struct wanted forged[] = {{.issuer = &root}, {.issuer = &middle, .signer = &root}};
+    const struct x509_path_crls lenient = {true, true};
+    assert_int_equal(verify(&leaf, &root, future, 2, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&leaf, &root, forged, 2, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&leaf, &root, future, 2, lenient), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&leaf, &root, forged, 2, lenient), REASON_CERTIFICATE_STATUS);
+}
+
+static void a_verdict_lasts_no_longer_than_the_lists_it_rests_on(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {{.issuer = &root, .until = TEST_NOW + 60}, {.issuer = &middle}};
+    assert_int_equal(verify(&leaf, &root, lists, 2, strict), REASON_NONE);
+    assert_int_equal(svid.not_after, TEST_NOW + 60);
+}
+
+static void the_digest_of_bundles_tells_their_lists_and_rules(void **state)
+{
+    (void)state;
+    const struct wanted one = {.issuer = &root, .number = 1}, two = {.issuer = &root, .number = 2};
+    char *authority = test_cert_pem_one(&root);
+    struct trust_bundle_source source = {
+        .trust_domain = VIEW("prod.example"), .file = VIEW("bundle"), .text = view_of(authority)};
+    struct view texts[] = {text_of(&one, 1), text_of(&two, 1)};
+    char digests[5][64];
+    for (size_t i = 0; i < 5; i++) {
+        struct trust_bundles *bundles = NULL;
+        source.has_crls = i > 0;
+        source.crl_text = texts[i == 2];
+        source.crls = (struct x509_path_crls){.accepts_missing = i == 3, .accepts_expired = i == 4};
+        assert_int_equal(trust_bundles_build(&source, 1, &diags, &bundles), ERR_NONE);
+        memcpy(digests[i], trust_bundles_digest(bundles).data, 64);
+        trust_bundles_free(bundles);
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(digests[i], digests[k], 64);
+    }
+    free(authority);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_are_read_from_pem_and_from_der),
+        cmocka_unit_test(what_is_no_list_is_refused_with_its_line),
+        cmocka_unit_test(so_many_lists_and_bytes_and_no_more),
+        cmocka_unit_test(a_set_holds_until_its_first_next_update),
+        cmocka_unit_test(a_lower_number_or_a_list_that_is_gone_is_older),
+        cmocka_unit_test(a_list_that_has_run_out_may_go),
+        cmocka_unit_test(lists_without_numbers_are_told_apart_by_their_update),
+        cmocka_unit_test(a_revoked_leaf_is_refused_and_its_neighbour_is_not),
+        cmocka_unit_test(a_revoked_intermediate_takes_its_leaves_with_it),
+        cmocka_unit_test(a_missing_list_refuses_unless_that_is_accepted),
+        cmocka_unit_test(a_list_that_has_run_out_refuses_unless_that_is_accepted),
+        cmocka_unit_test(a_list_of_the_future_or_of_another_signer_tells_nothing),
+        cmocka_unit_test(a_verdict_lasts_no_longer_than_the_lists_it_rests_on),
+        cmocka_unit_test(the_digest_of_bundles_tells_their_lists_and_rules),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
