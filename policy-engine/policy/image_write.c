@@ -19,6 +19,7 @@ struct writer {
     struct rows records[IMAGE_RECORDS];
     struct buffer lengths, text;
     struct table texts;
+    struct table places; /* structs in memory that are written */
     uint32_t text_count;
     size_t issuer_count;
     struct buffer stack; /* rows that are not finished: those inside on top */
@@ -141,12 +142,30 @@ static uint32_t rows_number(struct writer *w, enum image_record_id id, const cha
     return (uint32_t)first;
 }
 
+/* The same, of structs that others may point to as well: those are written once, however much they hold. */
+static uint32_t known_rows_number(struct writer *w, enum image_record_id id, const char *items, uint64_t count)
+{
+    struct {
+        const char *items;
+        uint64_t count, id;
+    } place = {.items = items, .count = count, .id = id};
+    struct view key = {.data = (const char *)&place, .size = sizeof place};
+    size_t number = 0;
+    if (table_find(&w->places, key, &number))
+        return (uint32_t)number;
+    number = rows_number(w, id, items, count);
+    enum err err = table_put(&w->places, arena_copy(w->arena, key), number);
+    if (err != ERR_NONE)
+        fail(w, err);
+    return (uint32_t)number;
+}
+
 static void write_list(struct writer *w, const char *self, const struct image_field *field)
 {
     uint64_t count = count_at(self, field);
     put_number(w, &w->stack, count);
     if (count > 0)
-        put_number(w, &w->stack, rows_number(w, field->record, pointer_at(self, field), count));
+        put_number(w, &w->stack, known_rows_number(w, field->record, pointer_at(self, field), count));
 }
 
 static uint64_t row_number(const struct image_field *field, const char *target)
@@ -215,10 +234,10 @@ static void write_field(struct writer *w, const char *self, const struct image_f
     case IMAGE_INSIDE: write_record(w, image_record(field->record), self + field->offset); return;
     case IMAGE_SHARED: put_number(w, &w->stack, rows_number(w, field->record, self + field->offset, 1)); return;
     case IMAGE_LIST: write_list(w, self, field); return;
-    case IMAGE_ONE: put_number(w, &w->stack, rows_number(w, field->record, pointer_at(self, field), 1)); return;
+    case IMAGE_ONE: put_number(w, &w->stack, known_rows_number(w, field->record, pointer_at(self, field), 1)); return;
     case IMAGE_OWN:
         target = pointer_at(self, field);
-        put_number(w, &w->stack, target == NULL ? 0 : 1 + (uint64_t)rows_number(w, field->record, target, 1));
+        put_number(w, &w->stack, target == NULL ? 0 : 1 + (uint64_t)known_rows_number(w, field->record, target, 1));
         return;
     case IMAGE_REF: put_number(w, &w->stack, row_number(field, pointer_at(self, field))); return;
     case IMAGE_REF_OR_NONE:
@@ -253,6 +272,7 @@ enum err image_tables_write(const struct policy *policy, struct arena *arena, st
     w->arena = arena;
     w->issuer_count = policy->model.issuer_count;
     table_init(&w->texts, arena);
+    table_init(&w->places, arena);
     for (size_t i = 0; i < IMAGE_RECORDS; i++)
         table_init(&w->records[i].known, arena);
     (void)rows_number(w, IMAGE_RECORD_policy, (const char *)policy, 1);

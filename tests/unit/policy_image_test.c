@@ -369,6 +369,66 @@ static void a_digest_of_other_zones_is_refused(void **state)
     assert_message(fixture, "its head speaks of other rules or time zones");
 }
 
+/* One more, carried on. */
+static void increase(char *number)
+{
+    while (++*number == 0)
+        number++;
+}
+
+/* The file with one byte more at the start or the end of its last section, which counts it or not. */
+static struct view with_a_byte_more(struct fixture *fixture, struct view image, bool is_first, bool is_counted)
+{
+    struct policy_image_head head;
+    assert_int_equal(policy_image_head(image, &head), ERR_NONE);
+    const struct policy_image_section *last = &head.sections[head.section_count - 1];
+    size_t entry = (size_t)(last->name.data - image.data), at = is_first ? last->offset : image.size - DIGEST;
+    char *copy = arena_take(&fixture->arena, image.size + 1);
+    assert_non_null(copy);
+    memcpy(copy, image.data, at);
+    copy[at] = 0;
+    memcpy(copy + at + 1, image.data + at, image.size - at);
+    if (is_counted)
+        increase(copy + entry + 32);
+    increase(copy + 32);
+    digest_mend(copy, image.size + 1);
+    return (struct view){.data = copy, .size = image.size + 1};
+}
+
+static void bytes_that_no_section_holds_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct policy *policy;
+    struct view longer = with_a_byte_more(fixture, fixture->images[0], false, false);
+    assert_int_equal(read_image(fixture, longer, &policy), ERR_INVALID);
+    assert_message(fixture, "not a whole compiled policy");
+}
+
+static void bytes_of_a_section_that_no_row_holds_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct policy *policy;
+    struct view longer = with_a_byte_more(fixture, fixture->images[0], false, true);
+    assert_int_equal(read_image(fixture, longer, &policy), ERR_INVALID);
+    assert_message(fixture, "the table is longer than its rows (policy");
+}
+
+static void a_number_that_is_not_in_its_shortest_form_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct policy *policy;
+    struct policy_image_head head;
+    struct view longer = with_a_byte_more(fixture, fixture->images[0], true, true);
+    char *bytes = (char *)(uintptr_t)longer.data;
+    assert_int_equal(policy_image_head(longer, &head), ERR_NONE);
+    char *first = bytes + head.sections[head.section_count - 1].offset;
+    first[0] = (char)(first[1] | 0x80); /* n, 0: as good as n for a reader that does not look */
+    first[1] = 0;
+    digest_mend(bytes, longer.size);
+    assert_int_equal(read_image(fixture, longer, &policy), ERR_INVALID);
+    assert_message(fixture, "not in its shortest form (");
+}
+
 /* ---- damage that its digest does not show ------------------------------------------------------------------ */
 
 static void decide_all(const struct policy *policy, const struct policy *requests)
@@ -559,6 +619,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_of_another_layout_is_refused_with_both_releases),
         cmocka_unit_test(a_file_of_another_format_is_refused_with_its_number),
         cmocka_unit_test(a_digest_of_other_zones_is_refused),
+        cmocka_unit_test(bytes_that_no_section_holds_are_refused),
+        cmocka_unit_test(bytes_of_a_section_that_no_row_holds_are_refused),
+        cmocka_unit_test(a_number_that_is_not_in_its_shortest_form_is_refused),
         cmocka_unit_test(a_flip_under_a_mended_digest_is_refused_or_decides),
         cmocka_unit_test(a_compiled_file_is_known_by_its_first_bytes),
         cmocka_unit_test(a_compiled_file_may_be_larger_than_a_document),
