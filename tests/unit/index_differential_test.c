@@ -286,7 +286,7 @@ enum { CROWD_REQUESTS = (NAMES + 1) * (NAMES + 1) * (NAMES + 2) };
 
 /* One request by its number, below CROWD_REQUESTS, and what it points to. */
 struct crowd_request {
-    char spiffe_id[64], path[16], group[8];
+    char spiffe_id[64], path[32], group[32];
     struct value text, groups, claims;
     struct view claim;
     struct facts facts;
