@@ -42,9 +42,10 @@ def measure(program: Path, shape: str, rounds: int, rules: list) -> Shape:
         lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
         sizes = [json.loads(line) for line in lines]
         for size in sizes:
-            peak = subprocess.run([program, "--peak", Path(folder) / str(size["rules"])], check=True,
-                                  stdout=subprocess.PIPE, text=True).stdout
-            size["peak_bytes"] = int(peak) * 1024
+            for name, path in (("peak_bytes", str(size["rules"])), ("image_peak_bytes", f"{size['rules']}.bzp")):
+                peak = subprocess.run([program, "--peak", Path(folder) / path], check=True,
+                                      stdout=subprocess.PIPE, text=True).stdout
+                size[name] = int(peak) * 1024
     return Shape(shape, sizes)
 
 
@@ -69,6 +70,11 @@ def tables(shapes: list):
             print(f"  {size['rules']:6} {size['bytes'] / 1024:10.0f} {yaml:12.2f} {tree:9.2f} {load:9.2f} {program:12.2f}"
                   f" {whole:10.2f} {size['whole'][0] / size['yaml'][0]:10.2f} {size['program_bytes'] / 1024:13.0f}"
                   f" {size['model_bytes'] / 1024:11.0f} {size['peak_bytes'] / MIB:10.1f}")
+        print("   rules   compiled file KiB   to YAML   write ms   read ms   to whole   peak MiB")
+        for size in shape.sizes:
+            print(f"  {size['rules']:6} {size['image_bytes'] / 1024:19.1f} {size['image_bytes'] / size['bytes']:9.2f}"
+                  f" {size['image_write'][1]:10.2f} {size['image_read'][1]:9.2f}"
+                  f" {size['image_read'][0] / size['whole'][0]:10.2f} {size['image_peak_bytes'] / MIB:10.1f}")
 
 
 # ---- budgets -------------------------------------------------------------------
@@ -96,6 +102,7 @@ def held(shape: Shape) -> list:
             hold(f"whole compile to libyaml at {rules:,} rules", size["whole"][0] / size["yaml"][0], 2, "times")
     if size := shape.at(100_000):
         hold("program at 100,000 rules", size["program_bytes"] / MIB, 24, "MiB")
+        hold("compiled file at 100,000 rules", size["image_bytes"] / MIB, 24, "MiB")
     for size in shape.sizes[-1:]:
         limit = 10 * size["program_bytes"] / MIB + 8
         hold(f"peak of a compile at {size['rules']:,} rules", size["peak_bytes"] / MIB, round(limit, 1), "MiB")

@@ -2,13 +2,14 @@
 /* What a policy of one shape costs by its size; run by policy.py.
  *
  *   policy_sweep SHAPE ROUNDS FOLDER RULES...   a line of JSON per number of rules
- *   policy_sweep --peak FOLDER                  compiles the files of a folder: its peak RSS
+ *   policy_sweep --peak PATH                    reads a folder of documents or a compiled file: its peak RSS
  *
  * All sizes stay loaded and are measured in turn, round by round, so that what else the machine does
  * falls on all of them. Every evaluation is timed alone, less what the timing itself takes. */
 #include "document.h"
 #include "load.h"
 #include "measure.h"
+#include "policy_image.h"
 #include "policy_shapes.h"
 #include "program.h"
 
@@ -27,8 +28,8 @@ enum {
     COMPILED_RULES = 60000, /* compile again until about so many rules were read */
 };
 
-enum phase { PHASE_YAML = 0, PHASE_DOCUMENT, PHASE_LOAD, PHASE_PROGRAM, PHASE_WHOLE, PHASES };
-static const char *const PHASE_NAMES[] = {"yaml", "document", "load", "program", "whole"};
+enum phase { PHASE_YAML = 0, PHASE_DOCUMENT, PHASE_LOAD, PHASE_PROGRAM, PHASE_WHOLE, PHASE_WRITE, PHASE_READ, PHASES };
+static const char *const PHASE_NAMES[] = {"yaml", "document", "load", "program", "whole", "image_write", "image_read"};
 
 /* One number per round. */
 struct series {
@@ -44,7 +45,7 @@ struct subject {
     struct facts requests[2][REQUESTS]; /* aimed, and one atom away */
     struct series p50[2], p99[2], phases[PHASES];
     double tests[2];
-    size_t program_bytes, model_bytes, document_bytes;
+    size_t program_bytes, model_bytes, document_bytes, image_bytes;
 };
 
 static char scratch_memory[SCRATCH];
@@ -180,13 +181,38 @@ static void whole_measure(struct subject *subject)
     subject->policy = policy;
 }
 
-static void compiles_measure(struct subject *subject)
+/* The compiled file, which is left in `folder` beside the documents' folder. */
+static void image_measure(struct subject *subject, const char *folder)
+{
+    struct arena arena;
+    struct diag_list diags;
+    struct policy *policy = NULL;
+    struct view image = {0};
+    char name[512];
+    arena_init(&arena, 1 << 28);
+    diag_list_init(&diags, &arena);
+    struct stopwatch watch = {.subject = subject, .last = seconds_now()};
+    must(policy_image_write(subject->policy, &arena, &image) == ERR_NONE, "the policy cannot be written");
+    lap(&watch, PHASE_WRITE);
+    must(policy_image_read(VIEW("image"), image, &diags, &policy) == ERR_NONE, "the compiled policy is refused");
+    lap(&watch, PHASE_READ);
+    subject->image_bytes = image.size;
+    (void)snprintf(name, sizeof name, "%s/%zu.bzp", folder, subject->rules);
+    FILE *out = fopen(name, "wb");
+    must(out != NULL && fwrite(image.data, 1, image.size, out) == image.size && fclose(out) == 0,
+         "the compiled policy cannot be written");
+    policy_free(policy);
+    arena_free(&arena);
+}
+
+static void compiles_measure(struct subject *subject, const char *folder)
 {
     size_t times = COMPILED_RULES / subject->rules;
     times = times < COMPILES_LEAST ? COMPILES_LEAST : times > COMPILES_MOST ? COMPILES_MOST : times;
     for (size_t i = 0; i < times; i++) {
         compile_measure(subject);
         whole_measure(subject);
+        image_measure(subject, folder);
     }
 }
 
@@ -227,9 +253,9 @@ static void subject_print(struct subject *subject)
     static const char *const names[2][3] = {{"hit_p50", "hit_p99", "hit_tests"},
                                             {"miss_p50", "miss_p99", "miss_tests"}};
     (void)printf("{\"rules\": %zu, \"bytes\": %zu, \"documents\": %zu, \"document_bytes\": %zu, \"model_bytes\": %zu, "
-                 "\"program_bytes\": %zu",
+                 "\"program_bytes\": %zu, \"image_bytes\": %zu",
                  subject->rules, subject->bytes, subject->source_count, subject->document_bytes, subject->model_bytes,
-                 subject->program_bytes);
+                 subject->program_bytes, subject->image_bytes);
     for (int kind = 0; kind < 2; kind++) {
         (void)printf(", \"%s\": %.1f", names[kind][2], subject->tests[kind]);
         series_print(names[kind][0], &subject->p50[kind]);
@@ -251,7 +277,7 @@ static int sweep(const struct policy_shape *shape, size_t rounds, const char *fo
         subjects[i].rules = strtoul(sizes[i], NULL, 10);
         must(subjects[i].rules > 0, "usage");
         sources_write(shape, folder, &subjects[i]);
-        compiles_measure(&subjects[i]);
+        compiles_measure(&subjects[i], folder);
         requests_make(shape, &arena, &subjects[i]);
     }
     for (size_t round = 0; round < rounds; round++)
@@ -279,14 +305,14 @@ static unsigned long peak_kib(void)
     return kib;
 }
 
-static int peak(const char *folder)
+static int peak(const char *path)
 {
     struct arena arena;
     struct diag_list diags;
     struct policy *policy = NULL;
     arena_init(&arena, 1 << 24);
     diag_list_init(&diags, &arena);
-    must(policy_read(folder, &diags, &policy) == ERR_NONE, "the policy is refused");
+    must(policy_read(path, &diags, &policy) == ERR_NONE, "the policy is refused");
     (void)printf("%lu\n", peak_kib());
     policy_free(policy);
     arena_free(&arena);
@@ -298,6 +324,6 @@ int main(int argc, char **argv)
     if (argc == 3 && view_equals(view_of(argv[1]), VIEW("--peak")))
         return peak(argv[2]);
     const struct policy_shape *shape = argc > 4 ? policy_shape_find(view_of(argv[1])) : NULL;
-    must(shape != NULL, "usage: policy_sweep SHAPE ROUNDS FOLDER RULES... | --peak FOLDER");
+    must(shape != NULL, "usage: policy_sweep SHAPE ROUNDS FOLDER RULES... | --peak PATH");
     return sweep(shape, strtoul(argv[2], NULL, 10), argv[3], argv + 4, (size_t)argc - 4);
 }
