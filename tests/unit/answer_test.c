@@ -190,6 +190,20 @@ static void each_removal_is_named_once(void **state)
     assert_true(view_equals(out.obligations.remove_queries[1], VIEW("s")));
 }
 
+static void headers_that_several_rules_set_are_removed_in_the_order_of_their_names(void **state)
+{
+    (void)state;
+    struct decision out = ask("    - {allow: a}\n"
+                              "    - {allow: b, obligations: {requestHeaders: {set: {x-c: v, x-a: v}}}}\n"
+                              "    - {allow: c, obligations: {requestHeaders: {set: {x-b: v, x-c: v}}}}\n"
+                              "    - {allow: d, obligations: {requestHeaders: {append: {x-a: v, x-d: v}}}}\n",
+                              GET);
+    static const char *const names[] = {"x-a", "x-b", "x-c", "x-d"};
+    assert_int_equal(out.obligations.remove_header_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(view_equals(out.obligations.remove_headers[i], view_of(names[i])));
+}
+
 static void a_challenge_asks_the_users_own_issuer_for_the_whole_requirement(void **state)
 {
     (void)state;
@@ -269,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_caller_on_the_proxys_word_is_named_only_where_the_rule_takes_it),
         cmocka_unit_test(a_rule_does_not_remove_what_it_sets),
         cmocka_unit_test(each_removal_is_named_once),
+        cmocka_unit_test(headers_that_several_rules_set_are_removed_in_the_order_of_their_names),
         cmocka_unit_test(a_challenge_asks_the_users_own_issuer_for_the_whole_requirement),
         cmocka_unit_test(an_answer_says_what_the_request_is_about),
         cmocka_unit_test(a_purpose_is_recorded_when_it_is_one_of_the_rules_own),

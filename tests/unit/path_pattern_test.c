@@ -194,6 +194,11 @@ static void patterns_overlap_when_some_path_fits_both(void **state)
     assert_true(overlap("/a/b:predict", "/a/{x}:predict"));
     assert_true(overlap("/a/{**}", "/a"));
     assert_true(overlap("/{**}", "/x/y/z"));
+    assert_true(overlap("/a/{x}/{y}:predict", "/a/b/{y}"));
+    assert_true(overlap("/{x}/b:predict", "/a/{y}:predict"));
+    assert_true(overlap("/{x}/{**}", "/a"));
+    assert_false(overlap("/{x}/{y}:predict", "/a/b"));
+    assert_false(overlap("/{x}/{**}", "/"));
     assert_false(overlap("/a/{x}:predict", "/a/{x}:explain"));
     assert_false(overlap("/a/b:explain", "/a/{x}:predict"));
     assert_false(overlap("/a/{x}", "/a/"));

@@ -80,6 +80,28 @@ static void a_query_is_read_in_one_way_or_not_at_all(void **state)
     }
 }
 
+static void the_neighbours_of_hexadecimal_digits_are_none(void **state)
+{
+    (void)state;
+    static const char digits[] = "09afAF", others[] = "/:`g@G";
+    struct query_param param;
+    char target[] = "/?a=%30";
+    for (size_t i = 0; i < sizeof digits - 1; i++) {
+        target[5] = '6';
+        target[6] = digits[i];
+        query_find(view_of(target), false, VIEW("a"), &param);
+        /* %6a to %6f are j to o, %60 and %69 are ` and i */
+        assert_true(param.is_unknown == false && param.value.data[0] == "`ijojo"[i]);
+    }
+    for (size_t i = 0; i < sizeof others - 1; i++)
+        for (size_t at = 5; at <= 6; at++) {
+            memcpy(target + 5, "44", 2);
+            target[at] = others[i];
+            query_find(view_of(target), false, VIEW("a"), &param);
+            assert_true(param.is_unknown);
+        }
+}
+
 static void an_exclamation_mark_is_data_in_raw_bytes(void **state)
 {
     (void)state;
@@ -127,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_is_read_in_one_way_or_not_at_all),
+        cmocka_unit_test(the_neighbours_of_hexadecimal_digits_are_none),
         cmocka_unit_test(an_exclamation_mark_is_data_in_raw_bytes),
         cmocka_unit_test(a_value_has_a_limit),
         cmocka_unit_test(absent_is_false_and_doubtful_is_unknown_but_presence_always_known),
