@@ -235,7 +235,7 @@ static void identify(struct passage *p)
         struct svid_key key = caller_proof_key(&p->caller_input);
         p->caller = svid_cache_find(context->callers, &key, context->snapshot->bundles, facts->now, &refusal);
         bool is_known = p->caller != NULL || refusal != REASON_NONE;
-        if (proof == NULL) /* not again when it comes back */
+        if (proof == NULL && !p->check->is_again) /* not again when it comes back */
             metrics_add(context->metrics, is_known ? METRIC_CERTIFICATE_HITS : METRIC_CERTIFICATE_MISSES, 1);
         if (!is_known && proof != NULL && proof->has_caller) { /* too large for the cache */
             refusal = proof->caller_refusal;
@@ -288,7 +288,7 @@ static void prove(struct passage *p)
         uint64_t epoch = token_epoch(context->snapshot);
         p->token = token_cache_find(context->tokens, p->token_text, epoch, facts->now, &refusal);
         bool is_known = p->token != NULL || refusal != REASON_NONE;
-        if (proof == NULL)
+        if (proof == NULL && !p->check->is_again)
             metrics_add(context->metrics, is_known ? METRIC_TOKEN_HITS : METRIC_TOKEN_MISSES, 1);
         if (!is_known && proof != NULL && proof->has_token) {
             refusal = proof->token_refusal;

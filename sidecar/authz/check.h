@@ -64,6 +64,7 @@ struct check {
     struct view asking_peer;   /* "uid:1337", for the record */
     int64_t started_ns;        /* CLOCK_BOOTTIME */
     bool is_late;              /* whoever asked has gone */
+    bool is_again;             /* it was begun before, over bytes that went away: no cache is counted twice */
     struct check_proof *proof; /* what is to be verified; NULL unless parked */
 };
 
@@ -74,7 +75,7 @@ struct check_reply {
 
 enum check_step { CHECK_ANSWERED = 0, CHECK_PARKED };
 
-/* `check` has bytes, asking_peer and started_ns set and the rest zero. */
+/* `check` has bytes, asking_peer, started_ns and is_again set and the rest zero. */
 enum check_step check_begin(struct check_context *context, struct check *check, const struct check_clock *clock,
                             struct check_reply *reply);
 

@@ -286,6 +286,7 @@ static void park(struct slot *slot)
     if (slot->check.bytes.data == server->gather) { /* again, over bytes that stay */
         struct check_clock now = clock_now();
         check_drop(&slot->check);
+        slot->check.is_again = true;
         bool is_answered = !own_bytes(slot);
         if (is_answered)
             refuse(slot, REASON_OVERLOAD);
@@ -703,10 +704,11 @@ void rpc_server_stop(struct rpc_server *server, int64_t grace_milliseconds)
         grpc_server_cancel_all_calls(server->server);
         (void)wait_drained(server, grace_milliseconds);
     }
-    worker_pool_close(server->pool);
-    server->pool = NULL;
+    worker_pool_stop(server->pool); /* where the drain failed, the polling thread still submits: it is refused */
     grpc_completion_queue_shutdown(server->queue);
     (void)pthread_join(server->thread, NULL);
+    worker_pool_close(server->pool);
+    server->pool = NULL;
     server->has_thread = false;
 }
 

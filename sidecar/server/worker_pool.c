@@ -68,16 +68,22 @@ enum err worker_pool_open(const struct worker_pool_config *config, struct worker
     return ERR_NONE;
 }
 
-void worker_pool_close(struct worker_pool *pool)
+void worker_pool_stop(struct worker_pool *pool)
 {
-    if (pool == NULL)
-        return;
     pthread_mutex_lock(&pool->lock);
     pool->is_closing = true;
     pthread_cond_broadcast(&pool->has_job);
     pthread_mutex_unlock(&pool->lock);
     for (size_t i = 0; i < pool->thread_count; i++)
         (void)pthread_join(pool->threads[i], NULL);
+    pool->thread_count = 0;
+}
+
+void worker_pool_close(struct worker_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    worker_pool_stop(pool);
     (void)pthread_mutex_destroy(&pool->lock);
     (void)pthread_cond_destroy(&pool->has_job);
     free(pool->threads);

@@ -21,10 +21,13 @@ struct worker_pool_config {
 
 MUST_CHECK enum err worker_pool_open(const struct worker_pool_config *config, struct worker_pool **out);
 
-/* Works off what waits, then ends the threads. */
+/* Works off what waits, then ends the threads; what is submitted from then on is refused. */
+void worker_pool_stop(struct worker_pool *pool);
+
+/* The same, and frees it: nobody submits any more. Harmless on NULL. */
 void worker_pool_close(struct worker_pool *pool);
 
-/* False when the queue is full. From any thread. */
+/* False when the queue is full, or the pool is stopped. From any thread. */
 MUST_CHECK bool worker_pool_submit(struct worker_pool *pool, void *job);
 
 #endif

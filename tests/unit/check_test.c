@@ -368,6 +368,29 @@ static void what_was_verified_once_is_not_parked_again(void **state)
     assert_int_equal(f->answer->status->code, 0);
 }
 
+static uint64_t misses(const struct fixture *f)
+{
+    return metrics_get(&f->metrics, METRIC_CERTIFICATE_MISSES) + metrics_get(&f->metrics, METRIC_TOKEN_MISSES);
+}
+
+static void a_check_that_is_begun_again_is_no_second_miss(void **state)
+{
+    struct fixture *f = *state;
+    add_header(f, "authorization", f->bearer);
+    struct check check = fresh_check(f);
+    assert_int_equal(check_begin(f->context, &check, &f->clock, &f->reply), CHECK_PARKED);
+    assert_int_equal(misses(f), 2);
+    check_drop(&check);
+    check.is_again = true;
+    assert_int_equal(check_begin(f->context, &check, &f->clock, &f->reply), CHECK_PARKED);
+    assert_int_equal(misses(f), 2);
+    check_work(&check);
+    assert_int_equal(check_resume(f->context, &check, &f->clock, &f->reply), CHECK_ANSWERED);
+    check = fresh_check(f);
+    assert_int_equal(check_begin(f->context, &check, &f->clock, &f->reply), CHECK_ANSWERED);
+    assert_int_equal(misses(f), 2);
+}
+
 static void a_parked_check_whose_bundle_was_replaced_is_proved_again(void **state)
 {
     struct fixture *f = *state;
@@ -722,6 +745,7 @@ int main(void)
         CASE(connection_may_not_name_a_header_we_rely_on),
         CASE(hearsay_headers_change_no_decision),
         CASE(what_was_verified_once_is_not_parked_again),
+        CASE(a_check_that_is_begun_again_is_no_second_miss),
         CASE(a_parked_check_whose_bundle_was_replaced_is_proved_again),
         CASE(files_that_change_for_ever_end_in_a_refusal),
         CASE(a_revoked_caller_is_refused_from_the_next_check_on),
