@@ -19,7 +19,7 @@ struct request {
     struct revoke_places places;
     const char *format;
     const char *selector[SELECTORS]; /* by revocation_kind */
-    const char *issued_before, *reason, *author, *expires;
+    const char *issued_before, *reason, *author, *expires, *above;
 };
 
 static const char *const selector_names[SELECTORS] = {
@@ -126,7 +126,9 @@ static int add(int argc, char **argv)
         DECIDER_OPTION(request),
         {"reason", "TEXT", "why, for people (required)", &request.reason},
         {"author", "A", "who says so (default: you)", &request.author},
-        {"expires", "T|DURATION", "until then; for ever unless given", &request.expires}};
+        {"expires", "T|DURATION", "until then; for ever unless given", &request.expires},
+        {"above", "SEQUENCE", "the list's new sequence is above this one: for a list in force whose file was lost",
+         &request.above}};
     const struct usage usage = {
         .line = "bartizan revoke add (--spiffe ID | --user ISS#SUB | ..) --reason TEXT [--expires T]",
         .summary = "Puts a workload, certificate, user or token on the deny list, and returns when the\n"
@@ -139,6 +141,9 @@ static int add(int argc, char **argv)
         return code;
     if (request.reason == NULL || request.reason[0] == '\0')
         return usage_error(&usage, "`--reason` is missing");
+    uint64_t above = 0;
+    if (request.above != NULL && !view_to_u64(view_of(request.above), &above))
+        return usage_error(&usage, "`--above` is a whole number");
     struct revocation_entry entry = {.reason = view_of(request.reason), .has_created = true, .created = now_seconds()};
     code = read_entry(&usage, &request, entry.created, &entry);
     if (code != EXIT_GOOD)
@@ -146,6 +151,8 @@ static int add(int argc, char **argv)
     AUTO(revoke_session_close) struct revoke_session session = {0};
     code = revoke_session_open(&session, &request.places);
     entry.author = revoke_author(request.author, &session.arena);
+    if (above > session.highest)
+        session.highest = above;
     return code == EXIT_GOOD ? revoke_add(&session, &entry) : code;
 }
 

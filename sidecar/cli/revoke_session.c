@@ -160,10 +160,13 @@ static int read_reload(struct revoke_session *session, const struct revoke_deed 
 {
     AUTO(json_drop)
     json_t *json = json_loadb(answer->body.data, answer->body.size, JSON_REJECT_DUPLICATES, NULL);
-    /* 409: some file was refused; what is in force then includes the lists that could be taken. */
+    /* 409: some file was refused; what is in force then includes the lists that could be taken. A higher
+     * sequence than ours may be one of before, because of which ours was refused. */
     const json_t *taken = answer->status == 200 ? json : json_object_get(json, "in_force");
     int64_t in_force = json_integer_value(json_object_get(taken, "revocation_sequence"));
-    bool is_taken = json_is_object(taken) && in_force >= 0 && (uint64_t)in_force >= deed->sequence;
+    bool is_taken =
+        json_is_object(taken) && in_force >= 0 &&
+        (answer->status == 200 ? (uint64_t)in_force >= deed->sequence : (uint64_t)in_force == deed->sequence);
     if (answer->status != 200 && !is_taken)
         return print_refusal(json, "the entry is written, but the decider refused to take it", &session->arena);
     if (answer->status != 200)

@@ -85,6 +85,8 @@ static enum err apply(const struct revocation_list *old, const struct revocation
     if (is_addition)
         entries[count++] = edit->entry;
     uint64_t base = old->sequence > edit->floor ? old->sequence : edit->floor;
+    if (base == UINT64_MAX)
+        return ERR_LIMIT;
     *out = (struct revocation_list){.sequence = base + 1, .entries = entries, .count = count};
     return ERR_NONE;
 }

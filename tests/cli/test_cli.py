@@ -498,6 +498,14 @@ def test_revoke_fails_when_the_decider_has_an_older_sequence(place):
     assert result.returncode == 1 and "does not read" in result.stderr
 
 
+def test_revoke_fails_when_a_later_list_than_the_one_it_wrote_stays_in_force(place):
+    refused = {"error": "older", "diags": [], "in_force": {"generation": 7, "revocation_sequence": 3}}
+    decider = Decider(place.folder / "admin.sock", answer("409 Conflict", refused))
+    result = revoke(place, "add", "--spiffe", WEB, "--reason", "r")
+    decider.end()
+    assert result.returncode == 1 and "revoked" not in result.stdout and "older" in result.stderr
+
+
 def test_revoke_says_what_the_decider_refused(place):
     diags = [{"severity": "error", "code": "E0203", "file": "p.yaml", "line": 3, "column": 1, "message": "bad \x1b key"}]
     diags.append(diags[0] | {"file": "q.yaml", "line": None, "column": None, "message": "gone"})

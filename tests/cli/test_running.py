@@ -100,6 +100,35 @@ def test_revoke_fails_where_a_broken_list_of_another_keeps_it_out(running):
     assert status(running)["snapshot"]["revocations"]["sequence"] == 0
 
 
+def revoke(place, spiffe, *words):
+    return place.run("revoke", "add", "--spiffe", spiffe, "--reason", "r", *words)
+
+
+def test_a_deny_list_that_was_lost_holds_and_the_way_back_of_the_manual_works(running):
+    where = ("--config", running.config)
+    other = WEB.replace("/web", "/job")
+    for spiffe in (WEB, other, WEB.replace("/web", "/third")):
+        assert revoke(running, spiffe, *where).returncode == 0
+    (running.folder / "revocations" / "revocations.yaml").unlink()
+
+    lost = revoke(running, other, *where)
+    assert lost.returncode == 1 and "sequence 1 is older than 3" in lost.stderr
+    assert status(running)["snapshot"]["revocations"] == {"generation": 4, "sequence": 3, "entries": 3}
+
+    new = running.folder / "new"
+    new.mkdir()
+    assert revoke(running, WEB, "--dir", new, "--above", 3).returncode == 0
+    assert revoke(running, other, "--dir", new).returncode == 0
+    (new / "revocations.yaml").rename(running.folder / "revocations" / "revocations.yaml")
+    deadline = time.monotonic() + 15
+    while status(running)["snapshot"]["revocations"]["sequence"] != 5:
+        assert time.monotonic() < deadline, status(running)
+        time.sleep(0.02)
+    assert status(running)["snapshot"]["revocations"]["entries"] == 2
+    assert status(running)["last_reload_error"] is None
+    assert revoke(running, WEB.replace("/web", "/third"), *where).returncode == 0
+
+
 def test_status_is_the_screen_of_docs_admin_api(running):
     result = running.run("status", "--config", running.config)
     assert result.returncode == 0 and result.stdout.startswith("ready\n")
