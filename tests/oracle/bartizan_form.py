@@ -19,6 +19,8 @@ def operation(each) -> dict:
         entry["methods"] = each.methods
     if each.hosts:
         entry["hosts"] = each.hosts
+    if each.queries:
+        entry["query"] = each.queries
     return {"http": [entry]}
 
 
@@ -44,7 +46,7 @@ def condition(node, ports):
         return {kind: [condition(child, ports) for child in node[1]]}
     if kind == "not":
         return {"not": condition(node[1], ports)}
-    if kind in ("header", "claim"):
+    if kind in ("header", "query", "claim"):
         return {kind: {"name": node[1]} | value_test(node[2], node[3])}
     if kind == "sourceIP":
         return {"sourceIP": {"in": node[1]}}

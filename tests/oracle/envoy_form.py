@@ -83,7 +83,43 @@ def header(name, **matcher) -> dict:
     return {"header": {"name": name} | matcher}
 
 
-def operation(each, uses_templates) -> dict:
+# ---- queries ----
+
+# Any text without `&`, by whole octets: an escape is never cut in two.
+OCTETS = "(?:[^&%]|%[0-9A-Fa-f]{2})*"
+BEFORE = r"[^?]*\?(?:[^&]*&)*"
+AFTER = "(?:&.*)?"
+
+
+def escaped(text: str) -> str:
+    """The text with any of its octets escaped: a query is percent-decoded once."""
+    return "".join(f"(?:{re.escape(char)}|(?i:%{ord(char):02X}))" for char in text)
+
+
+def in_target(regex) -> dict:
+    return header(":path", string_match={"safe_regex": {"regex": regex}})
+
+
+def query_test(name, kind, values, side="principal") -> tuple:
+    """The test, and when it cannot be judged: the name is given twice."""
+    name = escaped(name)
+    there = in_target(f"{BEFORE}{name}(?:[=&].*)?")
+    if kind == "present":
+        return there if values else negated(there, side), None
+    around = {"prefix": ("", OCTETS), "suffix": (OCTETS, ""), "contains": (OCTETS, OCTETS)}.get(kind, ("", ""))
+    wanted = ["=" + around[0] + escaped(value) + around[1] if value else "=?" for value in values]
+    twice = in_target(f"{BEFORE}{name}(?:=[^&]*)?&(?:[^&]*&)*{name}(?:[=&].*)?")
+    return either([in_target(f"{BEFORE}{name}{value}{AFTER}") for value in wanted], side), twice
+
+
+def sided(test, unknown, effect, side) -> dict:
+    """A deny also takes what cannot be judged, an allow never."""
+    if unknown is None:
+        return test
+    return either([test, unknown], side) if effect == "deny" else both([test, negated(unknown, side)], side)
+
+
+def operation(each, effect, uses_templates) -> dict:
     if each.grpc:
         regex = "/" + "".join("[^/]*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", each.grpc))
         regex = regex.replace("/[^/]*", "/[^/]+")
@@ -93,6 +129,8 @@ def operation(each, uses_templates) -> dict:
         parts.append(either([header(":method", string_match={"exact": method}) for method in each.methods], "permission"))
     if each.hosts:
         parts.append(either([header(":authority", string_match={"safe_regex": {"regex": host_regex(host)}}) for host in each.hosts], "permission"))
+    for name, values in each.queries.items():
+        parts.append(sided(*query_test(name, "anyOf", values, "permission"), effect, "permission"))
     return both(parts, "permission")
 
 
@@ -187,6 +225,8 @@ def leaf(node, ports) -> tuple:
     """kind, test, what cannot be judged."""
     if node[0] == "header":
         return ("principal", *header_test(*node[1:]))
+    if node[0] == "query":
+        return ("principal", *query_test(*node[1:]))
     if node[0] == "claim":
         return "principal", claim_test(*node[1:]), None
     if node[0] == "sourceIP":
@@ -198,12 +238,9 @@ def leaf(node, ports) -> tuple:
 
 
 def judged(node, is_wanted, effect, ports) -> tuple:
-    """One test or its negation; a deny also takes what cannot be judged, an allow never."""
+    """One test or its negation."""
     kind, test, unknown = leaf(node, ports)
-    test = test if is_wanted else negated(test, kind)
-    if unknown is None:
-        return kind, test
-    return kind, either([test, unknown], kind) if effect == "deny" else both([test, negated(unknown, kind)], kind)
+    return kind, sided(test if is_wanted else negated(test, kind), unknown, effect, kind)
 
 
 def normal_form(node, is_wanted) -> list:
@@ -219,7 +256,7 @@ def normal_form(node, is_wanted) -> list:
 
 
 def rule_policies(rule, policy, ports) -> list:
-    permissions = [either([operation(each, policy.uses_templates) for name in rule.actions for each in policy.actions[name]], "permission")] if rule.actions else []
+    permissions = [either([operation(each, rule.effect, policy.uses_templates) for name in rule.actions for each in policy.actions[name]], "permission")] if rule.actions else []
     principals = subjects(rule, policy)
     if rule.purpose:
         principals.append(judged(("header", "x-purpose", "anyOf", rule.purpose), True, rule.effect, ports)[1])

@@ -56,6 +56,8 @@ PLAIN_LITERALS = ["v1", "v2", "items", "models", "x.y", "~me", "a_b-c"]
 VERBS = ["predict", "go.1", "x-y"]
 HEADER_VALUES = ["alpha", "alpha-1", "beta", "a", "", "17", "-3", "1x", "007", "alphabet", "ALPHA"]
 HEADERS = ["x-tier", "x-team", "x-run"]
+QUERY_VALUES = ["alpha", "alpha-1", "a", "", "17", "ALPHA", "be~ta", "b.c", "x=y", "(1)"]
+QUERIES = ["q", "id"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Operation:
     hosts: list
     paths: list  # of Path
     grpc: str | None = None
+    queries: dict = field(default_factory=dict)  # name: values
 
 
 @dataclass
@@ -166,10 +169,15 @@ class Generator:
             return Operation(["POST"], [], [], self.random.choice(["inf.Svc/Infer", "inf.Svc/Inf*", "inf.Svc/*"]))
         methods = self.some(METHODS, 3) if self.chance(0.8) else []
         hosts = self.some(HOST_PATTERNS, 2) if self.chance(0.4) else []
-        return Operation(methods, hosts, [self.path(plain) for _ in range(self.random.randint(1, 2))])
+        queries = {self.random.choice(QUERIES): self.some(QUERY_VALUES, 2)} if self.chance(0.15) else {}
+        return Operation(methods, hosts, [self.path(plain) for _ in range(self.random.randint(1, 2))], None, queries)
 
     def leaf(self, about_users) -> tuple:
         kind = self.random.random()
+        if kind < 0.12:
+            test = self.random.choice(["equals", "anyOf", "prefix", "suffix", "contains", "present"])
+            values = [value for value in QUERY_VALUES if value or test in ("equals", "anyOf")]
+            return ("query", self.random.choice(QUERIES), test, self.chance(0.5) if test == "present" else self.some(values, 2 if test == "anyOf" else 1))
         if kind < 0.5:
             test = self.random.choice(["equals", "anyOf", "prefix", "suffix", "contains", "present", "intRange"])
             name = self.random.choice(HEADERS)

@@ -15,7 +15,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 import policies
-from policies import HEADER_VALUES, HEADERS, HOSTS, IDENTITIES, ISSUER, METHODS, PORTS, SNIS, SOURCES, USERS
+from policies import HEADER_VALUES, HEADERS, HOSTS, IDENTITIES, ISSUER, METHODS, PORTS, QUERIES, QUERY_VALUES, SNIS, SOURCES, USERS
 
 SEGMENTS = ["v1", "v2", "items", "x", "a:b", "x:predict", "x:go.1", "caf%C3%A9", "caf%c3%a9", "a%20b", "k=v", "*", "x-y", "a%3Ab", "x%3Apredict",
             "a%2Fb", "~me", "!", "(1)", "%E2%82%AC", "predict", "x:", ":predict", "A", "x.y", "1", "a+b", "$x&y", "a,b'", "u@d"]  # fmt: skip
@@ -109,6 +109,24 @@ class Aim:
             return [node[1]]
         return [leaf for child in node[1] for leaf in self.leaves(child)] if node[0] in ("all", "any") else [node]
 
+    def query(self, leaves, operation) -> str:
+        """What leaves and the operation want, mostly, in any writing; a name without `=`, and
+        one that is given twice; among others."""
+        wanted = [(name, self.pick(values)) for name, values in operation.queries.items()]
+        for _, name, kind, values in (leaf for leaf in leaves if leaf[0] == "query"):
+            if kind != "present":
+                wanted.append((name, self.pick(self.header_values((0, 0, kind, values)))))
+            elif values or self.chance(0.3):
+                wanted.append((name, self.pick(QUERY_VALUES)))
+        pieces = [self.written(name) + "=" + self.written(value) if value or self.chance(0.5) else name for name, value in wanted if self.chance(0.9)]
+        pieces += self.pick([[], [], [], ["a=/../b"], ["x=%2F"], [""], ["Q=alpha"], [self.pick(QUERIES)], [self.pick(QUERIES) + "=" + self.pick(QUERY_VALUES)]])
+        self.random.shuffle(pieces)
+        return "?" + "&".join(pieces) if pieces or self.chance(0.1) else ""
+
+    def written(self, text) -> str:
+        escapes = self.pick([0, 0, 0.3])
+        return "".join(self.pick(["%{:02X}", "%{:02x}"]).format(ord(char)) if self.chance(escapes) else char for char in text)
+
     def source(self, leaves):
         wanted = [cidr for leaf in leaves if leaf[0] == "sourceIP" for cidr in leaf[1]]
         return self.pick(SOURCES) if not wanted or self.chance(0.5) else self.inside(self.pick(wanted))
@@ -200,7 +218,7 @@ class Aim:
             elif request.headers:
                 name, value = request.headers.pop(self.random.randrange(len(request.headers)))
                 request.headers += [(name, value), (name, self.pick([value, "x"]))] if self.chance(0.4) else []
-        request.path = "/" + "/".join(segments) + self.pick(["", "", "", "?q=1", "?", "?a=/../b&x=%2F"])
+        request.path = "/" + "/".join(segments) + self.query(leaves, operation)
         if not is_canonical_path(segments) or not is_canonical_host(request.host):
             request.classes.add("refused")
         names = [name for name, _ in request.headers]
