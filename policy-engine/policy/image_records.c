@@ -197,7 +197,16 @@ static void number_print(uint64_t most, FILE *out)
         (void)fprintf(out, "%llu", (unsigned long long)most);
 }
 
-static void field_print(const struct image_field *field, FILE *out)
+/* Long lists of words are said once. */
+static bool has_words_of(const struct image_field *field, const struct image_field *other)
+{
+    bool is_same = field->kind == IMAGE_CHOICE && other->kind == IMAGE_CHOICE && field->most == other->most;
+    for (size_t i = 0; is_same && i <= field->most; i++)
+        is_same = view_equals(view_of(field->words[i]), view_of(other->words[i]));
+    return is_same;
+}
+
+static void field_print(const struct image_field *field, bool is_said, FILE *out)
 {
     (void)fprintf(out, "| `%s` | %s", field->name, kind_text(field->kind));
     switch (field->kind) {
@@ -206,6 +215,10 @@ static void field_print(const struct image_field *field, FILE *out)
         number_print(field->most, out);
         break;
     case IMAGE_CHOICE:
+        if (is_said) {
+            (void)fprintf(out, " the words of the field before");
+            break;
+        }
         for (size_t i = 0; i <= field->most; i++)
             (void)fprintf(out, "%s `%s`", i == 0 ? "" : ",", field->words[i]);
         break;
@@ -241,6 +254,6 @@ void image_records_print(FILE *out)
             (void)fprintf(out, "Rows nest in each other at most %u deep.\n\n", record->depth);
         (void)fprintf(out, "| field | what is stored |\n|---|---|\n");
         for (uint32_t k = 0; k < record->field_count; k++)
-            field_print(&record->fields[k], out);
+            field_print(&record->fields[k], k > 0 && has_words_of(&record->fields[k], &record->fields[k - 1]), out);
     }
 }

@@ -20,14 +20,14 @@ struct policy_source {
     struct view text;
 };
 
-/* Compiles the documents of all sources as one set. Finds every error it can.
+/* Compiles the documents of all sources as one set; or reads the one source that is a
+ * compiled policy (policy_image.h), known by its first bytes. Finds every error it can.
  * ERR_INVALID: see `diags`; *out is untouched. The sources may be freed after. */
 MUST_CHECK enum err policy_build(const struct policy_source *sources, size_t count, struct diag_list *diags,
                                  struct policy **out);
 
 /* Reads a file, or every *.yaml and *.yml of a folder in name order (entries that
- * begin with a dot are passed over, so a ConfigMap mount works), and builds it; or
- * reads a compiled policy (policy_image.h), which is known by its first bytes.
+ * begin with a dot are passed over, so a ConfigMap mount works), and builds it.
  * ERR_IO and ERR_INVALID: see `diags`. */
 MUST_CHECK enum err policy_read(const char *path, struct diag_list *diags, struct policy **out);
 

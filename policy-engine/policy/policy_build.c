@@ -3,6 +3,7 @@
 #include "invariant.h"
 #include "load.h"
 #include "policy_digest.h"
+#include "policy_image.h"
 #include "policy_internal.h"
 #include "program.h"
 
@@ -89,8 +90,19 @@ struct policy *policy_open(void)
     return policy;
 }
 
+static enum err refuse_company(const struct policy_source *source, struct diag_list *diags)
+{
+    struct span span = {.file = source->name};
+    diag_error(diags, code_text(CODE_IMAGE), &span, "a compiled policy is a whole policy: it stands alone");
+    return ERR_INVALID;
+}
+
 enum err policy_build(const struct policy_source *sources, size_t count, struct diag_list *diags, struct policy **out)
 {
+    for (size_t i = 0; i < count; i++)
+        if (policy_image_is(sources[i].text))
+            return count == 1 ? policy_image_read(sources[i].name, sources[i].text, diags, out)
+                              : refuse_company(&sources[i], diags);
     struct policy *policy = policy_open();
     if (policy == NULL)
         return ERR_NO_MEMORY;

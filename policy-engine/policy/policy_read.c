@@ -143,7 +143,5 @@ enum err policy_read(const char *path, struct diag_list *diags, struct policy **
     if (stat(path, &status) != 0)
         return refuse(set, view_of(path), strerror(errno));
     TRY(S_ISDIR(status.st_mode) ? read_folder(set, path) : read_file(set, path));
-    if (!S_ISDIR(status.st_mode) && policy_image_is(set->sources[0].text))
-        return policy_image_read(set->sources[0].name, set->sources[0].text, diags, out);
     return policy_build(set->sources, set->count, diags, out);
 }

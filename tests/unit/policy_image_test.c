@@ -500,6 +500,21 @@ static void a_compiled_file_is_known_by_its_first_bytes(void **state)
     assert_true(view_starts_with(fixture->diags.items[0].code, VIEW("E01")));
 }
 
+static void a_compiled_policy_stands_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct policy *policy = NULL;
+    const struct policy_source sources[] = {{.name = VIEW("a.bzp"), .text = fixture->images[2]},
+                                            {.name = VIEW("b.yaml"), .text = VIEW(HEAD "  rules: [{allow: one}]\n")}};
+    diag_list_init(&fixture->diags, &fixture->arena);
+    assert_int_equal(policy_build(sources, 1, &fixture->diags, &policy), ERR_NONE);
+    policy_free(policy);
+    assert_int_equal(policy_build(&sources[1], 1, &fixture->diags, &policy), ERR_NONE);
+    policy_free(policy);
+    assert_int_equal(policy_build(sources, 2, &fixture->diags, &policy), ERR_INVALID);
+    assert_message(fixture, "it stands alone");
+}
+
 /* 8 MiB is the limit of a document alone. */
 static void a_compiled_file_may_be_larger_than_a_document(void **state)
 {
@@ -624,6 +639,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_number_that_is_not_in_its_shortest_form_is_refused),
         cmocka_unit_test(a_flip_under_a_mended_digest_is_refused_or_decides),
         cmocka_unit_test(a_compiled_file_is_known_by_its_first_bytes),
+        cmocka_unit_test(a_compiled_policy_stands_alone),
         cmocka_unit_test(a_compiled_file_may_be_larger_than_a_document),
         cmocka_unit_test(rows_are_owned_by_records_behind_them_alone),
         cmocka_unit_test(references_lead_to_what_the_model_lists),
