@@ -21,6 +21,7 @@
             "    plain: {http: [{paths: [\"/m/x/{**}\"]}]}\n"                                                          \
             "  resourceTypes:\n    model: {hosts: [h.ex], id: [path.model, body.model]}\n"                             \
             "    other: {hosts: [o.ex], id: [\"=one\"]}\n"                                                             \
+            "    last: {hosts: [l.ex], id: [body.model, header.x-model, path.model]}\n"                                \
             "  resources:\n    - {type: model, id: m1, labels: {tier: high, kind: a}}\n"                               \
             "    - {type: model, id: m2, labels: {tier: low}}\n"
 
@@ -160,6 +161,8 @@ static void every_value_of_a_label_fits_and_every_label_is_needed(void **state)
                  {"notLabels: {tier: high}", false, true},
                  {"notLabels: {tier: [low, high]}", false, false},
                  {"notLabels: {kind: b}", true, true},
+                 {"notLabels: {kind: high}", true, true},
+                 {"labels: {kind: high}", false, false},
                  {"labels: {tier: high}, notLabels: {kind: a}", false, false},
                  {"ids: [m1]", true, false},
                  {"ids: [m3, \"m*\"]", true, true},
@@ -172,6 +175,17 @@ static void every_value_of_a_label_fits_and_every_label_is_needed(void **state)
         assert_int_equal(ask(COMMON, rules, "host: h.ex, path: /m/m2").verdict == VERDICT_ALLOW, cases[i].fits_m2);
     }
     allows("    - {allow: ok, resources: {types: [other]}}\n", "host: o.ex, path: /m/m1");
+}
+
+static void every_source_of_an_id_is_asked_wherever_it_stands(void **state)
+{
+    (void)state;
+    const char *const rules = "    - {allow: ok, resources: {types: [last], ids: [m1]}}\n";
+    allows(rules, "host: l.ex, path: /m/m1");
+    allows(rules, "host: l.ex, path: /x, headers: {x-model: m1}");
+    allows(rules, "method: POST, host: l.ex, path: /chat, body: {model: m1}");
+    denies(rules, "host: l.ex, path: /m/m2", REASON_DEFAULT);
+    denies(rules, "host: l.ex, path: /m/m1, headers: {x-model: m2}", REASON_RESOURCE_AMBIGUOUS);
 }
 
 static void delegation_is_counted_from_the_outermost_actor(void **state)
@@ -234,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_failure_comes_before_every_rule_and_the_workloads_before_the_users),
         cmocka_unit_test(a_token_with_too_many_actors_is_refused),
         cmocka_unit_test(every_value_of_a_label_fits_and_every_label_is_needed),
+        cmocka_unit_test(every_source_of_an_id_is_asked_wherever_it_stands),
         cmocka_unit_test(delegation_is_counted_from_the_outermost_actor),
         cmocka_unit_test(a_deny_is_lifted_by_its_unless_and_not_by_what_cannot_be_judged),
     };

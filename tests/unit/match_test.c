@@ -478,9 +478,8 @@ static void claims_are_unknown_while_they_are_open(void **state)
     struct model model = {.max_groups = 8};
     struct view step = VIEW("n"), seven = VIEW("7");
     struct claim_path path = {.text = step, .steps = {&step, 1}};
-    struct condition condition = {.kind = CONDITION_CLAIM,
-                                  .path = &path,
-                                  .test = {.kind = TEST_ANY_OF, .values = {&seven, 1}}};
+    struct condition condition = {
+        .kind = CONDITION_CLAIM, .path = &path, .test = {.kind = TEST_ANY_OF, .values = {&seven, 1}}};
     struct condition not = {.kind = CONDITION_NOT, .children = &condition, .child_count = 1};
     struct facts facts = {.user = {.state = USER_KNOWN, .claims = &claims}};
     assert_int_equal(match_condition(&condition, &model, &facts, false), TRI_TRUE);
