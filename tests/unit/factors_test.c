@@ -183,6 +183,13 @@ static void acr_is_compared_by_the_issuers_order_alone(void **state)
     }
     facts.user.acr = VIEW("mid");
     assert_int_equal(factors_check(&wanted, &plain, &facts, (struct view){0}).state, ASSURANCE_UNMET);
+    wanted.at_least = VIEW("low");
+    facts.user.acr = VIEW("low");
+    assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).state, ASSURANCE_MET);
+    wanted.at_least = VIEW("high");
+    assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).state, ASSURANCE_UNMET);
+    wanted.at_least = VIEW("zzz");
+    assert_int_equal(factors_check(&wanted, &rich, &facts, (struct view){0}).state, ASSURANCE_UNMET);
 }
 
 static void an_acr_of_the_list_is_asked_byte_for_byte(void **state)

@@ -107,6 +107,25 @@ static void the_neighbours_of_hexadecimal_digits_are_none(void **state)
         }
 }
 
+static void what_stands_behind_a_query_is_not_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *whole;
+        size_t size;
+        enum answer answer;
+    } cases[] = {{"/?a=%41", 7, KNOWN},   {"/?a=%41", 6, UNKNOWN}, {"/?a=%41", 5, UNKNOWN},   {"/?a=%2541", 9, UNKNOWN},
+                 {"/?a=%2541", 8, KNOWN}, {"/?a=%2541", 7, KNOWN}, {"/?a=1&a=2", 8, UNKNOWN}, {"/?a=1&a=2", 6, KNOWN},
+                 {"/?ab", 3, KNOWN},      {"/?ab", 4, ABSENT},     {"/?a", 1, ABSENT}};
+    struct query_param param;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        query_find((struct view){cases[i].whole, cases[i].size}, false, VIEW("a"), &param);
+        enum answer got = param.is_unknown ? UNKNOWN : param.count > 0 ? KNOWN : ABSENT;
+        if (got != cases[i].answer)
+            fail_msg("%.*s: a is %d", (int)cases[i].size, cases[i].whole, (int)got);
+    }
+}
+
 static void an_exclamation_mark_is_data_in_raw_bytes(void **state)
 {
     (void)state;
@@ -155,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_is_read_in_one_way_or_not_at_all),
         cmocka_unit_test(the_neighbours_of_hexadecimal_digits_are_none),
+        cmocka_unit_test(what_stands_behind_a_query_is_not_read),
         cmocka_unit_test(an_exclamation_mark_is_data_in_raw_bytes),
         cmocka_unit_test(a_value_has_a_limit),
         cmocka_unit_test(absent_is_false_and_doubtful_is_unknown_but_presence_always_known),
