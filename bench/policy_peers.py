@@ -23,6 +23,7 @@ from pathlib import Path
 from policy import COLOURS, RULES, SHAPES, Panel
 
 HERE = Path(__file__).resolve().parent
+ENGINES = ["Bartizan", "OPA", "Cedar wasm", "Casbin", "Envoy RBAC"]
 KINDS = {"allow": "allowed", "deny": "refused"}
 CHECKED_LEAST = 8  # of 512: fewer within the time of a check, and the engine is stopped
 
@@ -114,7 +115,7 @@ def commands(options, folder: Path) -> dict:
     known = {
         "Bartizan": ([options.bin / "policy_peer", folder], {}),
         "OPA": ([options.go / "opa", folder], {}),
-        "Cedar": (["node", peers / "cedar" / "peer.js", folder], {"NODE_PATH": str(options.node)}),
+        "Cedar wasm": (["node", peers / "cedar" / "peer.js", folder], {"NODE_PATH": str(options.node)}),
         "Casbin": ([options.go / "casbin", folder], {}),
         "Envoy RBAC": ([sys.executable, peers / "envoy" / "peer.py", folder, options.envoy], {}),
     }
@@ -138,7 +139,8 @@ def measure(options, shape: str, rules: int, given_up: set) -> dict:
             for engine in engines:
                 engine.close()
         skipped = {"version": "", "problem": "not tried", "checked": 0}
-        return {name: skipped for name in given_up} | {engine.name: engine.result() for engine in engines}
+        measured = {engine.name: engine.result() for engine in engines}
+        return {name: measured.get(name, skipped) for name in options.engines}
 
 
 # ---- tables --------------------------------------------------------------------------
@@ -164,20 +166,25 @@ def cell(result: dict, kind: str, what: str) -> str:
     return f"{middle} ({low}-{high})" if what != "p99_ns" else middle
 
 
-def table(title: str, results: dict, rules: list, kind: str, what: str) -> list:
-    lines = [f"\n{title}\n", "| shape | engine | " + " | ".join(f"{count:,} rules" for count in rules) + " |",
-             "|---" * (len(rules) + 2) + "|"]  # fmt: skip
+def heading(title: str, rules: list) -> list:
+    return [f"\n{title}\n", "| shape | engine | " + " | ".join(f"{count:,} rules" for count in rules) + " |",
+            "|---" * (len(rules) + 2) + "|"]  # fmt: skip
+
+
+def table(title: str, results: dict, rules: list, kind: str, columns: dict) -> list:
+    """A row for each engine and each of `columns` (what it is called after the engine: its key) that it has."""
+    lines = heading(title, rules)
     for shape, sizes in results.items():
-        for name in next(iter(sizes.values())):  # the first number of rules: none was given up
-            cells = [cell(sizes[count][name], kind, what) for count in rules]
-            if any(what in sizes[count][name].get(kind, {}) for count in rules):
-                lines.append(f"| {shape} | {name} | " + " | ".join(cells) + " |")
+        for name in next(iter(sizes.values())):
+            for word, what in columns.items():
+                if any(what in sizes[count][name].get(kind, {}) for count in rules):
+                    cells = [cell(sizes[count][name], kind, what) for count in rules]
+                    lines.append(f"| {shape} | {name}{word} | " + " | ".join(cells) + " |")
     return lines
 
 
 def load_table(results: dict, rules: list) -> list:
-    lines = ["\nLoading, from the translated rules to the first decision that could be asked\n",
-             "| shape | engine | " + " | ".join(f"{count:,} rules" for count in rules) + " |", "|---" * (len(rules) + 2) + "|"]  # fmt: skip
+    lines = heading("Loading, from the files to the first decision that could be asked", rules)
     for shape, sizes in results.items():
         for name in next(iter(sizes.values())):
             cells = [size["problem"] or time_text(size["load_ms"] * 1e6) for size in (sizes[count][name] for count in rules)]
@@ -192,9 +199,9 @@ def report(options, results: dict, load: float) -> str:
     lines = [f"{os.cpu_count()} cores, {platform.machine()}; load before {load:.2f}, after {os.getloadavg()[0]:.2f}; up to "
              f"{options.rounds} interleaved rounds of {options.seconds:g} s a kind of request; {', '.join(versions.values())}"]  # fmt: skip
     for kind, word in KINDS.items():
-        lines += table(f"Median time of {word} requests: the median of the rounds (least-most)", results, rules, kind, "p50_ns")
-    lines += table("Envoy's CPU for an allowed request, less that without the filter", results, rules, "allow", "cpu_ns")
-    lines += table("99th percentile of allowed requests, the median of the rounds", results, rules, "allow", "p99_ns")
+        lines += table(f"Median time of {word} requests: the median of the rounds (least-most)", results, rules, kind,
+                       {"": "p50_ns", ", CPU": "cpu_ns"})  # fmt: skip
+    lines += table("99th percentile of allowed requests, the median of the rounds", results, rules, "allow", {"": "p99_ns"})
     lines += load_table(results, rules)
     fewer = [f"{shape}, {count:,} rules, {name}: {each['checked']}" for shape, sizes in results.items() for count, size in sizes.items()
              for name, each in size.items() if not each["problem"] and each["checked"] < 512]  # fmt: skip
@@ -206,10 +213,11 @@ def report(options, results: dict, load: float) -> str:
 def plot(results: dict, names: list, path: Path):
     parts = []
     for i, (shape, sizes) in enumerate(results.items()):
-        panel = Panel(480 * (i % 3), f"{shape}: p50 of an allowed request", "us", 0.1, 1_000_000)
+        panel = Panel(480 * (i % 3), f"{shape}: p50 of an allowed request (Envoy: CPU)", "us", 0.1, 1_000_000)
         panel.axes()
         for name, colour in zip(names, COLOURS):
-            points = [(count, size[name]["allow"]["p50_ns"][1] / 1e3) for count, size in sizes.items() if not size[name]["problem"]]
+            good = [(count, size[name]["allow"]) for count, size in sizes.items() if not size[name]["problem"]]
+            points = [(count, each.get("cpu_ns", each["p50_ns"])[1] / 1e3) for count, each in good]
             if points:
                 panel.line(points, colour)
         parts.append(f'<g transform="translate(0,{350 * (i // 3)})">{"".join(panel.parts)}</g>')
@@ -220,13 +228,12 @@ def plot(results: dict, names: list, path: Path):
 
 
 def main() -> int:
-    names = ["Bartizan", "OPA", "Cedar", "Casbin", "Envoy RBAC"]
     parser = argparse.ArgumentParser(prog="./run bench peers", description=__doc__)
     parser.add_argument("--bin", type=Path, required=True, help="the folder of policy_export and policy_peer")
     parser.add_argument("--go", type=Path, required=True, help="the folder of the Go peers")
     parser.add_argument("--node", type=Path, required=True, help="the node_modules with cedar-wasm")
     parser.add_argument("--envoy", type=Path, required=True, help="the program")
-    parser.add_argument("--engines", nargs="*", choices=names, default=names)
+    parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES)
     parser.add_argument("--shapes", nargs="*", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--rules", type=int, nargs="*", default=RULES)
     parser.add_argument("--rounds", type=int, default=7)
@@ -235,6 +242,7 @@ def main() -> int:
     parser.add_argument("--check", type=float, default=3, help="seconds for the comparison of answers")
     parser.add_argument("--budget", type=float, default=5, help="seconds after which an engine has no further round in a row")
     options = parser.parse_args()
+    options.engines = [name for name in ENGINES if name in options.engines]
     load, start = os.getloadavg()[0], time.monotonic()
     results: dict = {shape: {} for shape in options.shapes}
     for shape in options.shapes:
@@ -248,7 +256,7 @@ def main() -> int:
     text = report(options, results, load)
     (build / "policy-peers.md").write_text(text)
     (build / "policy-peers.json").write_text(json.dumps(results, indent=1) + "\n")
-    plot(results, [name for name in names if name in options.engines], build / "policy-peers.svg")
+    plot(results, options.engines, build / "policy-peers.svg")
     print(text)
     print(f"{time.monotonic() - start:.0f} s; {build / 'policy-peers.md'}, .svg, .json")
     wrong = any("another answer" in each["problem"] for sizes in results.values() for size in sizes.values() for each in size.values())
