@@ -266,16 +266,6 @@ static void a_purpose_is_recorded_when_it_is_one_of_the_rules_own(void **state)
     assert_false(view_is_present(out.purpose));
 }
 
-static void a_refusal_by_no_rule_counts_the_rules_it_looked_at(void **state)
-{
-    (void)state;
-    struct decision out = ask("    - {allow: ok, subjects: {workload: {namespace: b}}, actions: [get]}\n", GET CALLER);
-    assert_int_equal(out.reason, REASON_WORKLOAD);
-    assert_in_range(out.candidate_tests, 1, 3);
-    out = ask("    - {allow: ok, subjects: {workload: {namespace: b}}, actions: [get]}\n", "path: /other");
-    assert_int_equal(out.candidate_tests, 0);
-}
-
 static int close_case(void **state)
 {
     (void)state;
@@ -297,7 +287,6 @@ int main(void)
         cmocka_unit_test(a_challenge_asks_the_users_own_issuer_for_the_whole_requirement),
         cmocka_unit_test(an_answer_says_what_the_request_is_about),
         cmocka_unit_test(a_purpose_is_recorded_when_it_is_one_of_the_rules_own),
-        cmocka_unit_test(a_refusal_by_no_rule_counts_the_rules_it_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, close_case);
 }
