@@ -145,9 +145,11 @@ const struct node *node_get(const struct node *node, struct view key)
 {
     if (node == NULL || node->kind != NODE_MAP || node->is_closed)
         return NULL;
-    for (size_t i = 0; i < node->count; i++)
-        if (view_equals(node->keys[i]->text, key))
+    for (size_t i = 0; i < node->count; i++) {
+        struct view text = node->keys[i]->text;
+        if (text.size == key.size && (key.size == 0 || text.data[0] == key.data[0]) && view_equals(text, key))
             return node->items[i];
+    }
     return NULL;
 }
 

@@ -10,20 +10,29 @@
 #include "arena.h"
 
 struct table_slot {
-    struct view key; /* absent: free */
-    uint64_t hash;
+    uint32_t hash;
+    uint32_t entry; /* 1 + its number; 0: free */
+};
+
+struct table_entry {
+    struct view key;
     size_t value;
 };
 
 struct table {
     struct arena *arena;
     struct table_slot *slots;
-    size_t capacity; /* a power of two, or 0 */
+    struct table_entry *entries; /* in the order in which they came */
+    size_t capacity;             /* slots: a power of two, or 0 */
+    size_t room;                 /* entries that fit; at least a quarter of the slots is free */
     size_t count;
 };
 
 /* An empty table; nothing is allocated yet. */
 void table_init(struct table *table, struct arena *arena);
+
+/* Makes room for `count` keys in all, so that nothing is left behind by growing. ERR_NO_MEMORY. */
+MUST_CHECK enum err table_reserve(struct table *table, size_t count);
 
 /* Adds `key`, which must be present. ERR_CONFLICT when it is there already (its
  * value stays), ERR_NO_MEMORY. */

@@ -254,6 +254,7 @@ static enum err check_many_keys(struct reader *reader, size_t key, size_t count)
     enum err err = ERR_NONE;
     arena_init(&arena, TABLE_CEILING);
     table_init(&table, &arena);
+    err = table_reserve(&table, count);
     for (size_t i = 0; i < count && err != ERR_NO_MEMORY; i++) {
         struct view text = tape_text(&reader->tape, key);
         size_t earlier;

@@ -272,7 +272,8 @@ static void take_room(struct load *load)
     load->invariants = load_take(load, count_entries(load, VIEW("invariants")), sizeof(*load->invariants));
     load->rules_made = load_take(load, count_entries(load, VIEW("rules")), sizeof(*load->rules_made));
     table_init(&load->resource_ids, load->scratch);
-    if (load->issuer_nodes == NULL)
+    if (load->issuer_nodes == NULL ||
+        table_reserve(&load->resource_ids, count_entries(load, VIEW("resources"))) != ERR_NONE)
         load->is_exhausted = true;
 }
 
@@ -361,6 +362,8 @@ enum err load_documents(struct tape *tapes, size_t count, struct arena *arena, s
 {
     size_t errors = diags->errors, roots = count_roots(tapes, count);
     struct arena passing;
+    struct text_pool *texts = arena_take(scratch, sizeof(*texts));
+    struct recent *lists = arena_take_array(scratch, LOAD_RECENT, sizeof(*lists));
     struct load load = {.arena = arena, .scratch = scratch, .passing = &passing, .diags = diags, .model = model};
     *model = (struct model){
         .max_groups = GROUPS_DEFAULT, .max_segments = PATH_SEGMENTS_MAX, .max_path_bytes = PATH_BYTES_MAX};
@@ -370,6 +373,10 @@ enum err load_documents(struct tape *tapes, size_t count, struct arena *arena, s
                    roots == 0 ? "no policy document was found" : "more than %d policy documents", DOCUMENTS_MAX);
         return ERR_INVALID;
     }
+    if (texts == NULL || lists == NULL)
+        return ERR_NO_MEMORY;
+    load.texts = texts;
+    load.lists = lists;
     arena_init(&passing, scratch->ceiling);
     load_survey(&load, tapes, count);
     if (!load.is_exhausted)

@@ -65,6 +65,20 @@ struct element {
     size_t index;
 };
 
+/* What was kept last, by hash: much of a policy says the same again. */
+enum { LOAD_RECENT = 1024 };
+
+struct recent {
+    const void *bytes;
+    size_t size;
+};
+
+/* Texts stand close together, each with a NUL behind it. */
+struct text_pool {
+    char *next, *end;
+    struct recent recent[LOAD_RECENT];
+};
+
 struct load {
     struct arena *arena;   /* the model's */
     struct arena *scratch; /* nodes and tables; gone after the load */
@@ -83,6 +97,8 @@ struct load {
     struct set_document *document; /* that is being read */
 
     bool has_paths, has_limits; /* some document said so already */
+    struct text_pool *texts;    /* of the model; NULL: each text by itself */
+    struct recent *lists;       /* LOAD_RECENT of them; NULL: none is shared */
     struct model *model;
     struct view *files; /* the model's: as many as there are documents have room */
     size_t issuer_room;
@@ -109,6 +125,10 @@ void load_refuse(struct load *load, enum code code, const struct node *node, con
 
 /* `count` zeroed elements of the model's arena, or NULL and is_exhausted. */
 void *load_take(struct load *load, size_t count, size_t size);
+
+/* A copy of `count` elements of `size` bytes in the model's arena, or the same as kept
+ * before; NULL when exhausted. Pointers in them must be equal to count as the same. */
+const void *load_share(struct load *load, const void *items, size_t count, size_t size);
 
 /* The text of a scalar, kept; absent only when exhausted. */
 struct view load_keep(struct load *load, struct view text);
@@ -137,10 +157,14 @@ void *load_array(struct load *load, const struct node *node, size_t size, load_r
 
 /* ---- scalars: the readers' *out is what the comment names ---- */
 
+void load_check_text(struct load *load, const struct node *node);          /* as load_text, and keeps nothing */
 void load_text(struct load *load, const struct node *node, void *out);     /* struct view, not empty */
 void load_name(struct load *load, const struct node *node, void *out);     /* struct view, CODE_NAME */
 void load_bool(struct load *load, const struct node *node, void *out);     /* bool */
 void load_duration(struct load *load, const struct node *node, void *out); /* uint32_t seconds, up to 10 years */
+/* Each element as a struct view, by a reader of those; equal lists are the same. */
+void load_views(struct load *load, const struct node *node, load_reader *read, struct string_list *out);
+
 void load_texts(struct load *load, const struct node *node,
                 void *out); /* struct string_list, one or a list, none empty */
 void load_values(struct load *load, const struct node *node, void *out);      /* the same; a value may be empty */

@@ -24,11 +24,8 @@ static void read_pattern(struct load *load, const struct node *node, struct view
 
 static struct string_list one_method(struct load *load, struct view method)
 {
-    struct view *items = load_take(load, 1, sizeof(*items));
-    if (items == NULL)
-        return (struct string_list){0};
-    *items = method;
-    return (struct string_list){.items = items, .count = 1};
+    const struct view *items = load_share(load, &method, 1, sizeof(method));
+    return (struct string_list){.items = items, .count = items != NULL ? 1 : 0};
 }
 
 static void from_catalog(struct load *load, const struct node *node, const struct catalog_entry *entry,
@@ -54,7 +51,6 @@ static void from_catalog(struct load *load, const struct node *node, const struc
 struct http_entry { /* what the paths of one entry share */
     struct string_list methods;
     struct host_list hosts;
-    struct string_list paths;
     size_t slash;
     size_t body;
     struct view call;
@@ -73,9 +69,21 @@ static void read_method(struct load *load, const struct node *node, void *out)
 static void read_methods(struct load *load, const struct node *node, void *out)
 {
     struct string_list *methods = out;
-    methods->items = load_array(load, node, sizeof(struct view), read_method, &methods->count);
+    load_views(load, node, read_method, methods);
     if (methods->count == 0 && !load->is_exhausted)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to take any method", "the list is empty");
+}
+
+/* Each becomes an operation, which keeps it. */
+static void read_paths(struct load *load, const struct node *node, void *out)
+{
+    const struct node *const *items;
+    size_t count = load_elements(&node, &items);
+    (void)out;
+    for (size_t i = 0; i < count; i++)
+        load_check_text(load, items[i]);
+    if (count == 0)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "the list is empty");
 }
 
 static const struct view SLASHES[] = {WORD("refuse"), WORD("data")};
@@ -124,8 +132,8 @@ static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern 
 static const struct field HTTP_FIELDS[] = {
     FIELD("methods", read_methods, struct http_entry, methods, MANY(&METHOD), "Left out: any method."),
     FIELD("hosts", load_hosts, struct http_entry, hosts, MANY(HOST), "Left out: any host."),
-    FIELD_MUST(
-        "paths", load_texts, struct http_entry, paths, MANY(&PATH),
+    FIELD_WHOLE_MUST(
+        "paths", read_paths, MANY(&PATH),
         "Templates: literal segments, `{name}` and `{*}` for one, `{**}` last for the rest, `{name}:verb` last."),
     FIELD_WHOLE("query", read_query, ENTRIES(MANY(VALUE)), "Query parameters by name, each one of these values."),
     FIELD("encodedSlash", read_slash, struct http_entry, slash, ONE_WORD(SLASHES),

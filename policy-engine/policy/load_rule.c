@@ -44,10 +44,12 @@ static const struct role *const *read_roles(struct load *load, const struct node
 {
     size_t *indices = take_indices(load, node);
     const struct node *const *items;
-    const struct role **roles = load_take(load, load_elements(&node, &items), sizeof(*roles));
+    const struct role **roles = arena_take_array(load->passing, load_elements(&node, &items), sizeof(*roles));
     *count = 0;
-    if (indices == NULL || roles == NULL)
+    if (indices == NULL || roles == NULL) {
+        load->is_exhausted = true;
         return NULL;
+    }
     *count = (uint32_t)find_each(load, node, &load->scope->roles, CODE_UNKNOWN_ROLE, "role", indices);
     for (size_t i = 0; i < *count; i++) {
         roles[i] = &load->roles[indices[i]];
@@ -56,7 +58,9 @@ static const struct role *const *read_roles(struct load *load, const struct node
                 load, CODE_ROLE_MIXED, node, kind == ROLE_USER ? "name it under `workload`" : "name it under `user`",
                 "the role `%.*s` is one of %s", VIEW_ARG(roles[i]->name), kind == ROLE_USER ? "workloads" : "users");
     }
-    return roles;
+    const struct role *const *kept = load_share(load, roles, *count, sizeof(*roles));
+    *count = kept != NULL ? *count : 0;
+    return kept;
 }
 
 static bool is_word(const struct node *node, const char *word)
@@ -174,39 +178,49 @@ void load_action_names(struct load *load, const struct node *node, void *out)
     struct rule *rule = out;
     size_t *indices = take_indices(load, node);
     const struct node *const *items;
-    const struct action **actions = load_take(load, load_elements(&node, &items), sizeof(*actions));
-    if (indices == NULL || actions == NULL)
+    const struct action **actions = arena_take_array(load->passing, load_elements(&node, &items), sizeof(*actions));
+    if (indices == NULL || actions == NULL) {
+        load->is_exhausted = true;
         return;
-    rule->action_count = (uint32_t)find_each(load, node, &load->scope->actions, CODE_UNKNOWN_ACTION, "action", indices);
-    for (size_t i = 0; i < rule->action_count; i++)
+    }
+    size_t count = find_each(load, node, &load->scope->actions, CODE_UNKNOWN_ACTION, "action", indices);
+    for (size_t i = 0; i < count; i++)
         actions[i] = &load->actions[indices[i]];
-    rule->actions = actions;
+    rule->actions = load_share(load, actions, count, sizeof(*actions));
+    rule->action_count = rule->actions != NULL ? (uint32_t)count : 0;
+}
+
+static void keep_types(struct load *load, const size_t *indices, size_t count, struct rule *rule)
+{
+    const struct resource_type **types = arena_take_array(load->passing, count, sizeof(*types));
+    if (types == NULL) {
+        load->is_exhausted = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        types[i] = &load->types[indices[i]];
+    rule->types = load_share(load, types, count, sizeof(*types));
+    rule->type_count = rule->types != NULL ? (uint32_t)count : 0;
 }
 
 static void read_types(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
     size_t *indices = take_indices(load, node);
-    const struct node *const *items;
-    const struct resource_type **types = load_take(load, load_elements(&node, &items), sizeof(*types));
-    if (indices == NULL || types == NULL)
-        return;
-    rule->type_count =
-        (uint32_t)find_each(load, node, &load->scope->types, CODE_UNKNOWN_TYPE, "resource type", indices);
-    for (size_t i = 0; i < rule->type_count; i++)
-        types[i] = &load->types[indices[i]];
-    rule->types = types;
+    if (indices != NULL)
+        keep_types(load, indices,
+                   find_each(load, node, &load->scope->types, CODE_UNKNOWN_TYPE, "resource type", indices), out);
 }
 
 /* Blocks are local to their document: silent on types means all of its own. */
 static void take_every_type(struct load *load, struct rule *rule)
 {
     const struct names *names = &load->scope->types;
-    const struct resource_type **types = load_take(load, names->count, sizeof(*types));
-    for (size_t i = 0; types != NULL && i < names->count; i++)
-        types[i] = &load->types[names->indices[i]];
-    rule->types = types;
-    rule->type_count = types != NULL ? (uint32_t)names->count : 0;
+    size_t *indices = arena_take_array(load->passing, names->count, sizeof(*indices));
+    load->is_exhausted = load->is_exhausted || indices == NULL;
+    for (size_t i = 0; indices != NULL && i < names->count; i++)
+        indices[i] = names->indices[i];
+    if (indices != NULL)
+        keep_types(load, indices, names->count, rule);
 }
 
 static void read_ids(struct load *load, const struct node *node, void *out)
@@ -417,14 +431,10 @@ static const struct node *head_of(struct load *load, const struct node *node, st
 /* A rule's name in the set: its document's before it. */
 static struct view qualify(struct load *load, struct view name)
 {
-    struct view document = load->document->name;
-    char *full = load_take(load, document.size + 1 + name.size, 1);
-    if (full == NULL)
-        return VIEW("");
-    memcpy(full, document.data != NULL ? document.data : "", document.size);
-    full[document.size] = '/';
-    memcpy(full + document.size + 1, name.data, name.size);
-    return (struct view){.data = full, .size = document.size + 1 + name.size};
+    const struct view parts[] = {load->document->name, VIEW("/"), name};
+    struct view full = arena_join(load->passing, parts, COUNT_OF(parts));
+    load->is_exhausted = load->is_exhausted || !view_is_present(full);
+    return load_keep(load, full);
 }
 
 static void read_rule(struct load *load, const struct node *node)

@@ -26,9 +26,8 @@ bool load_is_name(struct view text)
 }
 
 /* Any scalar without control characters, of a length a person can have meant. */
-static bool read_value(struct load *load, const struct node *node, struct view *out)
+static bool check_value(struct load *load, const struct node *node)
 {
-    *out = VIEW("");
     if (!load_is(load, node, NODE_SCALAR, "the value"))
         return false;
     for (size_t i = 0; i < node->text.size; i++) {
@@ -42,8 +41,20 @@ static bool read_value(struct load *load, const struct node *node, struct view *
         load_refuse(load, CODE_LIMIT, node, NULL, "the value is longer than %d bytes", TEXT_MAX_BYTES);
         return false;
     }
-    *out = load_keep(load, node->text);
     return true;
+}
+
+static bool read_value(struct load *load, const struct node *node, struct view *out)
+{
+    bool is_good = check_value(load, node);
+    *out = is_good ? load_keep(load, node->text) : VIEW("");
+    return is_good;
+}
+
+void load_check_text(struct load *load, const struct node *node)
+{
+    if (check_value(load, node) && node->text.size == 0)
+        load_refuse(load, CODE_VALUE, node, NULL, "the value is empty");
 }
 
 void load_text(struct load *load, const struct node *node, void *out)
@@ -107,9 +118,25 @@ void load_duration(struct load *load, const struct node *node, void *out)
                     "`%.*s` is not a duration", VIEW_ARG(node->text));
 }
 
+void load_views(struct load *load, const struct node *node, load_reader *read, struct string_list *out)
+{
+    const struct node *const *items;
+    size_t count = load_elements(&node, &items);
+    struct view *views = arena_take_array(load->passing, count, sizeof(*views));
+    *out = (struct string_list){0};
+    if (views == NULL) {
+        load->is_exhausted = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        read(load, items[i], &views[i]);
+    out->items = load_share(load, views, count, sizeof(*views));
+    out->count = out->items != NULL ? count : 0;
+}
+
 static void read_list(struct load *load, const struct node *node, load_reader *read, struct string_list *out)
 {
-    out->items = load_array(load, node, sizeof(struct view), read, &out->count);
+    load_views(load, node, read, out);
     if (out->count == 0 && !load->is_exhausted)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "the list is empty");
 }
@@ -144,19 +171,19 @@ bool load_number(struct load *load, const struct node *node, uint64_t least, uin
 void load_header_name(struct load *load, const struct node *node, void *out)
 {
     struct view *name = out;
-    if (!read_value(load, node, name))
+    char lower[NAME_MAX_BYTES];
+    *name = VIEW("");
+    if (!check_value(load, node))
         return;
-    char *lower = load_take(load, name->size, 1);
-    bool is_token = name->size > 0 && name->size <= NAME_MAX_BYTES;
-    for (size_t i = 0; lower != NULL && i < name->size; i++) {
-        char c = name->data[i];
-        is_token = is_token && (is_alphanumeric(c) || memchr("!#$%&'*+-.^_`|~", c, 15) != NULL);
+    bool is_token = node->text.size > 0 && node->text.size <= NAME_MAX_BYTES;
+    for (size_t i = 0; is_token && i < node->text.size; i++) {
+        char c = node->text.data[i];
+        is_token = is_alphanumeric(c) || memchr("!#$%&'*+-.^_`|~", c, 15) != NULL;
         lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
     if (!is_token)
-        load_refuse(load, CODE_HEADER, node, NULL, "`%.*s` is not a header name", VIEW_ARG(*name));
-    if (lower != NULL)
-        name->data = lower;
+        load_refuse(load, CODE_HEADER, node, NULL, "`%.*s` is not a header name", VIEW_ARG(node->text));
+    *name = load_keep(load, is_token ? (struct view){.data = lower, .size = node->text.size} : node->text);
 }
 
 void load_read_header(struct load *load, const struct node *node, void *out)
@@ -301,10 +328,11 @@ static void read_host(struct load *load, const struct node *node, void *out)
                     "`%.*s` is not a host pattern", VIEW_ARG(node->text));
         return;
     }
-    char *lower = load_take(load, name.size, 1);
+    char *lower = arena_take_unset(load->passing, name.size);
     for (size_t i = 0; lower != NULL && i < name.size; i++)
         lower[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 0x20) : name.data[i];
-    host->name = (struct view){.data = lower, .size = lower != NULL ? name.size : 0};
+    load->is_exhausted = load->is_exhausted || lower == NULL;
+    host->name = load_keep(load, (struct view){.data = lower, .size = lower != NULL ? name.size : 0});
 }
 
 void load_hosts(struct load *load, const struct node *node, void *out)

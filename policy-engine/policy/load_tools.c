@@ -40,13 +40,76 @@ void *load_take(struct load *load, size_t count, size_t size)
     return memory;
 }
 
+enum { POOL_BLOCK = 8 * 1024, POOL_TEXT_MAX = 256 };
+
+/* FNV-1a by words, as hash and place in the array of what is recent. */
+static size_t recent_place(const void *bytes, size_t size)
+{
+    uint64_t hash = 0xcbf29ce484222325u ^ size;
+    const char *at = bytes;
+    for (; size >= 8; size -= 8, at += 8) {
+        uint64_t word;
+        memcpy(&word, at, 8);
+        hash = (hash ^ word) * 0x100000001b3u;
+        hash ^= hash >> 29;
+    }
+    for (; size > 0; size--)
+        hash = (hash ^ (unsigned char)*at++) * 0x100000001b3u;
+    hash ^= hash >> 29;
+    return (size_t)(hash ^ hash >> 13) & (LOAD_RECENT - 1);
+}
+
+static bool is_recent(const struct recent *recent, const void *bytes, size_t size)
+{
+    return recent->bytes != NULL && recent->size == size && memcmp(recent->bytes, bytes, size) == 0;
+}
+
+static char *pool_take(struct load *load, size_t size)
+{
+    struct text_pool *pool = load->texts;
+    if ((size_t)(pool->end - pool->next) < size) {
+        pool->next = arena_take_unset(load->arena, POOL_BLOCK);
+        pool->end = pool->next != NULL ? pool->next + POOL_BLOCK : NULL;
+        if (pool->next == NULL)
+            return NULL;
+    }
+    char *taken = pool->next;
+    pool->next += size;
+    return taken;
+}
+
 struct view load_keep(struct load *load, struct view text)
 {
     if (text.size == 0)
         return VIEW("");
-    struct view kept = arena_copy(load->arena, text);
-    if (!view_is_present(kept))
+    bool is_pooled = load->texts != NULL && text.size < POOL_TEXT_MAX;
+    struct recent *recent = is_pooled ? &load->texts->recent[recent_place(text.data, text.size)] : NULL;
+    if (is_pooled && is_recent(recent, text.data, text.size))
+        return (struct view){.data = recent->bytes, .size = text.size};
+    char *kept = is_pooled ? pool_take(load, text.size + 1) : arena_take_unset(load->arena, text.size + 1);
+    if (kept == NULL) {
         load->is_exhausted = true;
+        return (struct view){0};
+    }
+    memcpy(kept, text.data, text.size);
+    kept[text.size] = '\0';
+    if (is_pooled)
+        *recent = (struct recent){.bytes = kept, .size = text.size};
+    return (struct view){.data = kept, .size = text.size};
+}
+
+const void *load_share(struct load *load, const void *items, size_t count, size_t size)
+{
+    size_t bytes = count * size; /* of an array that is there */
+    struct recent *recent = load->lists != NULL ? &load->lists[recent_place(items, bytes)] : NULL;
+    if (recent != NULL && is_recent(recent, items, bytes))
+        return recent->bytes;
+    void *kept = load_take(load, count, size);
+    if (kept == NULL)
+        return NULL;
+    memcpy(kept, items, bytes);
+    if (recent != NULL)
+        *recent = (struct recent){.bytes = kept, .size = bytes};
     return kept;
 }
 
@@ -166,7 +229,8 @@ void names_init(struct load *load, struct names *names, size_t count)
     names->names = arena_take_array(load->scratch, count, sizeof(*names->names));
     names->positions = arena_take_array(load->scratch, count, sizeof(*names->positions));
     names->indices = arena_take_array(load->scratch, count, sizeof(*names->indices));
-    if (names->names == NULL || names->positions == NULL || names->indices == NULL)
+    if (table_reserve(&names->table, count) != ERR_NONE || names->names == NULL || names->positions == NULL ||
+        names->indices == NULL)
         load->is_exhausted = true;
 }
 

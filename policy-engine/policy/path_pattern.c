@@ -30,8 +30,7 @@ size_t path_pattern_variable(const struct path_pattern *pattern, struct view nam
     return pattern->variable_count;
 }
 
-static enum err verb_parse(struct view suffix, bool is_last, struct arena *arena, struct path_pattern *out,
-                           const char **problem)
+static enum err verb_parse(struct view suffix, bool is_last, struct path_pattern *out, const char **problem)
 {
     if (suffix.data[0] != ':' || suffix.size == 1)
         return refuse(problem, "after a variable only `:verb` may follow in the same segment");
@@ -40,12 +39,12 @@ static enum err verb_parse(struct view suffix, bool is_last, struct arena *arena
     for (size_t i = 1; i < suffix.size; i++)
         if (!is_verb_byte(suffix.data[i]))
             return refuse(problem, "a verb is made of letters, digits, `_`, `-` and `.`");
-    out->verb = arena_copy(arena, view_slice(suffix, 1, suffix.size));
-    return out->verb.data ? ERR_NONE : ERR_NO_MEMORY;
+    out->verb = view_slice(suffix, 1, suffix.size);
+    return ERR_NONE;
 }
 
-static enum err name_parse(struct view name, struct arena *arena, struct path_pattern *out,
-                           struct pattern_segment *segment, const char **problem)
+static enum err name_parse(struct view name, const struct path_pattern *out, struct pattern_segment *segment,
+                           const char **problem)
 {
     for (size_t i = 0; i < name.size; i++)
         if (!is_name_byte(name.data[i], i == 0))
@@ -55,11 +54,11 @@ static enum err name_parse(struct view name, struct arena *arena, struct path_pa
     if (out->variable_count == PATTERN_VARIABLES_MAX)
         return refuse(problem, "at most 8 variables");
     segment->kind = PATTERN_VARIABLE;
-    segment->text = arena_copy(arena, name);
-    return segment->text.data ? ERR_NONE : ERR_NO_MEMORY;
+    segment->text = name;
+    return ERR_NONE;
 }
 
-static enum err operator_parse(struct view text, bool is_last, struct arena *arena, struct path_pattern *out,
+static enum err operator_parse(struct view text, bool is_last, struct path_pattern *out,
                                struct pattern_segment *segment, const char **problem)
 {
     size_t close = view_index_of(text, '}', 0);
@@ -78,8 +77,8 @@ static enum err operator_parse(struct view text, bool is_last, struct arena *are
         segment->kind = is_any ? PATTERN_ANY : PATTERN_REST;
         return ERR_NONE;
     }
-    TRY(name_parse(name, arena, out, segment, problem));
-    return suffix.size == 0 ? ERR_NONE : verb_parse(suffix, is_last, arena, out, problem);
+    TRY(name_parse(name, out, segment, problem));
+    return suffix.size == 0 ? ERR_NONE : verb_parse(suffix, is_last, out, problem);
 }
 
 /* The same canonical form is asked of a literal as of a request: otherwise the
@@ -104,10 +103,13 @@ static enum err literal_parse(struct view text, bool is_last, struct arena *aren
     if (request_path_parse(whole, PATH_STRICT, true, &path) != REASON_NONE || path.has_encoded_slash ||
         view_is_present(path.query))
         return refuse(problem, "a literal segment is not canonical: no request could have it");
+    segment->kind = PATTERN_LITERAL;
+    segment->text = text;
+    if (view_index_of(text, '%', 0) == text.size)
+        return ERR_NONE;
     char *decoded = arena_take(arena, text.size + 1);
     if (!decoded)
         return ERR_NO_MEMORY;
-    segment->kind = PATTERN_LITERAL;
     segment->text = (struct view){.data = decoded, .size = request_path_decode(text, decoded)};
     return ERR_NONE;
 }
@@ -132,13 +134,14 @@ enum err path_pattern_parse(struct view text, struct arena *arena, struct path_p
     struct path_pattern pattern = {.text = arena_copy(arena, text), .segments = segments};
     if (!segments || !pattern.text.data)
         return ERR_NO_MEMORY;
+    text = pattern.text; /* names and literals are parts of it */
     for (size_t from = 1; pattern.segment_count < count; pattern.segment_count++) {
         size_t to = view_index_of(text, '/', from);
         struct view part = view_slice(text, from, to);
         bool is_last = pattern.segment_count + 1 == count;
         struct pattern_segment *segment = &segments[pattern.segment_count];
         if (part.size > 0 && part.data[0] == '{')
-            TRY(operator_parse(part, is_last, arena, &pattern, segment, problem));
+            TRY(operator_parse(part, is_last, &pattern, segment, problem));
         else
             TRY(literal_parse(part, is_last, arena, segment, problem));
         pattern.variable_count += segment->kind == PATTERN_VARIABLE;

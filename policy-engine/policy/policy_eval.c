@@ -65,7 +65,7 @@ enum err policy_given(const struct policy *policy, const struct policy_source *g
     struct model model = policy->model;
     size_t errors = diags->errors;
     TRY(document_parse(given->name, given->text, arena, diags, &document));
-    struct load load = {.arena = arena, .scratch = arena, .diags = diags, .model = &model};
+    struct load load = {.arena = arena, .scratch = arena, .passing = arena, .diags = diags, .model = &model};
     if (document.count != 1) {
         const struct span whole = {.file = given->name};
         diag_error(diags, code_text(CODE_TEST_GIVEN), document.count > 0 ? &document.roots[1]->span : &whole,

@@ -30,9 +30,11 @@ const struct shape shape_anything = {.kind = SHAPE_ANYTHING, .title = "anything"
 
 const struct field *block_field(const struct block *block, struct view key)
 {
-    for (size_t i = 0; i < block->count; i++)
-        if (view_equals(block->fields[i].name, key))
-            return &block->fields[i];
+    if (key.size == 0)
+        return NULL;
+    for (const struct field *field = block->fields; field < block->fields + block->count; field++)
+        if (field->name.data[0] == key.data[0] && view_equals(field->name, key))
+            return field;
     return NULL;
 }
 
