@@ -136,7 +136,7 @@ struct member {
     uint32_t is_whole; /* who is found by a key of it fits it: nothing else is asked */
 };
 
-/* program.members or program.numbers [first, first + count) */
+/* numbers[first .. first + count) */
 struct range {
     uint32_t first;
     uint32_t count;
