@@ -115,7 +115,7 @@ static enum err wait_reply(const struct compile_asker *asker, int32_t *status)
 {
     int64_t until = clock_ms(CLOCK_MONOTONIC) + REPLY_LEAST + 10000 * (int64_t)asker->config->policy.compile.seconds;
     for (;;) {
-        struct compile_reply reply;
+        struct compile_reply reply = {0};
         struct pollfd ready = {.fd = asker->fd, .events = POLLIN};
         int64_t left = until - clock_ms(CLOCK_MONOTONIC);
         if (left <= 0)

@@ -98,7 +98,7 @@ static bool take_files(struct msghdr *message, int files[FILES])
 /* True when a message was there. */
 static bool serve_one(struct compile_broker *broker, const sigset_t *mask)
 {
-    struct compile_request request;
+    struct compile_request request = {0};
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(FILES * sizeof(int))];
     struct iovec part = {.iov_base = &request, .iov_len = sizeof(request)};
     struct msghdr message = {
