@@ -114,8 +114,8 @@ static void two_ids_are_found_just_where_two_templates_can_fit_one_path(void **t
     assert_in_range(refused, POLICIES / 10, POLICIES - POLICIES / 10); /* it tells apart */
 }
 
-/* Two entries that capture unlike, with what else they say. */
-static bool meet(const char *first, const char *second)
+/* Is a policy with these entries refused for two ids? `ids` are the sources of a type's ids. */
+static bool is_refused(const char *ids, const char *first, const char *second)
 {
     char text[1024];
     struct arena arena;
@@ -123,21 +123,39 @@ static bool meet(const char *first, const char *second)
     struct policy *policy = NULL;
     (void)snprintf(text, sizeof text,
                    "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: p}\nspec:\n"
-                   "  resourceTypes: {thing: {id: [path.item]}}\n  actions:\n    use:\n      http:\n"
-                   "        - {paths: [\"/a/{item}\"], %s}\n        - {paths: [\"/a/{item}:go\"], %s}\n"
+                   "  resourceTypes: {thing: {id: [%s]}}\n  actions:\n    use:\n      http:\n"
+                   "        - {paths: [\"/a/{item}%s}\n        - {paths: [\"%s}\n"
                    "  rules: [{allow: all, subjects: any, actions: [use]}]\n",
-                   first, second);
+                   ids, first, second);
     struct policy_source source = {.name = VIEW("p.yaml"), .text = view_of(text)};
     arena_init(&arena, 1 << 20);
     diag_list_init(&diags, &arena);
-    bool is_refused = policy_build(&source, 1, &diags, &policy) != ERR_NONE;
-    if (is_refused && !view_equals(diags.items[0].code, VIEW("E0417"))) {
+    bool refused = policy_build(&source, 1, &diags, &policy) != ERR_NONE;
+    if (refused && !view_equals(diags.items[0].code, VIEW("E0417"))) {
         diag_list_print(&diags, stderr);
         fail_msg("%s", text);
     }
     arena_free(&arena);
     policy_free(policy);
-    return is_refused;
+    return refused;
+}
+
+/* Two entries that capture unlike, with what else they say. */
+static bool meet(const char *first, const char *second)
+{
+    char one[256], other[256];
+    (void)snprintf(one, sizeof one, "\"], %s", first);
+    (void)snprintf(other, sizeof other, "/a/{item}:go\"], %s", second);
+    return is_refused("path.item", one, other);
+}
+
+static void an_operation_that_captures_more_for_a_type_is_compared_both_ways(void **state)
+{
+    (void)state;
+    assert_true(is_refused("path.item, path.other", "\"]", "/{other}/{item}\"]"));
+    assert_true(is_refused("path.item, path.other", ":x\", \"/{other}/{item}\"]", "/a/{item}\"]"));
+    assert_false(is_refused("path.item, path.other", "\"]", "/b/{other}\"]"));
+    assert_false(is_refused("path.item", "\"]", "/{other}/{item}\"]"));
 }
 
 static void operations_meet_only_where_method_host_port_and_call_do(void **state)
@@ -184,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_ids_are_found_just_where_two_templates_can_fit_one_path),
+        cmocka_unit_test(an_operation_that_captures_more_for_a_type_is_compared_both_ways),
         cmocka_unit_test(operations_meet_only_where_method_host_port_and_call_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,27 +124,102 @@ static void a_failure_comes_before_every_rule_and_the_workloads_before_the_users
     denies(EVERYTHING, "path: /x, jwt: {iss: \"https://else.ex\", sub: u}", REASON_TOKEN_ISSUER);
 }
 
-static void a_token_with_too_many_actors_is_refused(void **state)
+/* Everything is allowed to plain facts; what `change` makes of them gives the reason. */
+static enum reason reason_after(void (*change)(struct facts *facts))
 {
-    (void)state;
+    static char memory[65536];
     struct decision out;
     struct arena scratch;
-    static char memory[65536];
     policy_case(COMMON "  rules:\n" EVERYTHING, "{path: /x}", &out);
     struct value none = {.kind = VALUE_MAP};
-    struct facts facts = {.request_failure = REASON_NONE,
-                          .workload_failure = REASON_NONE,
-                          .user_failure = REASON_NONE,
-                          .method = VIEW("GET"),
-                          .host = VIEW("h.ex"),
-                          .path = VIEW("/x"),
-                          .user = {.state = USER_KNOWN, .issuer = VIEW("https://sso.ex"), .claims = &none}};
+    struct facts facts = {
+        .request_failure = REASON_NONE,
+        .workload_failure = REASON_NONE,
+        .user_failure = REASON_NONE,
+        .method = VIEW("GET"),
+        .host = VIEW("h.ex"),
+        .path = VIEW("/x"),
+        .workload = {.proof = PROOF_CERTIFICATE, .spiffe_id = VIEW("spiffe://d.ex/w"), .trust_domain = VIEW("d.ex")},
+        .user = {.state = USER_KNOWN, .issuer = VIEW("https://sso.ex"), .claims = &none}};
+    change(&facts);
     arena_init_fixed(&scratch, memory, sizeof memory);
     policy_decide(policy_case_policy(), &facts, &scratch, &out);
-    assert_int_equal(out.reason, REASON_RULE);
-    facts.user.actor_count = FACTS_ACTORS_MAX + 1;
-    policy_decide(policy_case_policy(), &facts, &scratch, &out);
-    assert_int_equal(out.reason, REASON_TOKEN_CLAIMS);
+    return out.reason;
+}
+
+static void change_nothing(struct facts *facts)
+{
+    (void)facts;
+}
+
+static void add_actors(struct facts *facts)
+{
+    facts->user.actor_count = FACTS_ACTORS_MAX + 1;
+}
+
+static void take_certificate(struct facts *facts)
+{
+    facts->workload_failure = REASON_CERTIFICATE_NONE;
+    facts->workload = (struct workload_facts){.proof = PROOF_NONE};
+}
+
+static void contradict_certificate(struct facts *facts)
+{
+    facts->workload_failure = REASON_CERTIFICATE_NONE;
+}
+
+static void fail_workload(struct facts *facts)
+{
+    take_certificate(facts);
+    facts->workload_failure = REASON_CERTIFICATE_EXPIRED;
+    facts->user_failure = REASON_TOKEN_EXPIRED;
+}
+
+static void fail_user(struct facts *facts)
+{
+    facts->user_failure = REASON_TOKEN_EXPIRED;
+}
+
+static void fail_all(struct facts *facts)
+{
+    fail_workload(facts);
+    facts->request_failure = REASON_REQUEST_HEADER;
+}
+
+static void write_nothing(struct facts *facts)
+{
+    *facts = (struct facts){0};
+}
+
+static void leave_user_unsaid(struct facts *facts)
+{
+    facts->user_failure = REASON_INTERNAL;
+}
+
+static void leave_workload_unsaid(struct facts *facts)
+{
+    facts->workload_failure = REASON_INTERNAL;
+}
+
+static void leave_request_unsaid(struct facts *facts)
+{
+    facts->request_failure = REASON_INTERNAL;
+}
+
+static void what_is_found_wrong_before_any_rule_is_the_reason(void **state)
+{
+    (void)state;
+    assert_int_equal(reason_after(change_nothing), REASON_RULE);
+    assert_int_equal(reason_after(take_certificate), REASON_RULE);
+    assert_int_equal(reason_after(contradict_certificate), REASON_CERTIFICATE_NONE);
+    assert_int_equal(reason_after(add_actors), REASON_TOKEN_CLAIMS);
+    assert_int_equal(reason_after(fail_user), REASON_TOKEN_EXPIRED);
+    assert_int_equal(reason_after(fail_workload), REASON_CERTIFICATE_EXPIRED);
+    assert_int_equal(reason_after(fail_all), REASON_REQUEST_HEADER);
+    assert_int_equal(reason_after(write_nothing), REASON_INTERNAL);
+    assert_int_equal(reason_after(leave_user_unsaid), REASON_INTERNAL);
+    assert_int_equal(reason_after(leave_workload_unsaid), REASON_INTERNAL);
+    assert_int_equal(reason_after(leave_request_unsaid), REASON_INTERNAL);
 }
 
 static void every_value_of_a_label_fits_and_every_label_is_needed(void **state)
@@ -246,7 +321,7 @@ int main(void)
         cmocka_unit_test(a_path_over_the_policys_limits_is_refused),
         cmocka_unit_test(keycloak_has_tokens_without_a_user),
         cmocka_unit_test(a_failure_comes_before_every_rule_and_the_workloads_before_the_users),
-        cmocka_unit_test(a_token_with_too_many_actors_is_refused),
+        cmocka_unit_test(what_is_found_wrong_before_any_rule_is_the_reason),
         cmocka_unit_test(every_value_of_a_label_fits_and_every_label_is_needed),
         cmocka_unit_test(every_source_of_an_id_is_asked_wherever_it_stands),
         cmocka_unit_test(delegation_is_counted_from_the_outermost_actor),

@@ -120,6 +120,8 @@ static void pattern_refuses_what_no_request_could_have_or_nobody_means(void **st
                {"/a}", "enclose a whole segment"},
                {"/x{a}", "enclose a whole segment"},
                {"/{a}x", "only `:verb` may follow"},
+               {"/{a}xy", "only `:verb` may follow"},
+               {"/{a}.y", "only `:verb` may follow"},
                {"/{a}:", "only `:verb` may follow"},
                {"/{a}:b/c", "last segment only"},
                {"/{*}:b", "needs a named variable"},
