@@ -200,7 +200,7 @@ static void image_measure(struct subject *subject, const char *folder)
     char name[512];
     arena_init(&arena, 1 << 28);
     diag_list_init(&diags, &arena);
-    struct stopwatch watch = {.subject = subject, .last = seconds_now()};
+    struct stopwatch watch = {.subject = subject, .last = cpu_seconds()};
     must(policy_image_write(subject->policy, &arena, &image) == ERR_NONE, "the policy cannot be written");
     lap(&watch, PHASE_WRITE);
     must(policy_image_read(VIEW("image"), image, &diags, &policy) == ERR_NONE, "the compiled policy is refused");
