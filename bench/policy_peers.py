@@ -20,10 +20,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from policy import COLOURS, RULES, SHAPES, Panel
+from policy import COLOURS as LINES
+from policy import RULES, SHAPES, Panel
 
 HERE = Path(__file__).resolve().parent
-ENGINES = ["Bartizan", "OPA", "Cedar wasm", "Casbin", "Envoy RBAC"]
+ENGINES = ["Bartizan", "OPA", "Cedar", "Cedar wasm", "Casbin", "Envoy RBAC"]
+COLOURS = [*LINES, "#c9a227"]
 KINDS = {"allow": "allowed", "deny": "refused"}
 CHECKED_LEAST = 8  # of 512: fewer within the time of a check, and the engine is stopped
 
@@ -115,6 +117,7 @@ def commands(options, folder: Path) -> dict:
     known = {
         "Bartizan": ([options.bin / "policy_peer", folder], {}),
         "OPA": ([options.go / "opa", folder], {}),
+        "Cedar": ([options.cedar, folder], {}),
         "Cedar wasm": (["node", peers / "cedar" / "peer.js", folder], {"NODE_PATH": str(options.node)}),
         "Casbin": ([options.go / "casbin", folder], {}),
         "Envoy RBAC": ([sys.executable, peers / "envoy" / "peer.py", folder, options.envoy], {}),
@@ -125,6 +128,9 @@ def commands(options, folder: Path) -> dict:
 def measure(options, shape: str, rules: int, given_up: set) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([options.bin / "policy_export", shape, str(rules), folder], check=True)
+        if "Cedar" in options.engines and "Cedar" not in given_up:
+            subprocess.run(["node", HERE / "peers" / "cedar" / "peer.js", "--write", folder], check=True,
+                           env={**os.environ, "NODE_PATH": str(options.node)})  # fmt: skip
         engines = []
         try:
             for name, (command, environment) in commands(options, Path(folder)).items():
@@ -231,18 +237,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench peers", description=__doc__)
     parser.add_argument("--bin", type=Path, required=True, help="the folder of policy_export and policy_peer")
     parser.add_argument("--go", type=Path, required=True, help="the folder of the Go peers")
+    parser.add_argument("--cedar", type=Path, help="the program of peers/cedar/native; without it Cedar is asked by its npm package alone")
     parser.add_argument("--node", type=Path, required=True, help="the node_modules with cedar-wasm")
     parser.add_argument("--envoy", type=Path, required=True, help="the program")
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES)
     parser.add_argument("--shapes", nargs="*", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--rules", type=int, nargs="*", default=RULES)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.15, help="of a round")
     parser.add_argument("--cap", type=float, default=15, help="seconds in which an engine must have loaded")
     parser.add_argument("--check", type=float, default=3, help="seconds for the comparison of answers")
     parser.add_argument("--budget", type=float, default=5, help="seconds after which an engine has no further round in a row")
     options = parser.parse_args()
-    options.engines = [name for name in ENGINES if name in options.engines]
+    options.engines = [name for name in ENGINES if name in options.engines and (name != "Cedar" or options.cedar)]
     load, start = os.getloadavg()[0], time.monotonic()
     results: dict = {shape: {} for shape in options.shapes}
     for shape in options.shapes:

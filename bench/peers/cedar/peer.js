@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cedar among the peers of the policy benchmark: the WebAssembly build of its Rust engine, the policy
 // set parsed beforehand (preparsePolicySet, statefulIsAuthorized), the call's object made beforehand. This
-// binding copies the whole policy set for each call: not the engine alone is measured.
+// binding copies the whole policy set for each call; native/ asks the engine itself.
 // What an application does before it asks Cedar is done outside the timing: it says which actions a
 // request is (several fit in `templates`: then the request's action is an entity under them) and passes
 // the entities of this request alone: the caller under its workload and groups, those under the roles
@@ -130,6 +130,12 @@ function read(folder) {
   return policy.rules.map(policies).join("");
 }
 
+// For native/, which has no translation of its own.
+function write(folder) {
+  fs.writeFileSync(path.join(folder, "policies.cedar"), read(folder));
+  fs.writeFileSync(path.join(folder, "calls.jsonl"), requests.map((request) => JSON.stringify(request) + "\n").join(""));
+}
+
 async function main(folder) {
   const say = (answer) => process.stdout.write(JSON.stringify(answer) + "\n");
   const start = now();
@@ -142,7 +148,11 @@ async function main(folder) {
   }
 }
 
-main(process.argv[2]).catch((error) => {
+async function run(words) {
+  return words[0] === "--write" ? write(words[1]) : main(words[0]);
+}
+
+run(process.argv.slice(2)).catch((error) => {
   console.error(`cedar: ${error.message.slice(0, 500)}`);
   process.exit(2);
 });
