@@ -1,2 +1,5 @@
 unit_test(policy_seal_test USES base policy)
 fuzz_target(policy_seal_fuzz USES base policy)
+unit_test(policy_mark_test USES base text state)
+fuzz_target(policy_mark_fuzz USES base text state)
+unit_test(policy_gate_test USES base policy text config state)

@@ -113,6 +113,19 @@ bool utf8_is_hidden(uint32_t code)
     return false;
 }
 
+bool utf8_is_line(struct view v)
+{
+    uint32_t code;
+    size_t step = 0;
+
+    for (size_t at = 0; at < v.size; at += step) {
+        step = utf8_decode(v, at, &code);
+        if (step == 0 || utf8_is_hidden(code))
+            return false;
+    }
+    return v.size > 0;
+}
+
 struct view utf8_json(struct view v, size_t *at, char room[UTF8_JSON_MAX])
 {
     uint32_t code;

@@ -21,6 +21,10 @@ size_t utf8_decode(struct view v, size_t at, uint32_t *code);
  * (Unicode TR 36, "Trojan Source"). */
 bool utf8_is_hidden(uint32_t code);
 
+/* True for valid UTF-8 in which nothing is hidden, so that it can stand on a line as it is; false for
+ * the absent and the empty view. */
+bool utf8_is_line(struct view v);
+
 /* The character at *at as a JSON string holds it: itself, or an escape in `room`; *at moves past it.
  * What is hidden is escaped, and a byte that is no text is U+FFFD. */
 struct view utf8_json(struct view v, size_t *at, char room[UTF8_JSON_MAX]);

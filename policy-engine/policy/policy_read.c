@@ -2,6 +2,7 @@
 #include "codes.h"
 #include "document.h"
 #include "policy_image.h"
+#include "policy_seal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -68,9 +69,10 @@ static enum err read_all(struct source_set *set, struct view name, int fd, size_
 static off_t room_of(int fd)
 {
     char start[POLICY_IMAGE_START_BYTES];
-    bool is_image = pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
-                    policy_image_is((struct view){.data = start, .size = sizeof start});
-    return is_image ? POLICY_IMAGE_BYTES_MAX : DOCUMENT_MAX;
+    struct view view = {.data = start, .size = sizeof start};
+    bool is_compiled =
+        pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start && (policy_image_is(view) || policy_seal_is(view));
+    return is_compiled ? POLICY_IMAGE_BYTES_MAX + POLICY_SEAL_OVERHEAD : DOCUMENT_MAX;
 }
 
 static enum err read_file(struct source_set *set, const char *path)
@@ -132,6 +134,18 @@ static void free_set(struct source_set **set)
     free(*set);
 }
 
+/* Takes a compiled policy out of its envelope. The signature is for who enforces it. */
+static enum err open_envelope(struct source_set *set, struct policy_source *source)
+{
+    struct policy_seal seal;
+    if (!policy_seal_is(source->text))
+        return ERR_NONE;
+    if (policy_seal_parse(source->text, &seal) != ERR_NONE)
+        return refuse(set, source->name, "its signature envelope is damaged, or of another version");
+    source->text = seal.image;
+    return ERR_NONE;
+}
+
 enum err policy_read(const char *path, struct diag_list *diags, struct policy **out)
 {
     AUTO(free_set) struct source_set *set = calloc(1, sizeof(*set));
@@ -143,5 +157,7 @@ enum err policy_read(const char *path, struct diag_list *diags, struct policy **
     if (stat(path, &status) != 0)
         return refuse(set, view_of(path), strerror(errno));
     TRY(S_ISDIR(status.st_mode) ? read_folder(set, path) : read_file(set, path));
+    if (!S_ISDIR(status.st_mode))
+        TRY(open_envelope(set, &set->sources[0]));
     return policy_build(set->sources, set->count, diags, out);
 }

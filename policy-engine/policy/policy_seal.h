@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A signed envelope around a compiled policy: who vouches for it, the how manieth it
- * is, and until when it may be used. docs/compiled-policies.md has the reasons.
+ * is, and until when it may be used. docs/signed-policies.md tells operators.
  *
  * Layout, little endian; nothing stands before, between or behind:
  *     0  24 bytes  "bartizan policy seal v1\n"; signed with the rest, so that no

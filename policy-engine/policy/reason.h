@@ -82,6 +82,7 @@ enum www_authenticate {
     X(OBLIGATION,              "obligation_unfulfillable", "obligation",    DENY,      7, 403, WWW_NONE, "a value that the rule must pass on is missing or cannot stand in a header") \
     X(INDETERMINATE,           "indeterminate",            "default",       DENY,      7, 403, WWW_NONE, "a fact that the closest rule reads cannot be judged") \
     X(KEYS_UNAVAILABLE,        "keys-unavailable",         "unavailable",   DENY,      7, 503, WWW_NONE, "keys or bundles needed to judge the request are not there") \
+    X(POLICY_EXPIRED,          "policy-expired",           "unavailable",   DENY,      7, 503, WWW_NONE, "the signed policy in force is past the time it was signed for") \
     X(OVERLOAD,                "overload",                 "unavailable",   DENY,      7, 503, WWW_NONE, "too many requests wait for verification")
 /* clang-format on */
 

@@ -487,6 +487,9 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
     struct check_context *context = p->context;
     char id[ID_BYTES];
     uint64_t sequence = 0;
+    if (p->facts.request_failure == REASON_NONE &&
+        policy_standing_has_expired(&context->snapshot->standing, p->facts.now))
+        p->facts.request_failure = REASON_POLICY_EXPIRED;
     char *room = context->journal != NULL ? journal_writer_reserve(context->journal, &sequence) : NULL;
     p->facts.decision_id =
         room != NULL ? decision_id(context, '\0', sequence, id) : decision_id(context, 'x', context->unrecorded++, id);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd_policy_sealed.h"
 #include "cmd_policy_tools.h"
 #include "policy_session.h"
 #include "sarif_print.h"
@@ -70,6 +71,9 @@ int cmd_policy(int argc, char **argv)
         {"why-not", "tell what a request lacks to be allowed", policy_why_not_command},
         {"new", "print a policy to begin with", policy_new_command},
         {"bench", "measure what deciding costs", policy_bench_command},
+        {"compile", "write a policy compiled into one file, signed on request", cmd_policy_compile},
+        {"inspect", "show what a compiled policy is, and who signed it", cmd_policy_inspect},
+        {"accept", "let a sidecar take an older or expired revision, for a time", cmd_policy_accept},
         {"shadow", "show where policy.shadow would decide otherwise", cmd_policy_shadow},
         {"schema", "print the JSON Schema of the language, or every key", cmd_policy_schema},
         {"explain", "tell what a finding's code means, and how to mend it", cmd_policy_explain},

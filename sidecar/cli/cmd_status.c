@@ -54,6 +54,17 @@ static void print_head(const struct screen *screen, const json_t *status)
            VIEW_ARG(age_print(status_number(status, "uptime_seconds"), screen->arena)));
 }
 
+static void print_signature(const struct screen *screen, const json_t *signature)
+{
+    if (!json_is_object(signature))
+        return;
+    printf("  signed     revision %" PRId64 ", by the key %.16s, good until %.*s\n",
+           status_number(signature, "revision"), safe_at(screen, signature, "signer").data,
+           VIEW_ARG(safe_at(screen, signature, "good_until")));
+    if (view_is_present(status_text(signature, "override")))
+        printf("  OVERRIDE   %.*s\n", VIEW_ARG(safe_at(screen, signature, "override")));
+}
+
 static void print_snapshot(const struct screen *screen, const json_t *snapshot)
 {
     if (!json_is_object(snapshot)) {
@@ -67,6 +78,7 @@ static void print_snapshot(const struct screen *screen, const json_t *snapshot)
     printf("  policy     generation %" PRId64 ", %" PRId64 " rules, digest %.12s, %.*s\n",
            status_number(policy, "generation"), status_number(policy, "rules"), safe_at(screen, policy, "digest").data,
            VIEW_ARG(safe_at(screen, policy, "path")));
+    print_signature(screen, json_object_get(policy, "signature"));
     printf("  bundles    generation %" PRId64 ", %zu trust domains\n", status_number(bundles, "generation"),
            json_array_size(json_object_get(bundles, "domains")));
     printf("  keys       generation %" PRId64 ", %zu issuers\n", status_number(keys, "generation"),
@@ -87,11 +99,21 @@ static void print_shadow(const struct screen *screen, const json_t *shadow)
                status_number(shadow, "checks"), VIEW_ARG(safe_at(screen, shadow, "path")));
 }
 
-/* Authorities that expire soon or have, and issuers without keys: what will be refused next. */
+static void print_policy_expiry(const struct screen *screen, const json_t *signature)
+{
+    int64_t at = 0;
+    struct view until = status_text(signature, "good_until");
+    if (rfc3339_parse(until, &at) && at - screen->now < SOON_SECONDS)
+        printf("  %s    the policy: %.*s (%.*s); from then on every check is denied\n",
+               at <= screen->now ? "EXPIRED" : "EXPIRES", VIEW_ARG(distance(screen, until)), VIEW_ARG(until));
+}
+
+/* Policy and authorities that expire soon or have, and issuers without keys: what will be refused next. */
 static void print_expiring(const struct screen *screen, const json_t *snapshot)
 {
     size_t i;
     json_t *item;
+    print_policy_expiry(screen, json_object_get(json_object_get(snapshot, "policy"), "signature"));
     json_array_foreach(json_object_get(json_object_get(snapshot, "bundles"), "domains"), i, item)
     {
         int64_t at = 0;

@@ -61,16 +61,24 @@ static const struct option_spec *option_find(const struct usage *usage, struct v
     return NULL;
 }
 
-/* Reads the option at argv[*at], and moves *at to the last argument it took. */
-static int read_option(const struct usage *usage, int argc, char **argv, int *at)
+/* The only option that begins with the letter, or NULL. */
+static const struct option_spec *option_by_letter(const struct usage *usage, char letter)
 {
-    struct view text = view_of(argv[*at] + 2);
-    size_t end = view_index_of(text, '=', 0);
-    struct view name = view_slice(text, 0, end);
-    const char *value = end < text.size ? text.data + end + 1 : NULL;
-    const struct option_spec *option = option_find(usage, name);
-    if (option == NULL)
-        return unknown_option(usage, name);
+    const struct option_spec *found = NULL;
+    for (size_t i = 0; i < usage->option_count; i++) {
+        if (usage->options[i].name[0] != letter)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = &usage->options[i];
+    }
+    return found;
+}
+
+/* Takes the value of the option at argv[*at], and moves *at to the last argument it took. */
+static int take_value(const struct usage *usage, const struct option_spec *option, const char *value, int argc,
+                      char **argv, int *at)
+{
     if (*option->value != NULL)
         return usage_error(usage, "`--%s` is given twice", option->name);
     if (option->metavar == NULL && value != NULL)
@@ -82,6 +90,26 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *at
     }
     *option->value = value ? value : "";
     return OPTIONS_GO_ON;
+}
+
+static int read_option(const struct usage *usage, int argc, char **argv, int *at)
+{
+    struct view text = view_of(argv[*at] + 2);
+    size_t end = view_index_of(text, '=', 0);
+    struct view name = view_slice(text, 0, end);
+    const struct option_spec *option = option_find(usage, name);
+    if (option == NULL)
+        return unknown_option(usage, name);
+    return take_value(usage, option, end < text.size ? text.data + end + 1 : NULL, argc, argv, at);
+}
+
+static int read_letter(const struct usage *usage, int argc, char **argv, int *at)
+{
+    const char *text = argv[*at];
+    const struct option_spec *option = strlen(text) == 2 ? option_by_letter(usage, text[1]) : NULL;
+    if (option == NULL)
+        return usage_error(usage, "unknown option `%s`", text);
+    return take_value(usage, option, NULL, argc, argv, at);
 }
 
 int options_read(const struct usage *usage, int argc, char **argv, const char **operands, size_t *count)
@@ -99,7 +127,9 @@ int options_read(const struct usage *usage, int argc, char **argv, const char **
             if (result != OPTIONS_GO_ON)
                 return result;
         } else if (!is_plain && argument.size > 1 && argument.data[0] == '-') {
-            return usage_error(usage, "unknown option `%s`", argv[i]);
+            int result = read_letter(usage, argc, argv, &i);
+            if (result != OPTIONS_GO_ON)
+                return result;
         } else if (*count == usage->operands_most) {
             return usage_error(usage, "`%s` is one argument too many", argv[i]);
         } else {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options of one subcommand, as a table from which both reading and help come.
  *
- *   argument = "--" name | "--" name "=" value | "--" name SP value | operand
+ *   argument = "--" name | "--" name "=" value | "--" name SP value | "-" letter [ SP value ] | operand
+ * A letter stands for the one option whose name begins with it.
  * After "--" everything is an operand; so is a lone "-". */
 #ifndef BARTIZAN_OPTIONS_H
 #define BARTIZAN_OPTIONS_H

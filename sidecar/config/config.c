@@ -53,7 +53,7 @@ static read_value read_section;
     REFUSED("tokens.issuers.{}.keys.workload-api") \
     VALUE("tokens.resource_metadata", config_read_url, OF(config, tokens.resource_metadata), 0, 0, "", "", "RFC 9728 URL, sent in WWW-Authenticate; not sent unless given") \
     SECTION("policy") \
-    VALUE("policy.path", config_read_path, OF(config, policy.path), 0, 0, "", "", "policy file, or folder of *.yaml; required") \
+    VALUE("policy.path", config_read_path, OF(config, policy.path), 0, 0, "", "", "policy file, of YAML or compiled, or folder of *.yaml or of one *.bzpl; required") \
     VALUE("policy.enforcement", config_read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
     VALUE("policy.shadow", config_read_path, OF(config, policy.shadow), 0, 0, "", "", "a second policy, judged on every check and never enforced: where it differs is counted and recorded") \
     VALUE("policy.platform_owners", config_read_platform_owners, 0, 1, 64, "", "", "owners whose documents may have rules of priority 8 to 15; nobody's unless given") \
@@ -61,7 +61,11 @@ static read_value read_section;
     VALUE("policy.compile.child_above", config_read_long_size, OF(config, policy.compile.child_above), 0, 64 * SIZE_MIB, "", "1MiB", "a policy of more text is compiled by a process of its own, within the two limits below") \
     VALUE("policy.compile.memory", config_read_long_size, OF(config, policy.compile.memory), 16 * SIZE_MIB, SIZE_MIB << 14, "", "512MiB", "memory that this process may take: some 40 times the text") \
     VALUE("policy.compile.seconds", config_read_number, OF(config, policy.compile.seconds), 1, 3600, "", "60", "CPU time that it may take") \
-    REFUSED("policy.public_keys") \
+    VALUE("policy.signers", config_read_signers, 0, 1, 16, "", "", "PEM files with Ed25519 public keys: only a compiled policy that one of them has signed is taken") \
+    SECTION("policy.accept") \
+    VALUE("policy.accept.revision", config_read_revision, OF(config, policy.accept.revision), 1, INT64_MAX, "", "", "a revision that is taken although a higher one was in force or its time has run out; needs `until` and `reason`") \
+    VALUE("policy.accept.until", config_read_time, OF(config, policy.accept.until), 0, 0, "", "", "when that ends, RFC 3339") \
+    VALUE("policy.accept.reason", config_read_sentence, OF(config, policy.accept.reason), 0, 0, "", "", "why, for the record") \
     SECTION("audit") \
     SECTION("audit.journal") \
     VALUE("audit.journal.path", config_read_path, OF(config, audit.journal.path), 0, 0, "", "/var/lib/bartizan/journal", "folder of the audit journal; made when it is missing") \
@@ -193,6 +197,22 @@ static void read_section(const struct task *task, void *target)
     config_read_map(task, target);
 }
 
+/* Leave is given for one revision, for a time and for a reason, and means something for signed policies alone. */
+static void check_accept(const struct task *root, const struct node *policy, const struct config *config)
+{
+    static const char *const keys[] = {"revision", "until", "reason"};
+    struct task task = *root;
+    task.node = node_get(policy, VIEW("accept"));
+    if (task.node == NULL || task.node->kind != NODE_MAP)
+        return;
+    task.at.shown = VIEW("policy.accept");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        config_expect_key(&task, node_get(task.node, view_of(keys[i])) != NULL, keys[i]);
+    if (config->policy.signer_count == 0)
+        config_complain(&task, "C0105", VIEW("name the keys under `policy.signers`"),
+                        "`accept` means something for signed policies only");
+}
+
 /* The parts that have no key of their own in the file. */
 static void finish(const struct task *root, struct config *config)
 {
@@ -205,6 +225,7 @@ static void finish(const struct task *root, struct config *config)
         section.node = policy ? policy : root->node;
         config_expect_key(&section, false, policy ? "path" : "policy.path");
     }
+    check_accept(root, policy, config);
     if (config->listener_count == 0)
         config_set_default_listener(reader, config);
     if (config->identity.source_count == 0)

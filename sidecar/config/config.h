@@ -76,6 +76,13 @@ struct config {
             uint64_t memory;      /* bytes that such a process may take; default 512 MiB */
             uint32_t seconds;     /* of CPU time; default 60 */
         } compile;
+        const char *const *signers; /* PEM files with Ed25519 public keys; none: any policy is taken */
+        size_t signer_count;
+        struct {
+            uint64_t revision;  /* 0: none */
+            int64_t until;      /* unix seconds: from then on it says nothing */
+            struct view reason; /* for the record */
+        } accept;               /* the operator's leave for a revision that is older, or whose time has run out */
     } policy;
     struct {
         struct {

@@ -246,9 +246,9 @@ void config_read_issuers(const struct task *task, void *target)
     config->tokens.issuer_count = task->node->count;
 }
 
-void config_read_revocations(const struct task *task, void *target)
+/* A list of paths, of a length that the field allows. */
+static void read_paths(const struct task *task, const char *const **paths, size_t *count)
 {
-    struct config *config = target;
     const char **all = NULL;
     if (!expect_many(task, NODE_LIST) || (all = config_array(task->reader, task->node->count, sizeof *all)) == NULL)
         return;
@@ -256,8 +256,20 @@ void config_read_revocations(const struct task *task, void *target)
         struct task item = element_of(task, i);
         config_read_path(&item, &all[i]);
     }
-    config->identity.revocations = all;
-    config->identity.revocation_count = task->node->count;
+    *paths = all;
+    *count = task->node->count;
+}
+
+void config_read_revocations(const struct task *task, void *target)
+{
+    struct config *config = target;
+    read_paths(task, &config->identity.revocations, &config->identity.revocation_count);
+}
+
+void config_read_signers(const struct task *task, void *target)
+{
+    struct config *config = target;
+    read_paths(task, &config->policy.signers, &config->policy.signer_count);
 }
 
 void config_read_token_sources(const struct task *task, void *target)

@@ -67,6 +67,9 @@ read_value config_read_text;             /* struct view */
 read_value config_read_number;           /* uint32_t in [low, high] */
 read_value config_read_size;             /* uint32_t in [low, high]: 65536, 64KiB */
 read_value config_read_long_size;        /* uint64_t, the same */
+read_value config_read_revision;         /* uint64_t in [low, high] */
+read_value config_read_time;             /* int64_t, unix seconds: RFC 3339 */
+read_value config_read_sentence;         /* struct view, printable UTF-8 on one line */
 read_value config_read_word;             /* an enum */
 read_value config_read_choice;           /* bool: the second of its two words */
 read_value config_read_mode;             /* uint32_t, octal permissions */
@@ -81,7 +84,7 @@ read_value config_read_issuer_name;      /* struct view */
 
 /* Lists and maps of struct config, and what is inside of them. */
 read_value config_read_listeners, config_read_sources, config_read_domains, config_read_issuers,
-    config_read_revocations, config_read_token_sources, config_read_platform_owners;
+    config_read_revocations, config_read_token_sources, config_read_platform_owners, config_read_signers;
 read_value config_read_xfcc, config_read_by;    /* struct identity_source */
 read_value config_read_keys;                    /* struct issuer_config */
 read_value config_read_bundle, config_read_crl; /* struct trust_domain_config */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_reader.h"
 
+#include "rfc3339.h"
+#include "utf8.h"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/un.h>
 
-enum { URL_MAX = 2048 };
+enum { URL_MAX = 2048, SENTENCE_MAX = 500 };
 
 void config_complain(const struct task *task, const char *code, struct view hint, const char *format, ...)
 {
@@ -112,6 +115,35 @@ void config_read_number(const struct task *task, void *target)
         config_complain(task, "C0201", (struct view){0}, "`%.*s` is not a whole number", VIEW_ARG(task->node->text));
     else if (check_range(task, value))
         *(uint32_t *)target = (uint32_t)value;
+}
+
+void config_read_revision(const struct task *task, void *target)
+{
+    uint64_t value = 0;
+    if (!config_expect_text(task))
+        return;
+    if (!view_to_u64(task->node->text, &value))
+        config_complain(task, "C0201", (struct view){0}, "`%.*s` is not a whole number", VIEW_ARG(task->node->text));
+    else if (check_range(task, value))
+        *(uint64_t *)target = value;
+}
+
+void config_read_time(const struct task *task, void *target)
+{
+    if (config_expect_text(task) && !rfc3339_parse(task->node->text, target))
+        config_complain(task, "C0201", VIEW("write 2026-12-31T18:00:00Z"), "`%.*s` is not an RFC 3339 time",
+                        VIEW_ARG(task->node->text));
+}
+
+void config_read_sentence(const struct task *task, void *target)
+{
+    if (!config_expect_text(task))
+        return;
+    if (task->node->text.size <= SENTENCE_MAX && utf8_is_line(task->node->text))
+        *(struct view *)target = arena_copy(task->reader->arena, task->node->text);
+    else
+        config_complain(task, "C0204", (struct view){0}, "a sentence is one line of at most %d printable bytes",
+                        SENTENCE_MAX);
 }
 
 /* size = number [ "KiB" / "MiB" / "GiB" ] */

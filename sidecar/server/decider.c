@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+enum { LOOK_SECONDS = 1 };
 enum { GRACE_MILLISECONDS = 5000, POLL_MILLISECONDS = 10000, JOURNAL_SYNC_MILLISECONDS = 1000 };
 enum { DIAG_MEMORY = 8 * 1024 * 1024 };
 
@@ -114,6 +115,26 @@ static void tell_missing(void *context, const struct missing_file *file)
              log_text(strcmp(file->what, "bundle") == 0 ? "domain" : "issuer", file->of));
 }
 
+static void tell_override(const struct snapshot *snapshot)
+{
+    if (snapshot->standing.override[0] != '\0')
+        log_line(LOG_WARN, log_say("a policy is in force by an operator's leave"),
+                 log_text("leave", view_of(snapshot->standing.override)));
+}
+
+/* A revision that cannot be kept is no reason to keep out a newer policy: it is tried again, and told. */
+static void look_after_policy(struct decider_state *state)
+{
+    struct snapshot *snapshot = decider_state_snapshot(state);
+    if (snapshot->standing.is_signed) {
+        enum err told = policy_watch_mark(&state->watch, &snapshot->standing);
+        (void)told;
+        policy_watch_look(&state->watch, &snapshot->standing, (int64_t)time(NULL));
+    }
+    rpc_server_set_ready(state->server, decider_state_is_ready(state));
+    snapshot_drop(snapshot);
+}
+
 static void deliver(void *context, const struct reload_outcome *outcome)
 {
     struct decider_state *state = context;
@@ -128,10 +149,11 @@ static void deliver(void *context, const struct reload_outcome *outcome)
                  log_number("revocations", revocations_sequence(snapshot->revocations)));
     if (snapshot != NULL && snapshot != before)
         snapshot_each_missing(snapshot, state->config, tell_missing, NULL);
+    if (snapshot != NULL && snapshot != before)
+        tell_override(snapshot);
     snapshot_drop(before);
     decider_state_note(state, outcome);
-    if (snapshot != NULL)
-        rpc_server_set_ready(state->server, snapshot->is_ready);
+    look_after_policy(state);
     rpc_server_deliver(state->server, outcome); /* takes the snapshot over */
     give_back_memory();
 }
@@ -204,6 +226,13 @@ static void take_first(struct decider_state *state, struct snapshot *snapshot)
     free(outcome);
 }
 
+/* Under the journal's lock. Where nobody signs, nothing depends on it. */
+static enum err keep_revision(struct decider_state *state, const struct snapshot *snapshot)
+{
+    enum err result = policy_watch_mark(&state->watch, &snapshot->standing);
+    return snapshot->standing.is_signed ? result : ERR_NONE;
+}
+
 static void drop_snapshot(struct snapshot **snapshot)
 {
     snapshot_drop(*snapshot);
@@ -217,6 +246,7 @@ static enum err start(struct decider *d)
     TRY(first_snapshot(d, &snapshot));
     take_first(d->state, snapshot);
     TRY(open_journal(d));
+    TRY(keep_revision(d->state, snapshot));
     TRY(open_context(d, snapshot));
     if (d->records != NULL) {
         state_record_start(d->records);
@@ -228,6 +258,7 @@ static enum err start(struct decider *d)
     if (d->config->config->policy.enforcement == REPORT)
         log_line(LOG_WARN, log_say("enforcement is `report`: every request is allowed, refusals are only recorded"));
     snapshot_each_missing(snapshot, d->config->config, tell_missing, NULL);
+    tell_override(snapshot);
     log_line(LOG_INFO, log_say(snapshot->is_ready ? "ready" : "serving, not ready"),
              log_number("in_ms", (uint64_t)(clock_ns(CLOCK_BOOTTIME) - d->config->started_ns) / 1000000),
              log_number("generation", snapshot->generation), log_number("rules", policy_rule_count(snapshot->policy)));
@@ -244,9 +275,16 @@ static void wait_for_end(struct decider *d)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
-    while (sigwait(&signals, &signal) != 0 || signal == SIGHUP)
+    const struct timespec period = {.tv_sec = LOOK_SECONDS};
+    for (;;) {
+        signal = sigtimedwait(&signals, NULL, &period);
+        if (signal == SIGTERM || signal == SIGINT)
+            return;
         if (signal == SIGHUP)
             reload_request(d->state->reload);
+        else
+            look_after_policy(d->state);
+    }
 }
 
 /* Takes down what was built up, as far as it was. */

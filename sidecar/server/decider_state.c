@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decider_state.h"
 
+#include "policy_status.h"
 #include "rfc3339.h"
 #include "shadow_status.h"
 #include "utf8.h"
@@ -20,6 +21,7 @@ void decider_state_init(struct decider_state *state, const struct config *config
     state->started_at = (int64_t)time(NULL);
     refusal_log_init(&state->refusals);
     shadow_log_init(&state->shadow);
+    policy_watch_init(&state->watch, config);
     (void)pthread_mutex_init(&state->lock, NULL);
     metrics_set(&state->metrics, METRIC_START_TIME, (uint64_t)state->started_at);
     metrics_set(&state->metrics, METRIC_ENFORCING, config->policy.enforcement == ENFORCE);
@@ -65,7 +67,8 @@ struct snapshot *decider_state_snapshot(struct decider_state *state)
 bool decider_state_is_ready(struct decider_state *state)
 {
     struct snapshot *snapshot = decider_state_snapshot(state);
-    bool is_ready = snapshot != NULL && snapshot->is_ready && !atomic_load(&state->is_stopping);
+    bool is_ready = snapshot != NULL && snapshot->is_ready && !atomic_load(&state->is_stopping) &&
+                    !policy_standing_has_expired(&snapshot->standing, (int64_t)time(NULL));
     snapshot_drop(snapshot);
     return is_ready;
 }
@@ -115,13 +118,22 @@ static void reason_line(void *context, const struct missing_file *file)
     (void)fprintf(context, "%.*s\n", VIEW_ARG(reason_text(file, text)));
 }
 
+static void write_each_reason(const struct decider_state *state, const struct snapshot *snapshot, FILE *out)
+{
+    char text[POLICY_STANDING_TEXT];
+    struct view objection = policy_status_objection(&snapshot->standing, (int64_t)time(NULL), text);
+    if (view_is_present(objection))
+        (void)fprintf(out, "%.*s\n", VIEW_ARG(objection));
+    snapshot_each_missing(snapshot, state->config, reason_line, out);
+}
+
 void decider_state_write_reasons(struct decider_state *state, FILE *out)
 {
     struct snapshot *snapshot = decider_state_snapshot(state);
     if (atomic_load(&state->is_stopping))
         (void)fputs("the decider is stopping\n", out);
     if (snapshot != NULL)
-        snapshot_each_missing(snapshot, state->config, reason_line, out);
+        write_each_reason(state, snapshot, out);
     snapshot_drop(snapshot);
 }
 
@@ -134,6 +146,12 @@ static void write_head(struct decider_state *state, const struct snapshot *snaps
     if (atomic_load(&state->is_stopping)) {
         next_item(&list);
         utf8_print_json(VIEW("the decider is stopping"), out);
+    }
+    char text[POLICY_STANDING_TEXT];
+    struct view objection = policy_status_objection(&snapshot->standing, now, text);
+    if (view_is_present(objection)) {
+        next_item(&list);
+        utf8_print_json(objection, out);
     }
     snapshot_each_missing(snapshot, state->config, reason_json, &list);
     (void)fprintf(out, "], \"pid\": %d, \"version\": \"%s\", \"time\": ", (int)getpid(), state->version);
@@ -194,6 +212,7 @@ static void write_snapshot(const struct decider_state *state, const struct snaps
                   snapshot->policy_generation, VIEW_ARG(policy_digest(snapshot->policy)),
                   policy_rule_count(snapshot->policy));
     utf8_print_json(view_of(state->config->policy.path), out);
+    policy_status_write(&snapshot->standing, now, out);
     (void)fprintf(out, "}, \"bundles\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"domains\": [",
                   snapshot->bundle_generation, VIEW_ARG(trust_bundles_digest(snapshot->bundles)));
     trust_bundles_each(snapshot->bundles, write_domain, &domains);
@@ -350,6 +369,10 @@ void decider_state_write_metrics(struct decider_state *state, FILE *out)
     if (state->journal != NULL)
         metrics_set(&state->metrics, METRIC_JOURNAL_RECORDS, journal_writer_next_sequence(state->journal));
     metrics_write(&state->metrics, state->version, out);
+    struct snapshot *snapshot = decider_state_snapshot(state);
+    if (snapshot != NULL)
+        policy_status_write_metrics(&snapshot->standing, out);
+    snapshot_drop(snapshot);
     if (state->config->policy.shadow != NULL)
         shadow_status_write_metrics(&state->shadow, out);
 }

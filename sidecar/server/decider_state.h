@@ -4,6 +4,7 @@
 #define BARTIZAN_DECIDER_STATE_H
 
 #include "check.h"
+#include "policy_watch.h"
 #include "reload.h"
 #include "rpc_server.h"
 
@@ -13,6 +14,7 @@ struct decider_state {
     struct metrics metrics;
     struct refusal_log refusals;
     struct shadow_log shadow;
+    struct policy_watch watch;
     struct check_context *context;
     struct journal_writer *journal; /* NULL: none */
     struct rpc_server *server;

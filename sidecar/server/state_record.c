@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "digest.h"
+#include "policy_status.h"
 
 /* Completes and appends record->event; a journal that cannot take it counts the loss. */
 static void append(struct state_record *record)
@@ -47,6 +48,27 @@ static void change(struct state_record *record, enum change_kind what, struct vi
     append(record);
 }
 
+/* The policy, with whose signature and revision it is, and what an operator had overridden for it. */
+static void change_policy(struct state_record *record, struct view before, const struct snapshot *after)
+{
+    char text[POLICY_STANDING_TEXT];
+    struct view digest = policy_digest(after->policy);
+    record->event = (struct audit_event){.kind = RECORD_CHANGE,
+                                         .change = {.what = CHANGE_POLICY,
+                                                    .before = before,
+                                                    .after = digest,
+                                                    .generation = after->policy_generation,
+                                                    .source = VIEW("files"),
+                                                    .detail = policy_status_text(&after->standing, text)}};
+    append(record);
+    if (after->standing.override[0] == '\0')
+        return;
+    record->event.change.what = CHANGE_OVERRIDE;
+    record->event.change.source = VIEW("policy.accept");
+    record->event.change.detail = view_of(after->standing.override);
+    append(record);
+}
+
 void state_record_change(struct state_record *record, const struct snapshot *before, const struct snapshot *after)
 {
     static const struct snapshot none;
@@ -54,8 +76,7 @@ void state_record_change(struct state_record *record, const struct snapshot *bef
     const struct view absent = {0};
     record->refused[0] = '\0';
     if (old->policy_generation != after->policy_generation)
-        change(record, CHANGE_POLICY, before != NULL ? policy_digest(old->policy) : absent,
-               policy_digest(after->policy), after->policy_generation);
+        change_policy(record, before != NULL ? policy_digest(old->policy) : absent, after);
     if (old->shadow_generation != after->shadow_generation)
         change(record, CHANGE_SHADOW, old->shadow != NULL ? policy_digest(old->shadow) : absent,
                policy_digest(after->shadow), after->shadow_generation);

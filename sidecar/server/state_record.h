@@ -20,8 +20,8 @@ struct state_record {
 void state_record_start(struct state_record *record);
 void state_record_close(struct state_record *record);
 
-/* One record for each part that differs, none when both are the same; `before` is
- * NULL at the start. Ends a refusal that stood. */
+/* One record for each part that differs, and one more where an operator's leave let the policy pass, none when both are
+ * the same; `before` is NULL at the start. Ends a refusal that stood. */
 void state_record_change(struct state_record *record, const struct snapshot *before, const struct snapshot *after);
 
 /* Says that nothing is refused, where enforcement is `report`. */

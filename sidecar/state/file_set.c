@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file_set.h"
 
+#include "policy_image.h"
+#include "policy_seal.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +27,7 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 }
 
 /* ERR_CONFLICT: it changed under the read. */
-static enum err read_once(const char *path, struct arena *arena, struct view *out)
+static enum err read_once(const char *path, off_t most, struct arena *arena, struct view *out)
 {
     AUTO(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
@@ -36,7 +39,7 @@ static enum err read_once(const char *path, struct arena *arena, struct view *ou
         errno = EINVAL;
         return ERR_IO;
     }
-    if (before.st_size > FILE_BYTES_MAX)
+    if (before.st_size > most)
         return ERR_LIMIT;
     size_t size = (size_t)before.st_size, done = 0;
     char *text = arena_take(arena, size + 1);
@@ -59,12 +62,25 @@ static enum err read_once(const char *path, struct arena *arena, struct view *ou
     return ERR_NONE;
 }
 
-enum err file_read(const char *path, struct arena *arena, struct view *out)
+static enum err read_settled(const char *path, off_t most, struct arena *arena, struct view *out)
 {
     enum err result = ERR_CONFLICT;
     for (int attempt = 0; attempt < READ_ATTEMPTS && result == ERR_CONFLICT; attempt++)
-        result = read_once(path, arena, out);
+        result = read_once(path, most, arena, out);
     return result;
+}
+
+enum err file_read(const char *path, struct arena *arena, struct view *out)
+{
+    return read_settled(path, FILE_BYTES_MAX, arena, out);
+}
+
+/* Only a compiled policy may be larger than other files. */
+static enum err read_policy(const char *path, struct arena *arena, struct view *out)
+{
+    TRY(read_settled(path, COMPILED_BYTES_MAX, arena, out));
+    bool is_compiled = policy_seal_is(*out) || policy_image_is(*out);
+    return is_compiled || out->size <= FILE_BYTES_MAX ? ERR_NONE : ERR_LIMIT;
 }
 
 static enum err complain(const char *path, enum err error, struct diag_list *diags)
@@ -75,12 +91,15 @@ static enum err complain(const char *path, enum err error, struct diag_list *dia
     return error;
 }
 
-static enum err add_file(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
+typedef enum err read_file(const char *path, struct arena *arena, struct view *out);
+
+static enum err add_file(const char *path, read_file *read, struct arena *arena, struct diag_list *diags,
+                         struct file_set *set)
 {
     if (set->count == FILE_SET_MAX)
         return complain(path, ERR_LIMIT, diags);
     struct file_text *item = &set->items[set->count];
-    enum err error = file_read(path, arena, &item->text);
+    enum err error = read(path, arena, &item->text);
     if (error != ERR_NONE)
         return complain(path, error, diags);
     item->file = arena_copy(arena, view_of(path));
@@ -101,26 +120,69 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-enum err file_set_read(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
+static bool is_compiled_name(struct view name)
 {
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return complain(path, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, diags);
-    if (!S_ISDIR(info.st_mode))
-        return add_file(path, arena, diags, set);
+    return view_ends_with(name, VIEW(".bzpl"));
+}
+
+static int is_policy(const struct dirent *entry)
+{
+    return is_yaml(entry) || (entry->d_name[0] != '.' && is_compiled_name(view_of(entry->d_name)));
+}
+
+/* A compiled policy is whole: what stands beside it would silently not be in force. */
+static bool is_mixed(struct dirent *const *entries, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (count > 1 && is_compiled_name(view_of(entries[i]->d_name)))
+            return true;
+    return false;
+}
+
+struct selection {
+    int (*takes)(const struct dirent *entry);
+    read_file *read;
+};
+
+static enum err read_folder(const char *path, const struct selection *selection, struct arena *arena,
+                            struct diag_list *diags, struct file_set *set)
+{
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, is_yaml, by_name);
+    int count = scandir(path, &entries, selection->takes, by_name);
     if (count < 0)
         return complain(path, ERR_IO, diags);
-    enum err result = ERR_NONE;
+    enum err result = is_mixed(entries, count) ? ERR_CONFLICT : ERR_NONE;
+    if (result == ERR_CONFLICT)
+        diag_error(diags, "E0927", &(struct span){.file = view_of(path)},
+                   "a folder holds YAML documents or one compiled policy (*.bzpl), not both and not two");
     for (int i = 0; i < count; i++) {
         struct view name = arena_print(arena, "%s/%s", path, entries[i]->d_name);
         if (result == ERR_NONE)
-            result = view_is_present(name) ? add_file(name.data, arena, diags, set) : ERR_NO_MEMORY;
+            result = view_is_present(name) ? add_file(name.data, selection->read, arena, diags, set) : ERR_NO_MEMORY;
         free(entries[i]);
     }
     free(entries);
     return result;
+}
+
+static enum err read_set(const char *path, const struct selection *selection, struct arena *arena,
+                         struct diag_list *diags, struct file_set *set)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return complain(path, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, diags);
+    return S_ISDIR(info.st_mode) ? read_folder(path, selection, arena, diags, set)
+                                 : add_file(path, selection->read, arena, diags, set);
+}
+
+enum err file_set_read(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
+{
+    return read_set(path, &(struct selection){is_yaml, file_read}, arena, diags, set);
+}
+
+enum err file_set_read_policy(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
+{
+    return read_set(path, &(struct selection){is_policy, read_policy}, arena, diags, set);
 }
 
 enum err file_set_fingerprint(const struct file_set *set, struct arena *arena, uint8_t out[SHA256_BYTES])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files read whole, as one set: a file, or the *.yaml and *.yml of a folder in
- * name order. Entries that begin with a dot are passed over, so that a mounted
+ * name order; of a policy also a compiled one. Entries that begin with a dot are passed over, so that a mounted
  * ConfigMap reads as what it shows. */
 #ifndef BARTIZAN_FILE_SET_H
 #define BARTIZAN_FILE_SET_H
@@ -9,6 +9,7 @@
 #include "digest.h"
 
 enum { FILE_BYTES_MAX = 16 * 1024 * 1024, FILE_SET_MAX = 1024 };
+enum { COMPILED_BYTES_MAX = 64 * 1024 * 1024 + 4096 }; /* the largest image in its envelope */
 
 struct file_text {
     struct view file; /* its path */
@@ -27,6 +28,11 @@ MUST_CHECK enum err file_read(const char *path, struct arena *arena, struct view
 
 /* Appends what `path` names to `set`. Errors come with a diag. */
 MUST_CHECK enum err file_set_read(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set);
+
+/* The same for a policy: a folder may hold one *.bzpl, a compiled policy, instead of YAML; with anything
+ * beside it, it is refused (ERR_CONFLICT). A compiled policy may be larger than other files. */
+MUST_CHECK enum err file_set_read_policy(const char *path, struct arena *arena, struct diag_list *diags,
+                                         struct file_set *set);
 
 /* SHA-256 over names, sizes and texts: equal sets have equal fingerprints. */
 MUST_CHECK enum err file_set_fingerprint(const struct file_set *set, struct arena *arena, uint8_t out[SHA256_BYTES]);

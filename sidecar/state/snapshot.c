@@ -2,12 +2,13 @@
 #include "snapshot.h"
 
 #include "file_set.h"
+#include "policy_image.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SOURCES_ARENA_BYTES = 128 * 1024 * 1024, DOMAINS_MAX = 256 };
+enum { SOURCES_ARENA_BYTES = 192 * 1024 * 1024 /* two compiled policies, and the rest */, DOMAINS_MAX = 256 };
 
 /* One of the five things of a snapshot, shared by the snapshots it did not change between. */
 struct part {
@@ -102,49 +103,99 @@ static struct part *part_new(struct builder *b, enum part_kind kind, const uint8
     return part;
 }
 
-static enum err compile(struct builder *b, const struct policy_source *sources, struct policy **out)
+static enum err compile_documents(struct builder *b, struct policy **out)
 {
+    struct policy_source *sources = arena_take_array(b->arena, b->files->count + 1, sizeof(*sources));
+    if (sources == NULL)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < b->files->count; i++)
+        sources[i] = (struct policy_source){.name = b->files->items[i].file, .text = b->files->items[i].text};
     if (b->compiler == NULL)
         return policy_build(sources, b->files->count, b->diags, out);
     return b->compiler->build(b->compiler->context, sources, b->files->count, b->diags, out);
 }
 
-static enum err build_policy_at(struct builder *b, enum part_kind kind, const char *path)
+static enum err check_owners(struct builder *b, const struct policy *policy)
 {
-    uint8_t fingerprint[SHA256_BYTES];
-    b->files->count = 0;
-    TRY(file_set_read(path, b->arena, b->diags, b->files));
-    TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
-    if (part_lend(b, kind, fingerprint))
-        return ERR_NONE;
-    struct policy_source *sources = arena_take_array(b->arena, b->files->count + 1, sizeof(*sources));
-    struct part *part = part_new(b, kind, fingerprint, release_policy);
-    if (sources == NULL || part == NULL)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < b->files->count; i++)
-        sources[i] = (struct policy_source){.name = b->files->items[i].file, .text = b->files->items[i].text};
-    struct policy *policy = NULL;
-    TRY(compile(b, sources, &policy));
     size_t before = b->diags->count;
     enum err result = policy_check_owners(policy, b->config->policy.platform_owners,
                                           b->config->policy.platform_owner_count, b->diags);
     for (size_t i = 0; i < b->files->count; i++)
-        diag_list_locate(b->diags, before, sources[i].name, sources[i].text);
-    if (result == ERR_NONE)
-        part->thing = policy;
-    else
-        policy_free(policy);
+        diag_list_locate(b->diags, before, b->files->items[i].file, b->files->items[i].text);
     return result;
+}
+
+/* A compiled policy is whole, whatever its name: what stands beside it would silently not be in force. */
+static enum err refuse_company(struct builder *b, struct view file)
+{
+    struct span span = {.file = file};
+    diag_error(b->diags, "E0927", &span, "this is a compiled policy, and other files stand beside it");
+    return ERR_INVALID;
+}
+
+/* What the gate lets pass of b->files: documents, or one compiled policy. */
+static enum err take_policy(struct builder *b, const struct policy_gate *gate, struct policy_standing *standing,
+                            struct policy **out)
+{
+    const struct file_text empty = {.file = view_of(b->config->policy.path)}; /* a folder without any file */
+    const struct file_text *first = b->files->count > 0 ? &b->files->items[0] : &empty;
+    struct view image = {0};
+    struct policy *policy = NULL;
+    TRY(policy_gate_pass(gate, first->file, first->text, b->diags, &image, standing));
+    if (view_is_present(image) && b->files->count > 1)
+        return refuse_company(b, first->file);
+    if (view_is_present(image))
+        TRY(policy_image_read(first->file, image, b->diags, &policy));
+    else
+        TRY(compile_documents(b, &policy));
+    enum err result = check_owners(b, policy);
+    if (result != ERR_NONE)
+        policy_free(policy);
+    else
+        *out = policy;
+    return result;
+}
+
+static enum err build_policy_at(struct builder *b, enum part_kind kind, const char *path,
+                                const struct policy_gate *gate, struct policy_standing *standing)
+{
+    uint8_t fingerprint[SHA256_BYTES];
+    b->files->count = 0;
+    TRY(file_set_read_policy(path, b->arena, b->diags, b->files));
+    TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
+    TRY(policy_gate_mix(gate, fingerprint));
+    if (part_lend(b, kind, fingerprint)) {
+        *standing = b->previous->snapshot.standing;
+        return ERR_NONE;
+    }
+    struct part *part = part_new(b, kind, fingerprint, release_policy);
+    if (part == NULL)
+        return ERR_NO_MEMORY;
+    struct policy *policy = NULL;
+    TRY(take_policy(b, gate, standing, &policy));
+    part->thing = policy;
+    return ERR_NONE;
 }
 
 static enum err build_policy(struct builder *b)
 {
-    return build_policy_at(b, PART_POLICY, b->config->policy.path);
+    const struct policy_standing *before = b->previous != NULL ? &b->previous->snapshot.standing : NULL;
+    struct policy_standing standing = {.good_until = INT64_MAX};
+    AUTO(policy_gate_close) struct policy_gate gate = {0};
+    TRY(policy_gate_open(b->config, before, b->now, b->arena, b->diags, &gate));
+    TRY(build_policy_at(b, PART_POLICY, b->config->policy.path, &gate, &standing));
+    b->next->snapshot.standing = standing;
+    return ERR_NONE;
 }
 
+/* Whatever stands there may judge, since nothing is decided by it. */
 static enum err build_shadow(struct builder *b)
 {
-    return b->config->policy.shadow != NULL ? build_policy_at(b, PART_SHADOW, b->config->policy.shadow) : ERR_NONE;
+    static const struct policy_gate open_gate;
+    struct policy_standing ignored;
+    return b->config->policy.shadow != NULL
+               ? build_policy_at(b, PART_SHADOW, b->config->policy.shadow, &open_gate, &ignored)
+               : ERR_NONE;
 }
 
 /* Reads the file of a trust domain or issuer. One that feed owns may be missing:
@@ -336,6 +387,8 @@ static void keep_previous(struct builder *b, enum part_kind kind)
     b->next->parts[kind] = b->previous->parts[kind];
     if (b->next->parts[kind] != NULL)
         atomic_fetch_add(&b->next->parts[kind]->references, 1);
+    if (kind == PART_POLICY)
+        b->next->snapshot.standing = b->previous->snapshot.standing;
     if (kind == PART_BUNDLES) {
         memcpy(b->next->domains, b->previous->domains,
                2 * b->config->identity.domain_count * sizeof(struct source_state));

@@ -8,12 +8,14 @@
 #include "config.h"
 #include "jwks.h"
 #include "policy_compiler.h"
+#include "policy_gate.h"
 #include "revocation.h"
 #include "trust_bundle.h"
 
 struct snapshot {
     uint64_t generation; /* from 1 */
     const struct policy *policy;
+    struct policy_standing standing; /* of the policy: whose signature, which revision, until when */
     const struct policy *shadow; /* of policy.shadow, never enforced; NULL: not configured, or refused at the start */
     const struct trust_bundles *bundles;
     const struct jwks_sets *keys;
@@ -24,9 +26,10 @@ struct snapshot {
     bool is_ready;              /* every file that feed owns is there */
 };
 
-/* Reads every file the configuration names. `compiler` makes the policies (NULL: policy_build). `previous` (or NULL)
- * lends what did not change, and refuses an older revocation list, one that went away, and a bundle of a lower
- * spiffe_sequence (ERR_STALE).
+/* Reads every file the configuration names. `compiler` makes policies of documents (NULL: policy_build).
+ * `previous` (or NULL) lends what did not change, and refuses an older revocation list, one that went away, a bundle
+ * of a lower spiffe_sequence, and a signed policy of a lower revision (ERR_STALE). Without `previous` the lowest
+ * revision is the one beside the journal, which is only read here.
  *
  * Each of the five parts is taken or refused whole. Without `previous` an error
  * (ERR_INVALID, ERR_IO and so on, with diags) leaves *out untouched; a shadow that is

@@ -275,6 +275,17 @@ static void a_missing_key_set_is_neither_an_invalid_nor_an_absent_token(void **s
     assert_int_equal(ask(f), 200);
 }
 
+static void a_policy_past_its_time_denies_whatever_its_rules_say(void **state)
+{
+    struct fixture *f = *state;
+    f->parts.method = "GET";
+    f->parts.path = "/v2/health/live";
+    f->snapshot->standing.good_until = WORLD_NOW + 1;
+    assert_int_equal(ask(f), 200);
+    f->snapshot->standing.good_until = WORLD_NOW;
+    assert_refused(f, 503, REASON_POLICY_EXPIRED);
+}
+
 /* ---- bytes that are no request ------------------------------------------- */
 
 static void garbage_is_denied_not_failed(void **state)
@@ -738,6 +749,7 @@ int main(void)
         CASE(a_token_that_fails_is_refused_even_where_none_is_needed),
         CASE(another_scheme_than_bearer_is_no_token),
         CASE(a_missing_key_set_is_neither_an_invalid_nor_an_absent_token),
+        CASE(a_policy_past_its_time_denies_whatever_its_rules_say),
         CASE(garbage_is_denied_not_failed),
         CASE(every_prefix_of_a_good_request_is_answered),
         CASE(a_second_authorization_refuses_the_request),

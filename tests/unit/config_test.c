@@ -142,6 +142,25 @@ static void config_reads_every_key(void **state)
     assert_int_equal(config.limits.queue, 4);
 }
 
+static void signers_are_files_and_leave_is_for_one_revision(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(HEAD "policy: {path: p, signers: [a.pem, /b.pem], accept: {revision: 9223372036854775807, "
+                                "until: \"2026-01-01T00:00:00Z\", reason: 42 denies}}\n",
+                           &config),
+                     ERR_NONE);
+    assert_int_equal(config.policy.signer_count, 2);
+    assert_string_equal(config.policy.signers[0], "/etc/bartizan/a.pem");
+    assert_string_equal(config.policy.signers[1], "/b.pem");
+    assert_int_equal(config.policy.accept.revision, INT64_MAX);
+    assert_int_equal(config.policy.accept.until, 1767225600);
+    assert_true(view_equals(config.policy.accept.reason, VIEW("42 denies")));
+    assert_int_equal(parse(GOOD, &config), ERR_NONE);
+    assert_int_equal(config.policy.signer_count, 0);
+    assert_int_equal(config.policy.accept.revision, 0);
+}
+
 static void platform_owners_are_a_list_of_names(void **state)
 {
     (void)state;
@@ -174,7 +193,22 @@ static const struct bad_file {
     {GOOD "listeners: [{address: \"127.0.0.1:1\", mod: 1}]\n", 4, 38, "C0101", "listeners[0].mod",
      "did you mean `mode`?"},
     {GOOD "audit: {collectors: []}\n", 4, 9, "C0102", "audit.collectors", NULL},
-    {HEAD "policy: {path: p, public_keys: [q]}\n", 3, 19, "C0102", "policy.public_keys", NULL},
+    {HEAD "policy: {path: p, signers: []}\n", 3, 28, "C0202", "policy.signers", NULL},
+    {HEAD "policy: {path: p, signers: q}\n", 3, 28, "C0104", "policy.signers", NULL},
+    {HEAD "policy: {path: p, accept: {revision: 1, until: \"2026-01-01T00:00:00Z\", reason: r}}\n", 3, 27, "C0105",
+     "policy.accept", NULL},
+    {HEAD "policy: {path: p, signers: [q], accept: {revision: 1, until: \"2026-01-01T00:00:00Z\"}}\n", 3, 41, "C0103",
+     "policy.accept", NULL},
+    {HEAD "policy: {path: p, signers: [q], accept: {until: \"2026-01-01T00:00:00Z\", reason: r}}\n", 3, 41, "C0103",
+     "policy.accept", NULL},
+    {HEAD "policy: {path: p, signers: [q], accept: {revision: 1, reason: r}}\n", 3, 41, "C0103", "policy.accept", NULL},
+    {HEAD "policy: {path: p, signers: [q], accept: {revision: 0, until: \"2026-01-01T00:00:00Z\", reason: r}}\n", 3, 52,
+     "C0202", "policy.accept.revision", NULL},
+    {HEAD "policy: {path: p, signers: [q], accept: {revision: 1, until: tomorrow, reason: r}}\n", 3, 62, "C0201",
+     "policy.accept.until", NULL},
+    {HEAD
+     "policy: {path: p, signers: [q], accept: {revision: 1, until: \"2026-01-01T00:00:00Z\", reason: \"a\\nb\"}}\n",
+     3, 94, "C0204", "policy.accept.reason", NULL},
     {HEAD "policy: {path: p, platform_owners: [q, r, q]}\n", 3, 43, "C0106", "policy.platform_owners[2]", NULL},
     {HEAD "policy: {path: p, compile: {memory: 15MiB}}\n", 3, 37, "C0202", "policy.compile.memory", NULL},
     {HEAD "policy: {path: p, compile: {seconds: 0}}\n", 3, 38, "C0202", "policy.compile.seconds", NULL},
@@ -427,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(config_has_a_default_for_all_but_the_policy),
         CASE(config_reads_every_key),
+        CASE(signers_are_files_and_leave_is_for_one_revision),
         CASE(platform_owners_are_a_list_of_names),
         CASE(config_says_where_each_bad_file_is_wrong),
         CASE(config_finds_every_error_of_a_file),

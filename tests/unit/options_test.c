@@ -74,6 +74,18 @@ static void an_unknown_option_is_refused_and_behind_two_dashes_an_operand(void *
     assert_string_equal(f.operands[0], "-");
 }
 
+static void a_letter_stands_for_the_one_option_that_begins_with_it(void **state)
+{
+    struct fixture f;
+    (void)state;
+    assert_int_equal(READ(&f, "-f", "json", "-q", "p"), OPTIONS_GO_ON);
+    assert_string_equal(f.format, "json");
+    assert_string_equal(f.quiet, "");
+    assert_int_equal(READ(&f, "p", "-f"), EXIT_USAGE);
+    assert_int_equal(READ(&f, "-fjson", "p"), EXIT_USAGE);
+    assert_int_equal(READ(&f, "-f", "json", "--format", "json", "p"), EXIT_USAGE);
+}
+
 static void operands_are_neither_too_few_nor_too_many(void **state)
 {
     struct fixture f;
@@ -128,6 +140,7 @@ int main(void)
         cmocka_unit_test(a_value_stands_behind_a_space_or_a_sign_and_may_not_be_missing),
         cmocka_unit_test(a_flag_takes_no_value_and_is_given_once),
         cmocka_unit_test(an_unknown_option_is_refused_and_behind_two_dashes_an_operand),
+        cmocka_unit_test(a_letter_stands_for_the_one_option_that_begins_with_it),
         cmocka_unit_test(operands_are_neither_too_few_nor_too_many),
         cmocka_unit_test(help_is_good_but_behind_two_dashes_an_operand),
         cmocka_unit_test(a_format_is_text_json_or_left_out),

@@ -110,12 +110,25 @@ static void json_escapes_what_is_hidden_or_no_text(void **state)
     }
 }
 
+static void a_line_hides_nothing(void **state)
+{
+    (void)state;
+    assert_true(utf8_is_line(VIEW("plain, and \xc3\xa9")));
+    assert_false(utf8_is_line(VIEW("")));
+    assert_false(utf8_is_line((struct view){0}));
+    assert_false(utf8_is_line(VIEW("a\nb")));
+    assert_false(utf8_is_line(VIEW("a\0b")));
+    assert_false(utf8_is_line(VIEW("a\xff")));
+    assert_false(utf8_is_line(VIEW("\xe2\x80\xae")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_utf8_without_nul),
         cmocka_unit_test(text_is_checked_at_every_place_of_a_long_run),
         cmocka_unit_test(a_character_is_its_length_and_code_point),
+        cmocka_unit_test(a_line_hides_nothing),
         cmocka_unit_test(json_escapes_what_is_hidden_or_no_text),
     };
 
