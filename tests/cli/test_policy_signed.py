@@ -3,8 +3,10 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -170,3 +172,17 @@ def test_accept_wants_one_revision_a_reason_and_signers(place, signer):
     text = (place.folder / "journal" / "policy.accept").read_text()
     assert "revision 1\n" in text and "author alice\nreason x\n" in text
     assert place.run(*words, "--author", "a\nb").returncode == 3
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parent / "compiled").glob("*.bzpl")), ids=lambda file: file.stem)
+def test_what_an_earlier_release_compiled_is_read_or_refused_by_name(place, file):
+    """A file of each release stays here: it means the same for ever, or the refusal names who wrote and who reads."""
+    wrote = re.fullmatch(r"release-(.*)", file.stem)[1]
+    reads = place.run("version").stdout.split()[-1]
+    done = place.run("policy", "test", file)
+    shown = json.loads(place.run("policy", "inspect", file, "--format", "json").stdout)
+    assert shown["release"] == wrote and shown["rules"] == 1
+    if shown["is_of_this_layout"]:
+        assert done.returncode == 0 and "2 passed, 0 failed" in done.stdout
+    else:
+        assert done.returncode == 2 and wrote in done.stderr and reads in done.stderr and "compile it again" in done.stderr

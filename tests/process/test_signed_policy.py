@@ -401,3 +401,28 @@ def test_a_policy_of_another_releases_layout_is_refused_by_name(plain):
     assert policy_status(plain)["compiled"] is False
     plain.stop()
     assert "0.0.9" in refuses_to_start(plain) and version in plain.log()
+
+
+# ---- a revision that cannot be kept ----
+
+
+def test_a_newer_policy_is_taken_although_its_revision_cannot_be_kept_yet(own):
+    own.start()
+    client = own.client()
+    mark, obstacle = own.folder / "journal" / "policy.revision", own.folder / "journal" / ".policy.revision.new"
+    obstacle.mkdir()
+    put(own, signed(own, NARROW, 43))
+    assert reload(own)[0] == 200
+    assert ask(own, client) == (403, "workload")
+    assert own.log().count("the policy's revision cannot be kept") == 1
+    assert "revision 42\n" in mark.read_text()
+    obstacle.rmdir()
+    wait_until(lambda: "revision 43\n" in mark.read_text(), 5, "the mark", every=0.1)
+
+
+def test_at_the_start_a_revision_that_cannot_be_kept_serves_nobody(own):
+    (own.folder / "journal" / ".policy.revision.new").mkdir(parents=True)
+    own.spawn()
+    wait_until(lambda: "the policy's revision cannot be kept" in own.log(), 20, "the refusal")
+    assert "ready in_ms=" not in own.log()
+    assert own.process.wait(20) != 0
