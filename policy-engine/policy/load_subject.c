@@ -444,6 +444,23 @@ static void close_holders(struct load *load, struct role *roles, size_t count)
         }
 }
 
+static bool holds(const struct role *role, const struct role *other)
+{
+    for (size_t i = 0; i < role->held_count; i++)
+        if (role->held[i] == other)
+            return true;
+    return false;
+}
+
+/* True when a role before this one is in the same circle, of which it was told already. */
+static bool is_told(const struct role *roles, const struct role *role)
+{
+    for (const struct role *other = roles; other < role; other++)
+        if (holds(other, role) && holds(role, other))
+            return true;
+    return false;
+}
+
 static void close_roles(struct load *load, const struct node *node, struct role *roles, size_t count)
 {
     const struct role **queue = arena_take_array(load->scratch, count, sizeof(*queue));
@@ -451,9 +468,9 @@ static void close_roles(struct load *load, const struct node *node, struct role 
     if (queue == NULL || stamps == NULL)
         load->is_exhausted = true;
     for (size_t i = 0; i < count && !load->is_exhausted; i++)
-        if (close_role(load, &roles[i], queue, stamps))
-            load_refuse(load, CODE_ROLE_CYCLE, node->keys[i], NULL, "the role `%.*s` inherits itself",
-                        VIEW_ARG(roles[i].name));
+        if (close_role(load, &roles[i], queue, stamps) && !is_told(roles, &roles[i]))
+            load_refuse(load, CODE_ROLE_CYCLE, node->keys[i], "take one `inherits` out of the circle",
+                        "the role `%.*s` inherits itself", VIEW_ARG(roles[i].name));
     if (!load->is_exhausted)
         close_holders(load, roles, count);
 }

@@ -311,6 +311,28 @@ def test_a_bad_policy_keeps_the_last_good_one_and_is_told(own):
     assert own.status()["last_reload_error"] is None
 
 
+def test_the_old_policy_stays_whatever_is_put_in_its_place(own):
+    """What tests/cli/test_bad_input.py refuses, in front of a decider that answers."""
+    hostile = {
+        "a bomb": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+        "brackets": b"[" * 100_000,
+        "NUL": POLICY.read_bytes() + b"\0",
+        "a long text": b"a: " + b"x" * 7_000_000,
+        "a longer one": b"a: " + b"x" * 10_000_000,
+        "a circle": POLICY.read_bytes() + b"---\napiVersion: bartizan.dev/v1alpha1\nkind: RoleSet\nmetadata: {name: r}\n"
+        b"spec: {roles: {a: {inherits: [b]}, b: {inherits: [a]}}}\n",
+        "nothing": b"",
+    }
+    own.start()
+    client = own.client()
+    digest = own.status()["snapshot"]["policy"]["digest"]
+    for name, text in hostile.items():
+        own.policy.write_bytes(text)
+        assert own.admin("POST", "/reload")[0] == 409, name
+        assert http_status(client.check(request(caller=own.web))) == 200, name
+        assert own.status()["snapshot"]["policy"]["digest"] == digest, name
+
+
 def test_hangup_reads_the_files_again_and_kills_nobody(own):
     own.start()
     children = own.children()
