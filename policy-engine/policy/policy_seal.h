@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A signed envelope around a compiled policy: who vouches for it, the how manieth it
+/* A signed envelope around a compiled policy: who vouches for it, which revision it
  * is, and until when it may be used. docs/signed-policies.md tells operators.
  *
  * Layout, little endian; nothing stands before, between or behind:

@@ -152,7 +152,7 @@ int cmd_policy_compile(int argc, char **argv)
     const struct option_spec options[] = {
         {"output", "FILE", "where it is written, whole or not at all (required)", &wish.output},
         {"sign", "KEY.pem", "sign it with this Ed25519 private key", &wish.key},
-        {"revision", "N", "the how manieth it is; no sidecar goes back to a lower one", &wish.revision},
+        {"revision", "N", "its number in your count; no sidecar goes back to a lower one", &wish.revision},
         {"expires", "T|DURATION", "from then on no sidecar decides by it", &wish.expires},
     };
     const struct usage usage = {

@@ -95,6 +95,35 @@ static void a_key_id_put_on_anothers_signature_is_refused(void **state)
     free(copy);
 }
 
+/* Also where a signer has signed it: what has no meaning yet must not pass unseen. */
+static void bytes_without_meaning_are_zero_or_no_envelope(void **state)
+{
+    struct fixture *f = *state;
+    struct policy_seal seal;
+    char *copy = malloc(f->sealed.size);
+    memcpy(copy, f->sealed.data, f->sealed.size);
+    struct view bytes = {copy, f->sealed.size};
+    assert_int_equal(policy_seal_parse(bytes, &seal), ERR_NONE);
+    for (size_t at = 28; at < POLICY_SEAL_HEADER_BYTES; at++) {
+        if (at == 32)
+            at = 96;
+        copy[at] = 1;
+        assert_int_equal(policy_seal_parse(bytes, &seal), ERR_MALFORMED);
+        copy[at] = 0;
+    }
+    free(copy);
+}
+
+static void a_signature_that_verifies_under_another_keys_name_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct policy_seal seal;
+    assert_int_equal(policy_seal_parse(f->sealed, &seal), ERR_NONE);
+    assert_true(policy_seal_is_signed_by(&seal, f->public_key));
+    memcpy(seal.key_id, policy_key_id(f->other_key), POLICY_SEAL_KEY_ID_BYTES);
+    assert_false(policy_seal_is_signed_by(&seal, f->public_key));
+}
+
 static void every_flipped_bit_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -182,6 +211,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_sealed_is_read_back, begin, finish),
         cmocka_unit_test_setup_teardown(another_signer_is_refused, begin, finish),
         cmocka_unit_test_setup_teardown(a_key_id_put_on_anothers_signature_is_refused, begin, finish),
+        cmocka_unit_test_setup_teardown(bytes_without_meaning_are_zero_or_no_envelope, begin, finish),
+        cmocka_unit_test_setup_teardown(a_signature_that_verifies_under_another_keys_name_is_refused, begin, finish),
         cmocka_unit_test_setup_teardown(every_flipped_bit_is_refused, begin, finish),
         cmocka_unit_test_setup_teardown(every_truncation_and_every_byte_more_is_refused, begin, finish),
         cmocka_unit_test_setup_teardown(another_version_is_told_from_rubbish, begin, finish),
