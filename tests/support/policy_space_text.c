@@ -77,6 +77,7 @@ static const struct phrase workload_members[] = {
     {"{spiffe: [\"spiffe://prod.ex/ns/b/sa/y\", \"spiffe://dev.ex/w\"]}", CALLER_READS},
     {"{spiffe: [\"spiffe://prod.ex/ns/b/sa/y\", \"spiffe://dev.ex/**\"]}", CALLER_READS},
     {"{spiffe: [\"spiffe://dev.ex/**\", \"spiffe://prod.ex/ns/a/**\"]}", CALLER_READS},
+    {"{spiffe: [\"spiffe://prod.ex/ns/b/sa/y\", \"spiffe://prod.ex/ns/a/*/x\"]}", CALLER_READS},
     {"{trustDomain: prod.ex, namespace: [a, b]}", CALLER_READS},
     {"{trustDomain: dev.ex}", CALLER_READS},
     {"{namespace: ab}", CALLER_READS},

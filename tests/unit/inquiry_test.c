@@ -14,6 +14,7 @@
 
 #define COMMON                                                                                                         \
     ISSUERS "  roles:\n    u: {members: [{user: {issuer: sso, subject: u1}}]}\n"                                       \
+            "    w: {members: [{workload: {spiffe: [\"spiffe://d.ex/ns/b/sa/y\", \"spiffe://d.ex/ns/a/*/x\"]}}]}\n"    \
             "  actions:\n    get: {http: [{methods: [GET], paths: [\"/m/{model}\", \"/fixed/m/{model}\"], "            \
             "encodedSlash: data}]}\n"                                                                                  \
             "    chat: {http: [{methods: [POST], paths: [\"/chat\"], body: openai}]}\n"                                \
@@ -263,6 +264,17 @@ static void every_source_of_an_id_is_asked_wherever_it_stands(void **state)
     denies(rules, "host: l.ex, path: /m/m1, headers: {x-model: m2}", REASON_RESOURCE_AMBIGUOUS);
 }
 
+static void a_member_of_several_ids_is_held_by_those_alone(void **state)
+{
+    (void)state;
+    const char *const rules = "    - {allow: ok, subjects: {workload: [w]}}\n";
+    allows(rules, "path: /x, workload: \"spiffe://d.ex/ns/b/sa/y\"");
+    allows(rules, "path: /x, workload: \"spiffe://d.ex/ns/a/sa/x\"");
+    denies(rules, "path: /x, workload: \"spiffe://d.ex/ns/a/sa/y\"", REASON_WORKLOAD);
+    denies(rules, "path: /x, workload: \"spiffe://e.ex/ns/a/sa/x\"", REASON_WORKLOAD);
+    denies(rules, "path: /x, workload: \"spiffe://d.ex/ns/b/sa/x\"", REASON_WORKLOAD);
+}
+
 static void delegation_is_counted_from_the_outermost_actor(void **state)
 {
     (void)state;
@@ -324,6 +336,7 @@ int main(void)
         cmocka_unit_test(what_is_found_wrong_before_any_rule_is_the_reason),
         cmocka_unit_test(every_value_of_a_label_fits_and_every_label_is_needed),
         cmocka_unit_test(every_source_of_an_id_is_asked_wherever_it_stands),
+        cmocka_unit_test(a_member_of_several_ids_is_held_by_those_alone),
         cmocka_unit_test(delegation_is_counted_from_the_outermost_actor),
         cmocka_unit_test(a_deny_is_lifted_by_its_unless_and_not_by_what_cannot_be_judged),
     };
