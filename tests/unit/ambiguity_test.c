@@ -198,10 +198,25 @@ static void operations_meet_only_where_method_host_port_and_call_do(void **state
             fail_msg("%s and %s %s", cases[i].first, cases[i].second, cases[i].meet ? "meet" : "do not meet");
 }
 
+static void more_findings_than_there_is_room_for_are_cut_off(void **state)
+{
+    static const char *const templates[] = {"/{item}/{*}/{*}", "/{*}/{item}/{*}", "/{*}/{*}/{item}"};
+    struct view all[3 * 12];
+    struct arena arena;
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        all[i] = view_of(templates[i % 3]);
+    arena_init(&arena, 1 << 22);
+    /* 3 pairs of templates, 144 pairs of entries each */
+    assert_in_range(findings_count(all, sizeof all / sizeof all[0], &arena), 50, 3 * 144 - 1);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_ids_are_found_just_where_two_templates_can_fit_one_path),
+        cmocka_unit_test(more_findings_than_there_is_room_for_are_cut_off),
         cmocka_unit_test(an_operation_that_captures_more_for_a_type_is_compared_both_ways),
         cmocka_unit_test(operations_meet_only_where_method_host_port_and_call_do),
     };
