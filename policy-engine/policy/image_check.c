@@ -53,6 +53,33 @@ static const char *check_claim_test(const struct claim_test *claim)
     return is_good ? NULL : "a test of a claim without its name or a value";
 }
 
+static const char *check_spiffe_glob(const struct spiffe_glob *glob)
+{
+    return view_is_present(glob->text) ? NULL : "a pattern without its text";
+}
+
+static const char *check_id_pattern(const struct id_pattern *pattern)
+{
+    return view_is_present(pattern->text) ? NULL : "a pattern without its text";
+}
+
+static const char *check_host_pattern(const struct host_pattern *pattern)
+{
+    return view_is_present(pattern->name) ? NULL : "a host without its name";
+}
+
+static const char *check_service_account(const struct service_account *account)
+{
+    bool is_good = view_is_present(account->namespace) && view_is_present(account->account);
+    return is_good ? NULL : "a service account without its namespace or name";
+}
+
+static const char *check_user_facts(const struct user_facts *user)
+{
+    bool is_good = user->state != USER_KNOWN || (view_is_present(user->subject) && view_is_present(user->issuer));
+    return is_good ? NULL : "a known user without a subject or an issuer";
+}
+
 static const char *check_query_test(const struct query_test *query)
 {
     bool is_good = view_is_present(query->name) && query->test.kind == TEST_ANY_OF && query->test.values.count > 0;
@@ -262,6 +289,11 @@ const char *image_row_check(enum image_record_id id, const void *self)
         CHECK(issuer);
         CHECK(claim_test);
         CHECK(query_test);
+        CHECK(spiffe_glob);
+        CHECK(id_pattern);
+        CHECK(host_pattern);
+        CHECK(service_account);
+        CHECK(user_facts);
         CHECK(role);
         CHECK(path_pattern);
         CHECK(operation);

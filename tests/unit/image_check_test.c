@@ -453,6 +453,39 @@ static void a_claim_without_its_text_is_refused(void **state)
     assert_refused(state, "value", "without its text");
 }
 
+static void a_spiffe_pattern_without_its_text_is_refused(void **state)
+{
+    STRUCT(spiffe_glob, model_of(state)->roles[1].workloads->spiffe)->text = (struct view){0};
+    assert_refused(state, "spiffe_glob", "without its text");
+}
+
+static void an_id_without_its_text_is_refused(void **state)
+{
+    STRUCT(resource, model_of(state)->resources)->id.text = (struct view){0};
+    assert_refused(state, "id_pattern", "without its text");
+}
+
+static void a_host_without_its_name_is_refused(void **state)
+{
+    STRUCT(host_pattern, model_of(state)->types[0].hosts)->name = (struct view){0};
+    assert_refused(state, "host_pattern", "without its name");
+}
+
+static void a_service_account_without_its_namespace_is_refused(void **state)
+{
+    static const struct service_account account = {.account = {.data = "x", .size = 1}};
+    struct workload_selector *selector = STRUCT(workload_selector, model_of(state)->roles[0].workloads);
+    selector->service_accounts = &account;
+    selector->service_account_count = 1;
+    assert_refused(state, "service_account", "without its namespace");
+}
+
+static void a_known_user_without_a_subject_is_refused(void **state)
+{
+    STRUCT(test_case, ((struct fixture *)*state)->policy->tests)->facts.user.subject = (struct view){0};
+    assert_refused(state, "user_facts", "without a subject");
+}
+
 /* The writer looks too: what the definitions do not have is not written as something else. */
 static void a_value_that_the_definitions_lack_is_not_written(void **state)
 {
@@ -512,6 +545,11 @@ int main(void)
         CASE(an_invariant_on_a_level_without_one_is_refused),
         CASE(a_claim_with_members_that_is_no_map_is_refused),
         CASE(a_claim_without_its_text_is_refused),
+        CASE(a_spiffe_pattern_without_its_text_is_refused),
+        CASE(an_id_without_its_text_is_refused),
+        CASE(a_host_without_its_name_is_refused),
+        CASE(a_service_account_without_its_namespace_is_refused),
+        CASE(a_known_user_without_a_subject_is_refused),
         CASE(a_value_that_the_definitions_lack_is_not_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
