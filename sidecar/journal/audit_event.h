@@ -138,7 +138,8 @@ bool audit_event_shadow_differs(const struct audit_decision *decision);
  * Times are UTC. */
 
 /* One sentence:
- *   09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3: allowed by inference-gateway/operators-high */
+ *   09:14:02 alice (password + key, 2 min ago) via console → model fraud-v3: allowed by
+ * inference-gateway/operators-high */
 struct view audit_event_sentence(const struct audit_event *event, struct arena *arena);
 
 /* One JSON object without line breaks, fields named as in audit.proto:

@@ -312,7 +312,8 @@ def test_a_bad_policy_keeps_the_last_good_one_and_is_told(own):
 
 
 def test_the_old_policy_stays_whatever_is_put_in_its_place(own):
-    """What tests/cli/test_bad_input.py refuses, in front of a decider that answers."""
+    """What tests/cli/test_bad_input.py refuses, in front of a decider that answers and reads all of it itself."""
+    own.config.write_text(own.config.read_text().replace("enforcement: enforce", "enforcement: enforce, compile: {child_above: 64MiB}"))
     hostile = {
         "a bomb": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
         "brackets": b"[" * 100_000,
