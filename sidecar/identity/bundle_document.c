@@ -23,38 +23,17 @@ static enum err refuse(struct bundle_document_error *error, const char *message,
     return ERR_MALFORMED;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static struct view skip_space(struct view text)
-{
-    size_t at = 0;
-    while (at < text.size && is_space(text.data[at]))
-        at++;
-    return view_slice(text, at, text.size);
-}
-
-static uint32_t line_at(struct view text, size_t at)
-{
-    uint32_t line = 1;
-    for (size_t i = 0; i < at && i < text.size; i++)
-        line += text.data[i] == '\n';
-    return line;
-}
-
 static enum err read_pem(const struct reading *reading)
 {
-    struct view rest = skip_space(reading->text);
+    struct view rest = pem_skip_space(reading->text);
     if (rest.size == 0)
         return refuse(reading->error, "the bundle is empty", 0);
     while (rest.size > 0) {
         size_t size = 0, at = reading->text.size - rest.size;
         if (pem_take(&rest, VIEW("CERTIFICATE"), reading->der, reading->der_capacity, &size) != ERR_NONE)
-            return refuse(reading->error, "not a PEM block of a certificate", line_at(reading->text, at));
+            return refuse(reading->error, "not a PEM block of a certificate", pem_line(reading->text, at));
         TRY(reading->take(reading->context, (struct view){.data = (const char *)reading->der, .size = size}));
-        rest = skip_space(rest);
+        rest = pem_skip_space(rest);
     }
     return ERR_NONE;
 }
@@ -122,7 +101,7 @@ enum err bundle_document_read(struct view text, enum err (*take)(void *context, 
                               .error = error};
     if (!reading.der)
         return ERR_NO_MEMORY;
-    struct view start = skip_space(text);
+    struct view start = pem_skip_space(text);
     bool is_json = start.size > 0 && (start.data[0] == '{' || start.data[0] == '[');
     enum err e = is_json ? read_json(&reading, sequence) : read_pem(&reading);
     free(reading.der);

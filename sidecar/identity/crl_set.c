@@ -48,38 +48,21 @@ static enum err add(struct crl_set *set, X509_STORE *store, X509_CRL *list)
     return ERR_NO_MEMORY;
 }
 
-static struct view skip_space(struct view text)
-{
-    size_t at = 0;
-    while (at < text.size &&
-           (text.data[at] == ' ' || text.data[at] == '\t' || text.data[at] == '\r' || text.data[at] == '\n'))
-        at++;
-    return view_slice(text, at, text.size);
-}
-
-static uint32_t line_at(struct view text, size_t at)
-{
-    uint32_t line = 1;
-    for (size_t i = 0; i < at && i < text.size; i++)
-        line += text.data[i] == '\n';
-    return line;
-}
-
 static enum err read_pem(struct view file, struct view text, X509_STORE *store, struct diag_list *diags, uint8_t *der,
                          struct crl_set *set)
 {
-    struct view rest = skip_space(text);
+    struct view rest = pem_skip_space(text);
     while (rest.size > 0) {
         size_t size = 0, at = text.size - rest.size;
         X509_CRL *list = NULL;
         if (sk_X509_CRL_num(set->lists) >= CRL_SET_LISTS_MAX)
-            return refuse(diags, file, line_at(text, at), "E1011", "there are more than 64 revocation lists");
+            return refuse(diags, file, pem_line(text, at), "E1011", "there are more than 64 revocation lists");
         if (pem_take(&rest, VIEW("X509 CRL"), der, text.size, &size) == ERR_NONE)
             list = parse((struct view){.data = (const char *)der, .size = size});
         if (!list)
-            return refuse(diags, file, line_at(text, at), "E1010", "not a revocation list in PEM");
+            return refuse(diags, file, pem_line(text, at), "E1010", "not a revocation list in PEM");
         TRY(add(set, store, list));
-        rest = skip_space(rest);
+        rest = pem_skip_space(rest);
     }
     return ERR_NONE;
 }

@@ -146,3 +146,24 @@ enum err pem_take(struct view *text, struct view label, uint8_t *out, size_t cap
     *size = decoder.size;
     return ERR_NONE;
 }
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+struct view pem_skip_space(struct view text)
+{
+    size_t at = 0;
+    while (at < text.size && is_space(text.data[at]))
+        at++;
+    return view_slice(text, at, text.size);
+}
+
+uint32_t pem_line(struct view text, size_t at)
+{
+    uint32_t line = 1;
+    for (size_t i = 0; i < at && i < text.size; i++)
+        line += text.data[i] == '\n';
+    return line;
+}

@@ -19,6 +19,12 @@ bool pem_unescape(struct view text, char *out, size_t *size);
  * (3/4 of the text always suffice), *text moved behind it. ERR_MALFORMED, ERR_LIMIT. */
 MUST_CHECK enum err pem_take(struct view *text, struct view label, uint8_t *out, size_t capacity, size_t *size);
 
+/* `text` without the spaces, tabs and line ends that it begins with. */
+struct view pem_skip_space(struct view text);
+
+/* The line, from 1, in which byte `at` of `text` stands. */
+uint32_t pem_line(struct view text, size_t at);
+
 /* Base64 of one line, as x5c has it (RFC 7517 section 4.7). The same errors. */
 MUST_CHECK enum err pem_base64_decode(struct view text, uint8_t *out, size_t capacity, size_t *size);
 
