@@ -84,7 +84,7 @@ static inline size_t view_index_of(struct view v, char byte, size_t from)
 {
     if (from >= v.size)
         return v.size;
-    const char *hit = memchr(v.data + from, byte, v.size - from);
+    const char *hit = memchr(v.data + from, (unsigned char)byte, v.size - from);
     return hit ? (size_t)(hit - v.data) : v.size;
 }
 

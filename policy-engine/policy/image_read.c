@@ -130,7 +130,9 @@ static struct view text_at(struct reader *r, uint64_t number)
 static void read_text(struct reader *r, char *self, size_t offset)
 {
     uint64_t number = take_number(r);
-    struct view text = number == 0 ? (struct view){0} : text_at(r, number - 1);
+    struct view text = {0};
+    if (number != 0)
+        text = text_at(r, number - 1);
     memcpy(self + offset, &text, sizeof text);
 }
 

@@ -69,6 +69,7 @@
      .words = (const char *const[]){__VA_ARGS__},                                                                      \
      .most = sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *) - 1},
 #define DEFINE_TEXT(member) {.name = #member, KIND(TEXT), AT(member)},
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): offsetof takes no parentheses */
 #define DEFINE_TEXTS(member) {.name = #member, KIND(TEXTS), AT(member.items), COUNTED(member.count)},
 #define DEFINE_VIEWS(member, count_) {.name = #member, KIND(TEXTS), AT(member), COUNTED(count_)},
 #define DEFINE_NAMES(member, count_) {.name = #member, KIND(NAMES), AT(member), COUNTED(count_)},

@@ -5,10 +5,9 @@
 static struct view path_of(struct load *load, const struct node *place)
 {
     const struct element *element = &load->element;
-    bool is_key = element->block != NULL && place == element->key;
-    struct view below = element->block == NULL ? (struct view){0}
-                        : is_key               ? VIEW("")
-                                               : node_path(element->item, place, load->scratch);
+    struct view below = {0};
+    if (element->block != NULL)
+        below = place == element->key ? VIEW("") : node_path(element->item, place, load->scratch);
     if (!view_is_present(below))
         return node_path(load->root, place, load->scratch);
     struct view block = node_path(load->root, element->block, load->scratch);

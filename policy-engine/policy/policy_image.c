@@ -164,6 +164,8 @@ bool policy_image_is(struct view bytes)
 static bool get_padded(struct view bytes, size_t at, size_t room, struct view *out)
 {
     struct view padded = view_slice(bytes, at, at + room);
+    if (padded.size != room || room == 0)
+        return false;
     *out = view_slice(padded, 0, view_index_of(padded, '\0', 0));
     for (size_t i = out->size; i < room; i++)
         if (padded.data[i] != '\0')

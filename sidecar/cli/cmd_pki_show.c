@@ -238,10 +238,14 @@ static void add_row(void *context, X509 *certificate)
     if (rows->count == rows->capacity) {
         size_t capacity = rows->capacity ? 2 * rows->capacity : 64;
         struct row **items = realloc(rows->items, capacity * sizeof(struct row *));
-        rows->items = items ? items : rows->items;
-        rows->capacity = items ? capacity : rows->capacity;
+        if (items == NULL) {
+            rows->unreadable++;
+            return;
+        }
+        rows->items = items;
+        rows->capacity = capacity;
     }
-    struct row *row = rows->count < rows->capacity ? arena_take(arena, sizeof *row) : NULL;
+    struct row *row = arena_take(arena, sizeof *row);
     if (row == NULL || svid_report_make(certificate, rows->authority->now, arena, &row->report) != ERR_NONE) {
         rows->unreadable++;
         return;
