@@ -87,6 +87,36 @@ enum err class_set_add(struct class_set *set, const struct signature *signature,
     return ERR_NONE;
 }
 
+/* ---- targets ------------------------------------------------------------------------- */
+
+static bool is_plain(unsigned char c, bool is_query)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr(is_query ? "-._~" : "-._~:@=$&+,", c));
+}
+
+size_t classes_octet_write(unsigned char c, bool is_query, char *out)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    if (is_plain(c, is_query)) {
+        out[0] = (char)c;
+        return 1;
+    }
+    out[0] = '%';
+    out[1] = hex[c >> 4];
+    out[2] = hex[c & 15];
+    return 3;
+}
+
+struct view classes_escaped(struct arena *arena, struct view text)
+{
+    char *out = arena_take(arena, text.size * 3 + 1);
+    size_t size = 0;
+    for (size_t i = 0; out && i < text.size; i++)
+        size += classes_octet_write((unsigned char)text.data[i], true, out + size);
+    return (struct view){.data = out, .size = out ? size : 0};
+}
+
 /* ---- patterns ------------------------------------------------------------------------ */
 
 void pattern_add(struct pattern_list *list, enum text_pattern_kind kind, struct view text)

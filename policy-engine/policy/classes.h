@@ -150,6 +150,13 @@ enum err classes_values(struct classes *classes, const struct value_question *qu
 const struct value *classes_put_value(struct arena *arena, const struct value *map, const struct claim_path *path,
                                       size_t step, const struct value *value);
 
+/* One octet of a target as it stands there, up to 3 bytes of `out`, and how many. RFC 3986: what stands
+ * for itself, and of a path `:` of a verb; all else escaped. */
+size_t classes_octet_write(unsigned char c, bool is_query, char *out);
+
+/* A name or value as a query has it; the absent view when the arena is full. */
+struct view classes_escaped(struct arena *arena, struct view text);
+
 /* True for a query parameter that some operation reads: then it belongs to the request. */
 bool classes_query_is_of_operation(const struct model *model, struct view name);
 

@@ -211,26 +211,6 @@ static enum err is_new(struct walk *walk, size_t depth, bool *out)
     return err == ERR_CONFLICT ? ERR_NONE : err;
 }
 
-static bool is_plain(unsigned char c, bool is_query)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr(is_query ? "-._~" : "-._~:@=$&+,", c));
-}
-
-/* RFC 3986: what stands for itself, and of a path `:` of a verb; all else escaped. */
-static size_t octet_write(unsigned char c, bool is_query, char *out)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    if (is_plain(c, is_query)) {
-        out[0] = (char)c;
-        return 1;
-    }
-    out[0] = '%';
-    out[1] = hex[c >> 4];
-    out[2] = hex[c & 15];
-    return 3;
-}
-
 static bool is_complete(const struct operation *operation, size_t depth)
 {
     if (operation->kind == OPERATION_GRPC)
@@ -252,7 +232,7 @@ static enum err path_add(struct walk *walk, size_t depth)
     for (size_t i = 0; i < depth; i++) {
         path[size++] = '/';
         for (size_t k = 0; k < walk->segments[i].size; k++)
-            size += octet_write((unsigned char)walk->segments[i].data[k], false, path + size);
+            size += classes_octet_write((unsigned char)walk->segments[i].data[k], false, path + size);
     }
     if (walk->path_count == walk->path_room) {
         size_t more = walk->path_room > 0 ? walk->path_room * 2 : 64;
@@ -552,20 +532,11 @@ static void see_queries(struct query_search *search)
     }
 }
 
-static struct view escaped(struct arena *arena, struct view text)
-{
-    char *out = arena_take(arena, text.size * 3 + 1);
-    size_t size = 0;
-    for (size_t i = 0; out && i < text.size; i++)
-        size += octet_write((unsigned char)text.data[i], true, out + size);
-    return (struct view){.data = out, .size = out ? size : 0};
-}
-
 /* Every query so far without the parameter, with it twice and with each class of values. */
 static enum err one_query(struct query_search *search, struct string_list *list)
 {
     struct arena *arena = search->classes->arena;
-    struct view name = escaped(arena, search->name);
+    struct view name = classes_escaped(arena, search->name);
     struct string_list values;
     TRY(classes_of_texts(search->classes, search->values.items, search->values.count, &values));
     struct view *items = arena_take_array(arena, list->count * (values.count + 2), sizeof *items);
@@ -578,7 +549,7 @@ static enum err one_query(struct query_search *search, struct string_list *list)
         items[count++] = before;
         for (size_t k = 0; k < values.count; k++)
             items[count++] = arena_print(arena, "%.*s%s%.*s=%.*s", VIEW_ARG(before), join, VIEW_ARG(name),
-                                         VIEW_ARG(escaped(arena, values.items[k])));
+                                         VIEW_ARG(classes_escaped(arena, values.items[k])));
         items[count++] =
             arena_print(arena, "%.*s%s%.*s=x&%.*s=x", VIEW_ARG(before), join, VIEW_ARG(name), VIEW_ARG(name));
         for (size_t k = 0; k < values.count + 2; k++)

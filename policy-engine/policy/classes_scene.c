@@ -318,25 +318,6 @@ static enum err find_pair(struct scene_search *search, enum condition_kind kind,
 
 /* ---- query parameters ----------------------------------------------------------------------- */
 
-static struct view escaped(struct arena *arena, struct view text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char *out = arena_take(arena, text.size * 3 + 1);
-    size_t size = 0;
-    for (size_t i = 0; out && i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-            c == '_' || c == '~') {
-            out[size++] = (char)c;
-            continue;
-        }
-        out[size++] = '%';
-        out[size++] = hex[c >> 4];
-        out[size++] = hex[c & 15];
-    }
-    return (struct view){.data = out, .size = out ? size : 0};
-}
-
 static enum err judge_query(struct scene_search *search, struct class_set *set, struct view name, struct view path)
 {
     struct facts facts = {.path = path, .is_raw_path = true};
@@ -350,7 +331,7 @@ static enum err find_query(struct scene_search *search, struct view name)
     struct class_set set;
     struct pattern_list patterns = {.arena = arena};
     struct string_list values;
-    struct view key = escaped(arena, name);
+    struct view key = classes_escaped(arena, name);
     TRY(class_set_init(&set, search->classes));
     pattern_add(&patterns, TEXT_UNDER, VIEW(""));
     for (size_t i = 0; i < search->leaf_count; i++)
@@ -361,7 +342,7 @@ static enum err find_query(struct scene_search *search, struct view name)
     TRY(judge_query(search, &set, name, (struct view){0}));
     TRY(classes_of_texts(search->classes, patterns.items, patterns.count, &values));
     for (size_t i = values.count; i-- > 0;) {
-        struct view value = escaped(arena, values.items[i]);
+        struct view value = classes_escaped(arena, values.items[i]);
         TRY(judge_query(search, &set, name, arena_print(arena, "/?%.*s=%.*s", VIEW_ARG(key), VIEW_ARG(value))));
     }
     TRY(judge_query(search, &set, name, arena_print(arena, "/?%.*s=x&%.*s=x", VIEW_ARG(key), VIEW_ARG(key))));
