@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Time zones by name, from the machine's copy of the IANA database. Each is read
  * once for a set and embedded in its model. */
+#include "folder_file.h"
 #include "load.h"
 #include "tzif.h"
 
@@ -12,16 +13,10 @@
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
 
-static void close_file(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 /* The whole file into `scratch`. Some files are symbolic links to others. */
 static enum err read_bytes(const char *path, struct arena *scratch, struct view *out)
 {
-    AUTO(close_file) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    AUTO(descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat status;
     char *bytes = arena_take(scratch, TZIF_BYTES_MAX + 1);
     size_t size = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codes.h"
 #include "document.h"
+#include "folder_file.h"
 #include "policy_image.h"
 #include "policy_seal.h"
 
@@ -27,12 +28,6 @@ static enum err refuse(struct source_set *set, struct view name, const char *pro
     struct span span = {.file = name};
     diag_error(set->diags, code_text(CODE_FILE), &span, "%s", problem);
     return ERR_IO;
-}
-
-static void close_file(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
 }
 
 static void close_folder(DIR **folder)
@@ -77,7 +72,7 @@ static off_t room_of(int fd)
 
 static enum err read_file(struct source_set *set, const char *path)
 {
-    AUTO(close_file) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    AUTO(descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct view name = arena_copy(&set->arena, view_of(path));
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0)
