@@ -170,7 +170,8 @@ static int answer_lines(struct session *session, const struct wish *wish)
         const struct policy_source line = {.name = view_of(name), .text = {.data = text, .size = (size_t)size}};
         code = answer_line(session, wish, &line, now);
     }
-    if (stream == NULL || ferror(stream)) {
+    /* Without memory for a line the stream is at no error, nor at its end. */
+    if (stream == NULL || (size < 0 && !feof(stream))) {
         fprintf(stderr, "bartizan: %s: %s\n", wish->requests, strerror(errno));
         return exit_code_of(ERR_IO);
     }

@@ -2,6 +2,7 @@
 """`bartizan policy eval --requests`: many requests of one file, a line each."""
 
 import json
+import resource
 
 import pytest
 
@@ -14,8 +15,8 @@ def lines(*requests) -> str:
     return "".join(json.dumps(each) + "\n" for each in requests)
 
 
-def evaluate(place, text, *words, file="-"):
-    return place.run("policy", "eval", place.policy, "--requests", file, *words, text=text)
+def evaluate(place, text, *words, file="-", **options):
+    return place.run("policy", "eval", place.policy, "--requests", file, *words, text=text, **options)
 
 
 def answers(result) -> list:
@@ -64,6 +65,17 @@ def test_a_line_over_a_mebibyte_is_refused(place):
     kept = evaluate(place, lines(ALLOWED | {"headers": {"x-long": "a" * 1000000}}))
     refused = evaluate(place, lines(ALLOWED | {"headers": {"x-long": "a" * 1048576}}))
     assert kept.returncode == 0 and refused.returncode != 0 and "(line 1)" in refused.stderr
+
+
+def test_a_line_that_there_is_no_memory_for_is_not_the_end(place):
+    few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20))}
+    file = place.folder / "requests.jsonl"
+    file.write_text(lines(ALLOWED))
+    assert evaluate(place, None, file=file, **few).returncode == 0
+    with file.open("r+b") as holes:
+        holes.truncate(1 << 30)
+    result = evaluate(place, None, file=file, **few)
+    assert result.returncode == 4 and str(file) in result.stderr and len(answers(result)) == 1
 
 
 def test_a_file_that_is_not_there_is_an_io_error(place):
