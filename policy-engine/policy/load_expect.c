@@ -106,7 +106,9 @@ static void read_names_and_values(struct load *load, const struct node *node, vo
 static void read_removed_headers(struct load *load, const struct node *node, void *out)
 {
     struct string_list *list = out;
-    list->items = load_array(load, node, sizeof(struct view), load_header_name, &list->count);
+    load_views(load, node, load_header_name, list);
+    if (list->count == 0 && !load->is_exhausted)
+        load_refuse(load, CODE_EMPTY, node, "leave the key out to expect nothing", "the list is empty");
 }
 
 static void read_audit(struct load *load, const struct node *node, void *out)
