@@ -278,18 +278,11 @@ static void worst_aim(const struct shape_part *part, size_t j, bool is_miss, str
 /* ---- all ----------------------------------------------------------------------- */
 
 static const struct policy_shape SHAPES[] = {
-    {.name = "roles", .about = "many roles, workloads and users", .write = many_roles_write, .aim = many_roles_aim},
-    {.name = "resources",
-     .about = "one role, a resource each",
-     .write = many_resources_write,
-     .aim = many_resources_aim},
-    {.name = "templates", .about = "overlapping path templates", .write = templates_write, .aim = templates_aim},
-    {.name = "denies", .about = "nine denies to an allow", .write = denies_write, .aim = denies_aim},
-    {.name = "worst",
-     .about = "every rule about every request",
-     .write = worst_write,
-     .aim = worst_aim,
-     .is_linear = true},
+    {.name = "roles", .write = many_roles_write, .aim = many_roles_aim},
+    {.name = "resources", .write = many_resources_write, .aim = many_resources_aim},
+    {.name = "templates", .write = templates_write, .aim = templates_aim},
+    {.name = "denies", .write = denies_write, .aim = denies_aim},
+    {.name = "worst", .write = worst_write, .aim = worst_aim},
 };
 
 const struct policy_shape *policy_shape_find(struct view name)

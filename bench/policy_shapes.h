@@ -21,11 +21,9 @@ struct shape_part {
 
 struct policy_shape {
     const char *name;
-    const char *about;
     void (*write)(const struct shape_part *part, FILE *out);
     /* A request that rule `j` of the part allows, or (`is_miss`) one atom away from it, which no rule allows. */
     void (*aim)(const struct shape_part *part, size_t j, bool is_miss, struct arena *arena, struct facts *out);
-    bool is_linear; /* by construction: no budget holds for it */
 };
 
 /* The shape of that name, or NULL. */
