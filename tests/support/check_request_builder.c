@@ -3,7 +3,6 @@
 
 #include "ext_authz.pb-c.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define EXT(name) Envoy__Service__Auth__V3__##name
@@ -212,21 +211,4 @@ struct view check_request_builder_build(const struct check_request_parts *parts)
     for (size_t i = 0; i < pool.count; i++)
         free(pool.blocks[i]);
     return (struct view){.data = (char *)bytes, .size = size};
-}
-
-char *check_request_builder_encode_pem(const char *pem)
-{
-    char *out = malloc(strlen(pem) * 3 + 1);
-    size_t size = 0;
-
-    if (out == NULL)
-        abort();
-    for (const char *at = pem; *at != '\0'; at++) {
-        if (strchr("\n +/=", *at) != NULL)
-            size += (size_t)sprintf(out + size, "%%%02X", (unsigned)*at);
-        else
-            out[size++] = *at;
-    }
-    out[size] = '\0';
-    return out;
 }

@@ -44,7 +44,4 @@ struct check_request_parts {
 /* The encoded request; the caller frees its data with free(). Aborts when memory is out. */
 struct view check_request_builder_build(const struct check_request_parts *parts);
 
-/* The leaf's PEM text URL-encoded as Envoy does (%0A %20 %2B %2F %3D only), NUL-terminated; freed by the caller. */
-char *check_request_builder_encode_pem(const char *pem);
-
 #endif
