@@ -17,10 +17,17 @@ HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parent / "envoy" / "envoy.yaml"
 
 
+def free_ports(count: int) -> list:
+    """All held at once, so that no two are the same."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def wait_until(question, seconds: float, what: str, every: float = 0.02):
@@ -86,9 +93,8 @@ class Stack:
         self.check_socket = folder / "check.sock"
         self.admin_socket = folder / "admin.sock"
         self.tap = f"ipc://{folder}/tap.sock"
-        self.application_port = free_port()
+        self.application_port, self.envoy_admin_port = free_ports(2)
         self.ports = {}
-        self.envoy_admin_port = free_port()
 
     def start(self, name: str, command: list, **options) -> Process:
         process = Process(name, command, self.folder, **options)
@@ -122,7 +128,7 @@ class Stack:
     def start_envoy(self, server, bundle_file: Path, jwks_file: Path, comparison=None, edit=None) -> Process:
         """Envoy with the shipped wiring; the file `comparison` adds listeners after Bartizan's,
         `edit` may change the text."""
-        self.ports = {name: free_port() for name in ("BARTIZAN_PORT", "RBAC_PORT", "OPEN_PORT")}
+        self.ports = dict(zip(("BARTIZAN_PORT", "RBAC_PORT", "OPEN_PORT"), free_ports(3)))
         values = self.ports | {
             "ADMIN_PORT": self.envoy_admin_port,
             "APPLICATION_PORT": self.application_port,

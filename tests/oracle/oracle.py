@@ -8,7 +8,7 @@ import subprocess
 import wire
 from credentials import Authority, Issuer
 from policies import ISSUER
-from stack import Stack, free_port, runtime_folder, wait_until
+from stack import Stack, free_ports, runtime_folder, wait_until
 
 SIDECAR = """\
 apiVersion: bartizan.dev/v1alpha1
@@ -36,7 +36,7 @@ class Oracle:
         self.authorities = {domain: Authority(domain, self.folder, domain) for domain in domains}
         self.server = self.authorities[domains[0]].issue("/ns/oracle/sa/envoy", "server")
         self.issuer = Issuer(ISSUER, self.folder, "oracle")
-        self.ports = wire.free_ports(ports)
+        self.ports = free_ports(ports)
         contexts = {"": wire.client_context(None)}
         for i, identity in enumerate(filter(None, identities)):
             domain = identity.split("/")[2]
@@ -54,10 +54,8 @@ class Oracle:
 
     def start_envoy(self, routes, rbac_filters, check_socket=None, **options):
         bundles = [authority.bundle_file for authority in self.authorities.values()]
-        admin_port = free_port()
-        config = wire.envoy_config(admin_port, self.ports, routes, rbac_filters, self.server, bundles, self.issuer, check_socket, **options)
+        config = wire.envoy_config(self.stack.envoy_admin_port, self.ports, routes, rbac_filters, self.server, bundles, self.issuer, check_socket, **options)
         file = wire.write_json(self.folder / "envoy.json", config)
-        self.stack.envoy_admin_port = admin_port
         process = self.stack.start(
             "envoy", [self.stack.envoy, "-c", file, "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "error"]
         )

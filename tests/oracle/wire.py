@@ -20,15 +20,6 @@ def typed(name, **fields) -> dict:
     return {"@type": TYPE + name} | fields
 
 
-def free_ports(count) -> list:
-    """All held at once, so that no two are the same."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 def socket_address(port) -> dict:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 

@@ -22,9 +22,11 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+BENCH = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(BENCH), str(BENCH.parent / "deploy" / "demo")]
 
 from process_cost import cpu_ns  # noqa: E402
+from stack import free_ports  # noqa: E402
 
 EXTENSION = "type.googleapis.com/envoy.extensions"
 BATCH = 64  # requests on one listener before the other's turn
@@ -127,12 +129,6 @@ def listener(name: str, port: int, filters: list) -> dict:
     }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 # ---- requests ---------------------------------------------------------------------------------
 
 
@@ -181,7 +177,7 @@ class Peer:
         policy = json.loads((folder / "rules.json").read_text())
         lines = [json.loads(line) for line in (folder / "requests.jsonl").read_text().splitlines()]
         self.requests = [(request_bytes(line, policy), line["expect"] == "allow") for line in lines]
-        ports = [free_port() for _ in range(3)]
+        ports = free_ports(3)
         config = {
             "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": ports[2]}}},
             "static_resources": {"listeners": [
@@ -206,7 +202,8 @@ class Peer:
                 if connection.getresponse().status == 200:
                     return
             except OSError:
-                time.sleep(0.02)
+                pass
+            time.sleep(0.02)
         raise RuntimeError(f"Envoy ended: {log.read_text()[-800:]}")
 
     def close(self):
