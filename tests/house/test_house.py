@@ -150,8 +150,8 @@ def test_commands_in_documents_are_ones_that_the_program_has(root, binaries):
     """The words after `bartizan` up to the first option or name, each asked for its help."""
     asked = set()
     for document in (path for path in tracked(root) if path.suffix == ".md"):
-        asked |= set(re.findall(r"(?:^\s*|`)bartizan ((?:policy|revoke|audit) [a-z]+|[a-z]+)(?=[ `\n])", document.read_text(), re.MULTILINE))
-    assert {"serve", "policy test", "revoke add", "audit verify"} <= asked
+        asked |= set(re.findall(r"(?:^\s*|`)bartizan ((?:policy|revoke|audit|pki) [a-z]+|[a-z]+)(?=[ `\n])", document.read_text(), re.MULTILINE))
+    assert {"serve", "policy test", "revoke add", "audit verify", "pki issue"} <= asked
     for words in sorted(asked - {"help"}):
         done = subprocess.run([binaries / "bartizan", *words.split(), "--help"], capture_output=True, text=True)
         assert done.returncode == 0 and done.stdout.startswith(f"usage: bartizan {words.split()[0]}"), words
