@@ -116,6 +116,16 @@ size_t crl_set_count(const struct crl_set *set)
     return (size_t)sk_X509_CRL_num(set->lists);
 }
 
+bool crl_set_names(const struct crl_set *set, X509 *certificate)
+{
+    for (int i = 0; i < sk_X509_CRL_num(set->lists); i++) {
+        X509_REVOKED *entry = NULL;
+        if (X509_CRL_get0_by_cert(sk_X509_CRL_value(set->lists, i), &entry, certificate) == 1)
+            return true;
+    }
+    return false;
+}
+
 /* INT64_MAX for a list that never runs out. */
 static int64_t next_update(const X509_CRL *list)
 {

@@ -24,6 +24,9 @@ void crl_set_free(struct crl_set *set); /* harmless on NULL */
 
 size_t crl_set_count(const struct crl_set *set);
 
+/* True when a list in the name of who issued `certificate` has it; also one that has run out. */
+bool crl_set_names(const struct crl_set *set, X509 *certificate);
+
 /* Unix seconds of the first nextUpdate after `now`; INT64_MAX without one. */
 int64_t crl_set_until(const struct crl_set *set, int64_t now);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "x509_path.h"
 
+#include "crl_set.h"
 #include "err.h"
 
 #include <openssl/err.h>
@@ -43,7 +44,7 @@ static bool is_about_list(int error)
 }
 
 /* OpenSSL asks for the anchor's own list too. The bundle is what says that an anchor is good, and who stands above
- * it may be unknown; an anchor that a list names is revoked all the same. */
+ * it may be unknown; an anchor that a list names is revoked all the same (crl_set_names). */
 static bool is_forgiven_list(int error, int depth, int anchor_depth, const struct x509_path_crls *crls)
 {
     if (depth == anchor_depth)
@@ -166,7 +167,11 @@ static enum reason verify(const struct x509_path *path, struct x509_path_validit
         return REASON_INTERNAL;
     if (verdict != 1)
         return reason_of(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context));
-    return check_path(X509_STORE_CTX_get0_chain(context), out);
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
+    /* For an anchor OpenSSL finds only lists that its own key could have signed, not those of who issued it. */
+    if (path->crls && crl_set_names(path->lists, sk_X509_value(chain, sk_X509_num(chain) - 1)))
+        return REASON_CERTIFICATE_REVOKED;
+    return check_path(chain, out);
 }
 
 enum reason x509_path_verify(const struct x509_path *path, struct x509_path_validity *out)

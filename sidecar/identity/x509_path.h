@@ -22,6 +22,8 @@ struct x509_path_crls {
     bool accepts_expired; /* a list past its nextUpdate still tells whom it revoked */
 };
 
+struct crl_set;
+
 struct x509_path {
     X509_STORE *store;
     X509 *leaf;
@@ -29,6 +31,7 @@ struct x509_path {
     int purpose;                       /* X509_PURPOSE_SSL_CLIENT; also held against the EKU of authorities */
     int64_t now;                       /* unix seconds */
     const struct x509_path_crls *crls; /* NULL: revocation lists are not looked at */
+    const struct crl_set *lists;       /* those of the store; not NULL beside `crls` */
 };
 
 struct x509_path_validity {

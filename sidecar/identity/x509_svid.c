@@ -273,7 +273,8 @@ static enum reason check_path(X509 *leaf, STACK_OF(X509) * untrusted, const stru
                              .untrusted = untrusted,
                              .purpose = X509_PURPOSE_SSL_CLIENT,
                              .now = now,
-                             .crls = trust_bundle_crl_rule(bundle)};
+                             .crls = trust_bundle_crl_rule(bundle),
+                             .lists = trust_bundle_crls(bundle)};
     struct x509_path_validity validity;
     enum reason reason = x509_path_verify(&path, &validity);
     if (reason != REASON_NONE)
@@ -281,7 +282,7 @@ static enum reason check_path(X509 *leaf, STACK_OF(X509) * untrusted, const stru
     out->not_before = validity.not_before;
     out->not_after = validity.not_after;
     /* What a list said holds until it runs out: asked again then, whatever the cache keeps. */
-    int64_t until = path.crls ? crl_set_until(trust_bundle_crls(bundle), now) : INT64_MAX;
+    int64_t until = path.lists ? crl_set_until(path.lists, now) : INT64_MAX;
     if (until < out->not_after)
         out->not_after = until;
     out->bundle_generation = trust_bundle_generation(bundle);

@@ -52,7 +52,18 @@ struct wanted {
     const struct test_cert *revoked;
     int64_t from, until; /* 0: an hour before and after TEST_NOW; until -1: no nextUpdate */
     uint64_t number;     /* 0: none */
+    bool has_key_id;     /* the authority key identifier, of the signer's key */
 };
+
+static void add_text(X509_CRL *list, const struct test_cert *signer, int nid, const char *value)
+{
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, signer->x509, NULL, NULL, list, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    assert_non_null(extension);
+    assert_int_equal(X509_CRL_add_ext(list, extension, -1), 1);
+    X509_EXTENSION_free(extension);
+}
 
 static X509_CRL *make(const struct wanted *wanted)
 {
@@ -77,6 +88,8 @@ static X509_CRL *make(const struct wanted *wanted)
         ASN1_INTEGER_free(number);
     }
     const struct test_cert *signer = wanted->signer ? wanted->signer : wanted->issuer;
+    if (wanted->has_key_id)
+        add_text(list, signer, NID_authority_key_identifier, "keyid:always");
     assert_true(X509_CRL_sign(list, signer->key, EVP_sha256()) > 0);
     ASN1_TIME_free(from);
     ASN1_TIME_free(until);
@@ -284,10 +297,16 @@ static void a_revoked_leaf_is_refused_and_its_neighbour_is_not(void **state)
 static void a_revoked_intermediate_takes_its_leaves_with_it(void **state)
 {
     (void)state;
-    const struct wanted lists[] = {{.issuer = &root, .revoked = &middle}, {.issuer = &middle}};
-    assert_int_equal(verify(&leaf, &root, lists, 2, strict), REASON_CERTIFICATE_REVOKED);
-    /* Also where the bundle itself still trusts it, and the list of who stands above it is known. */
-    assert_int_equal(verify(&leaf, &middle, lists, 2, strict), REASON_CERTIFICATE_REVOKED);
+    for (int i = 0; i < 2; i++) {
+        bool says_key = i == 1;
+        const struct wanted lists[] = {{.issuer = &root, .revoked = &middle, .has_key_id = says_key},
+                                       {.issuer = &middle, .has_key_id = says_key}};
+        const struct wanted other[] = {{.issuer = &root, .revoked = &leaf, .has_key_id = says_key}, lists[1]};
+        assert_int_equal(verify(&leaf, &root, lists, 2, strict), REASON_CERTIFICATE_REVOKED);
+        /* Also where the bundle itself still trusts it, and the list of who stands above it is known. */
+        assert_int_equal(verify(&leaf, &middle, lists, 2, strict), REASON_CERTIFICATE_REVOKED);
+        assert_int_equal(verify(&leaf, &middle, other, 2, strict), REASON_NONE);
+    }
 }
 
 static void a_missing_list_refuses_unless_that_is_accepted(void **state)
