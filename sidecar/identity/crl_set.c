@@ -12,14 +12,35 @@ struct crl_set {
     STACK_OF(X509_CRL) * lists; /* in order of the text */
 };
 
-static enum err refuse(struct diag_list *diags, struct view file, uint32_t line, const char *code, const char *message)
+/* One reading. */
+struct reading {
+    struct view file, text;
+    X509_STORE *store;
+    struct diag_list *diags;
+    struct crl_set *set;
+};
+
+static const char form_hint[] = "PEM blocks labelled X509 CRL with nothing between them, or one list in DER";
+
+/* SEQUENCE; no PEM begins with a digit. */
+static bool is_der(struct view text)
 {
-    diag_add(diags, &(struct diag){.code = view_of(code),
-                                   .span = {.file = file, .line = line},
-                                   .message = view_of(message),
-                                   .hint = VIEW("PEM blocks labelled X509 CRL with nothing between them, or one list "
-                                                "in DER")});
+    return text.size > 0 && text.data[0] == '0';
+}
+
+static enum err refuse(const struct reading *reading, uint32_t line, const char *code, const char *message,
+                       const char *hint)
+{
+    diag_add(reading->diags, &(struct diag){.code = view_of(code),
+                                            .span = {.file = reading->file, .line = line},
+                                            .message = view_of(message),
+                                            .hint = view_of(hint)});
     return ERR_INVALID;
+}
+
+static uint32_t line_of(const struct reading *reading, size_t at)
+{
+    return is_der(reading->text) ? 0 : pem_line(reading->text, at);
 }
 
 /* ---- reading ---- */
@@ -40,46 +61,58 @@ static X509_CRL *parse(struct view der)
     return NULL;
 }
 
-static enum err add(struct crl_set *set, X509_STORE *store, X509_CRL *list)
+/* OpenSSL passes over any other, as if the issuer had no list; whom it names would be good where none has to be. */
+static bool is_complete(const X509_CRL *list)
 {
-    if (X509_STORE_add_crl(store, list) == 1 && sk_X509_CRL_push(set->lists, list) > 0)
+    int critical = -1;
+    ISSUING_DIST_POINT *scope = X509_CRL_get_ext_d2i(list, NID_issuing_distribution_point, &critical, NULL);
+    bool is_whole = scope ? scope->indirectCRL <= 0 && !scope->onlysomereasons &&
+                                (scope->onlyuser > 0) + (scope->onlyCA > 0) + (scope->onlyattr > 0) <= 1
+                          : critical == -1;
+    ISSUING_DIST_POINT_free(scope);
+    return is_whole && X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) < 0;
+}
+
+/* Takes over `list`; NULL where none could be read at `at`. */
+static enum err add(const struct reading *reading, size_t at, X509_CRL *list)
+{
+    if (!list)
+        return refuse(reading, line_of(reading, at), "E1010", "not a revocation list", form_hint);
+    if (!is_complete(list)) {
+        X509_CRL_free(list);
+        return refuse(reading, line_of(reading, at), "E1012",
+                      "a delta list, an indirect one or one for some reasons only", "its authority's complete list");
+    }
+    if (X509_STORE_add_crl(reading->store, list) == 1 && sk_X509_CRL_push(reading->set->lists, list) > 0)
         return ERR_NONE;
     X509_CRL_free(list);
     return ERR_NO_MEMORY;
 }
 
-static enum err read_pem(struct view file, struct view text, X509_STORE *store, struct diag_list *diags, uint8_t *der,
-                         struct crl_set *set)
+static enum err read_pem(const struct reading *reading, uint8_t *der)
 {
-    struct view rest = pem_skip_space(text);
+    struct view text = reading->text, rest = pem_skip_space(text);
     while (rest.size > 0) {
         size_t size = 0, at = text.size - rest.size;
-        X509_CRL *list = NULL;
-        if (sk_X509_CRL_num(set->lists) >= CRL_SET_LISTS_MAX)
-            return refuse(diags, file, pem_line(text, at), "E1011", "there are more than 64 revocation lists");
-        if (pem_take(&rest, VIEW("X509 CRL"), der, text.size, &size) == ERR_NONE)
-            list = parse((struct view){.data = (const char *)der, .size = size});
-        if (!list)
-            return refuse(diags, file, pem_line(text, at), "E1010", "not a revocation list in PEM");
-        TRY(add(set, store, list));
+        if (sk_X509_CRL_num(reading->set->lists) >= CRL_SET_LISTS_MAX)
+            return refuse(reading, line_of(reading, at), "E1011", "there are more than 64 revocation lists", form_hint);
+        bool is_block = pem_take(&rest, VIEW("X509 CRL"), der, text.size, &size) == ERR_NONE;
+        TRY(add(reading, at, is_block ? parse((struct view){.data = (const char *)der, .size = size}) : NULL));
         rest = pem_skip_space(rest);
     }
     return ERR_NONE;
 }
 
-static enum err read_text(struct view file, struct view text, X509_STORE *store, struct diag_list *diags,
-                          struct crl_set *set)
+static enum err read_text(const struct reading *reading)
 {
-    if (text.size > CRL_SET_BYTES_MAX)
-        return refuse(diags, file, 0, "E1011", "the file is longer than 8 MiB");
-    if (text.size > 0 && text.data[0] == '0') { /* SEQUENCE; no PEM begins with a digit */
-        X509_CRL *list = parse(text);
-        return list ? add(set, store, list) : refuse(diags, file, 0, "E1010", "not a revocation list in DER");
-    }
-    uint8_t *der = malloc(text.size + 1);
+    if (reading->text.size > CRL_SET_BYTES_MAX)
+        return refuse(reading, 0, "E1011", "the file is longer than 8 MiB", form_hint);
+    if (is_der(reading->text))
+        return add(reading, 0, parse(reading->text));
+    uint8_t *der = malloc(reading->text.size + 1);
     if (!der)
         return ERR_NO_MEMORY;
-    enum err err = read_pem(file, text, store, diags, der, set);
+    enum err err = read_pem(reading, der);
     free(der);
     return err;
 }
@@ -91,7 +124,8 @@ enum err crl_set_build(struct view file, struct view text, X509_STORE *store, st
     if (!set)
         return ERR_NO_MEMORY;
     set->lists = sk_X509_CRL_new_null();
-    enum err err = set->lists ? read_text(file, text, store, diags, set) : ERR_NO_MEMORY;
+    const struct reading reading = {.file = file, .text = text, .store = store, .diags = diags, .set = set};
+    enum err err = set->lists ? read_text(&reading) : ERR_NO_MEMORY;
     ERR_clear_error();
     if (err != ERR_NONE) {
         crl_set_free(set);

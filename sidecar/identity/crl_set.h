@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificate revocation lists of one trust domain: RFC 5280 section 5. Whether a
  * list is signed by whom it says is checked with every path that is looked up in
- * it (RFC 5280 section 6.3.3), by OpenSSL. Delta lists are not applied. Immutable once
- * built; read by any thread. */
+ * it (RFC 5280 section 6.3.3), by OpenSSL. Complete lists only: no delta, none that is
+ * indirect or for some reasons only. Immutable once built; read by any thread. */
 #ifndef BARTIZAN_CRL_SET_H
 #define BARTIZAN_CRL_SET_H
 
@@ -16,8 +16,8 @@ struct crl_set;
 
 /* The lists of `text`: PEM blocks labelled X509 CRL with white space between them, or
  * one list in DER. They go into `store` too. No list at all is a set of none.
- * ERR_INVALID with diags naming `file`: something else stands there, or it is over a
- * limit. ERR_NO_MEMORY. */
+ * ERR_INVALID with diags naming `file`: something else stands there, a list is not
+ * complete, or there is too much. ERR_NO_MEMORY. */
 MUST_CHECK enum err crl_set_build(struct view file, struct view text, X509_STORE *store, struct diag_list *diags,
                                   struct crl_set **out);
 void crl_set_free(struct crl_set *set); /* harmless on NULL */

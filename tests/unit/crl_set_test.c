@@ -53,6 +53,8 @@ struct wanted {
     int64_t from, until; /* 0: an hour before and after TEST_NOW; until -1: no nextUpdate */
     uint64_t number;     /* 0: none */
     bool has_key_id;     /* the authority key identifier, of the signer's key */
+    const char *scope;   /* the issuing distribution point, in OpenSSL's words; NULL: none */
+    bool is_delta;       /* to the list before */
 };
 
 static void add_text(X509_CRL *list, const struct test_cert *signer, int nid, const char *value)
@@ -90,6 +92,10 @@ static X509_CRL *make(const struct wanted *wanted)
     const struct test_cert *signer = wanted->signer ? wanted->signer : wanted->issuer;
     if (wanted->has_key_id)
         add_text(list, signer, NID_authority_key_identifier, "keyid:always");
+    if (wanted->scope)
+        add_text(list, signer, NID_issuing_distribution_point, wanted->scope);
+    if (wanted->is_delta)
+        add_text(list, signer, NID_delta_crl, "critical,DER:020101");
     assert_true(X509_CRL_sign(list, signer->key, EVP_sha256()) > 0);
     ASN1_TIME_free(from);
     ASN1_TIME_free(until);
@@ -178,6 +184,27 @@ static void what_is_no_list_is_refused_with_its_line(void **state)
     for (size_t size = 1; size < der.size; size++)
         assert_int_equal(count_of(view_slice(der, 0, size)), -1);
     assert_int_equal(count_of(arena_print(&arena, "%.*s!", VIEW_ARG(good))), -1);
+}
+
+/* OpenSSL would read none of them, and whom they name would be good under `missing: accept`. */
+static void a_list_that_is_not_complete_is_refused(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {{.issuer = &root, .number = 2, .is_delta = true},
+                                   {.issuer = &root, .scope = "critical,indirectCRL:TRUE"},
+                                   {.issuer = &root, .scope = "critical,onlysomereasons:keyCompromise"},
+                                   {.issuer = &root, .scope = "critical,onlyuser:TRUE,onlyCA:TRUE"},
+                                   {.issuer = &root, .scope = "critical,DER:020101"}};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const struct wanted second[] = {{.issuer = &root, .number = 1}, lists[i]};
+        assert_int_equal(count_of(text_of(&lists[i], 1)), -1);
+        assert_true(view_equals(diags.items[0].code, VIEW("E1012")));
+        assert_int_equal(count_of(der_of(&lists[i])), -1);
+        assert_int_equal(count_of(text_of(second, 2)), -1);
+    }
+    const struct wanted partial[] = {{.issuer = &root, .scope = "critical,onlyuser:TRUE"},
+                                     {.issuer = &root, .scope = "critical,fullname:URI:http://lists.example/1"}};
+    assert_int_equal(count_of(text_of(partial, 2)), 2);
 }
 
 static void so_many_lists_and_bytes_and_no_more(void **state)
@@ -346,6 +373,23 @@ static void a_list_of_the_future_or_of_another_signer_tells_nothing(void **state
     assert_int_equal(verify(&leaf, &root, forged, 2, lenient), REASON_CERTIFICATE_STATUS);
 }
 
+/* Such a list is read, and says nothing of whom it does not cover, whatever the rule. */
+static void a_list_of_another_scope_tells_nothing(void **state)
+{
+    (void)state;
+    const struct x509_path_crls lenient = {true, true};
+    static const char *const scopes[] = {"critical,onlyCA:TRUE", "critical,onlyAA:TRUE",
+                                         "critical,fullname:URI:http://lists.example/1"};
+    for (size_t i = 0; i < sizeof scopes / sizeof scopes[0]; i++) {
+        const struct wanted lists[] = {{.issuer = &root}, {.issuer = &middle, .revoked = &leaf, .scope = scopes[i]}};
+        assert_int_equal(verify(&leaf, &root, lists, 2, lenient), REASON_CERTIFICATE_STATUS);
+    }
+    const struct wanted users[] = {{.issuer = &root},
+                                   {.issuer = &middle, .revoked = &leaf, .scope = "critical,onlyuser:TRUE"}};
+    assert_int_equal(verify(&leaf, &root, users, 2, strict), REASON_CERTIFICATE_REVOKED);
+    assert_int_equal(verify(&other_leaf, &root, users, 2, strict), REASON_NONE);
+}
+
 static void a_verdict_lasts_no_longer_than_the_lists_it_rests_on(void **state)
 {
     (void)state;
@@ -382,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_read_from_pem_and_from_der),
         cmocka_unit_test(what_is_no_list_is_refused_with_its_line),
+        cmocka_unit_test(a_list_that_is_not_complete_is_refused),
         cmocka_unit_test(so_many_lists_and_bytes_and_no_more),
         cmocka_unit_test(a_set_holds_until_its_first_next_update),
         cmocka_unit_test(a_lower_number_or_a_list_that_is_gone_is_older),
@@ -392,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_missing_list_refuses_unless_that_is_accepted),
         cmocka_unit_test(a_list_that_has_run_out_refuses_unless_that_is_accepted),
         cmocka_unit_test(a_list_of_the_future_or_of_another_signer_tells_nothing),
+        cmocka_unit_test(a_list_of_another_scope_tells_nothing),
         cmocka_unit_test(a_verdict_lasts_no_longer_than_the_lists_it_rests_on),
         cmocka_unit_test(the_digest_of_bundles_tells_their_lists_and_rules),
     };
