@@ -21,6 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err == ERR_NONE) {
         (void)crl_set_until(set, 0);
         (void)crl_set_is_older(set, set, 0);
+        X509 *nobody = X509_new();
+        (void)(nobody && crl_set_names(set, nobody));
+        X509_free(nobody);
     }
     crl_set_free(set);
     X509_STORE_free(store);
