@@ -29,11 +29,18 @@ static struct policy *build(struct view text)
     return policy;
 }
 
-void policy_case_close(void)
+static void current_free(void)
 {
     if (current)
         policy_free(current);
     current = NULL;
+}
+
+int policy_case_close(void **state)
+{
+    (void)state;
+    current_free();
+    return 0;
 }
 
 bool policy_case_rule_is(struct view rule, const char *name)
@@ -57,7 +64,7 @@ void policy_case(const char *spec, const char *given, struct decision *out)
                         "  tests:\n    - {name: one, given: %s, expect: deny}\n",
                         spec, given);
     assert_true(size > 0 && (size_t)size < sizeof text);
-    policy_case_close();
+    current_free();
     current = build((struct view){.data = text, .size = (size_t)size});
     assert_int_equal(current->test_count, 1);
     struct arena scratch;
@@ -70,4 +77,16 @@ void policy_case(const char *spec, const char *given, struct decision *out)
     assert_int_equal(out->reason, other.reason);
     assert_true(view_equals(out->rule, other.rule));
     assert_true(view_equals(out->missing, other.missing));
+}
+
+struct decision policy_case_ask(const char *common, const char *rules, const char *given)
+{
+    static char spec[65536], flow[4096];
+    struct decision out;
+    int spec_size = snprintf(spec, sizeof spec, "%s  rules:\n%s", common, rules);
+    int flow_size = snprintf(flow, sizeof flow, "{%s}", given);
+    assert_true(spec_size > 0 && (size_t)spec_size < sizeof spec);
+    assert_true(flow_size > 0 && (size_t)flow_size < sizeof flow);
+    policy_case(spec, flow, &out);
+    return out;
 }

@@ -11,13 +11,16 @@
  * the next call. */
 void policy_case(const char *spec, const char *given, struct decision *out);
 
+/* Likewise with the rules apart: `common` is the rest of the spec, `given` the inside of the flow map. */
+struct decision policy_case_ask(const char *common, const char *rules, const char *given);
+
 /* True when `rule` is that rule of a policy_case, without its document's name; "": none. */
 bool policy_case_rule_is(struct view rule, const char *name);
 
 /* The policy of the last call. */
 const struct policy *policy_case_policy(void);
 
-/* Frees what the last call made. */
-void policy_case_close(void);
+/* Frees what the last call made; a teardown of cmocka. */
+int policy_case_close(void **state);
 
 #endif

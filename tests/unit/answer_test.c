@@ -18,8 +18,7 @@
     "    asked: {methods: {allOf: [pwd, otp]}, ask: [low, mfa]}\n"                                                     \
     "  actions:\n    get: {http: [{methods: [GET], paths: [\"/m/{model}\"]}]}\n"                                       \
     "  resourceTypes:\n    model: {id: [path.model]}\n"                                                                \
-    "  resources:\n    - {type: model, id: m1, labels: {a: b, c: d}}\n"                                                \
-    "  rules:\n"
+    "  resources:\n    - {type: model, id: m1, labels: {a: b, c: d}}\n"
 
 #define GET "method: GET, host: h.ex, path: /m/m1"
 #define CALLER ", workload: \"spiffe://d.ex/ns/a/sa/x\""
@@ -28,12 +27,7 @@
 
 static struct decision ask(const char *rules, const char *given)
 {
-    static char spec[16384], flow[4096];
-    struct decision out;
-    (void)snprintf(spec, sizeof spec, "%s%s", COMMON, rules);
-    (void)snprintf(flow, sizeof flow, "{%s}", given);
-    policy_case(spec, flow, &out);
-    return out;
+    return policy_case_ask(COMMON, rules, given);
 }
 
 static struct decision ask_obligations(const char *obligations, const char *given)
@@ -266,13 +260,6 @@ static void a_purpose_is_recorded_when_it_is_one_of_the_rules_own(void **state)
     assert_false(view_is_present(out.purpose));
 }
 
-static int close_case(void **state)
-{
-    (void)state;
-    policy_case_close();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,5 +275,5 @@ int main(void)
         cmocka_unit_test(an_answer_says_what_the_request_is_about),
         cmocka_unit_test(a_purpose_is_recorded_when_it_is_one_of_the_rules_own),
     };
-    return cmocka_run_group_tests(tests, NULL, close_case);
+    return cmocka_run_group_tests(tests, NULL, policy_case_close);
 }

@@ -34,8 +34,7 @@
     "    model: {hosts: [\"*.ex\"], id: [path.model, body.model, header.x-model]}\n"                                   \
     "  resources:\n"                                                                                                   \
     "    - {type: model, id: m1, labels: {tier: high}}\n"                                                              \
-    "    - {type: model, id: \"m*\", labels: {tier: low}}\n"                                                           \
-    "  rules:\n"
+    "    - {type: model, id: \"m*\", labels: {tier: low}}\n"
 
 #define READ "method: GET, host: h.ex, path: /m/m1"
 #define APP ", workload: \"spiffe://d.ex/ns/apps/sa/a\""
@@ -45,12 +44,7 @@
 
 static struct decision ask(const char *rules, const char *given)
 {
-    static char spec[16384], flow[4096];
-    struct decision out;
-    (void)snprintf(spec, sizeof spec, "%s%s", COMMON, rules);
-    (void)snprintf(flow, sizeof flow, "{%s}", given);
-    policy_case(spec, flow, &out);
-    return out;
+    return policy_case_ask(COMMON, rules, given);
 }
 
 static void expect(const char *rules, const char *given, enum verdict verdict, enum reason reason, const char *rule)
@@ -494,10 +488,7 @@ static uint32_t work_with(size_t unrelated, const char *kind, const char *rest)
     int size = snprintf(rules, sizeof rules, "    - {allow: ok, subjects: {workload: [app]}, actions: [read]}\n");
     for (size_t i = 0; i < unrelated; i++)
         size += snprintf(rules + size, sizeof rules - (size_t)size, "    - {%s: a%zu, %s}\n", kind, i, rest);
-    static char spec[65536];
-    struct decision out;
-    (void)snprintf(spec, sizeof spec, "%s%s", COMMON, rules);
-    policy_case(spec, "{" READ APP ", port: 443}", &out);
+    struct decision out = ask(rules, READ APP ", port: 443");
     assert_int_equal(out.verdict, VERDICT_ALLOW);
     return out.candidate_tests;
 }
@@ -569,13 +560,6 @@ static void rules_about_other_things_cost_nothing(void **state)
     assert_int_equal(work_with(5, "deny", "subjects: {workload: [app]}, when: {port: [1, 1]}"), alone + 5);
 }
 
-static int close_case(void **state)
-{
-    (void)state;
-    policy_case_close();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,5 +601,5 @@ int main(void)
         cmocka_unit_test(a_denial_looks_as_its_rule_says),
         cmocka_unit_test(rules_about_other_things_cost_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, close_case);
+    return cmocka_run_group_tests(tests, NULL, policy_case_close);
 }

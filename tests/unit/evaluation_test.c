@@ -151,20 +151,13 @@ static void a_literal_segment_is_found_among_its_siblings(void **state)
     denies("/w0", "r0", "");
 }
 
-static int close_case(void **state)
-{
-    (void)state;
-    policy_case_close();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(every_template_that_fits_a_request_is_found, close_case),
-        cmocka_unit_test_teardown(of_many_rules_the_first_by_name_decides_and_explains, close_case),
-        cmocka_unit_test_teardown(a_role_is_found_among_the_many_of_one_action, close_case),
-        cmocka_unit_test_teardown(a_literal_segment_is_found_among_its_siblings, close_case),
+        cmocka_unit_test_teardown(every_template_that_fits_a_request_is_found, policy_case_close),
+        cmocka_unit_test_teardown(of_many_rules_the_first_by_name_decides_and_explains, policy_case_close),
+        cmocka_unit_test_teardown(a_role_is_found_among_the_many_of_one_action, policy_case_close),
+        cmocka_unit_test_teardown(a_literal_segment_is_found_among_its_siblings, policy_case_close),
     };
     return cmocka_run_group_tests_name("evaluation", tests, NULL, NULL);
 }

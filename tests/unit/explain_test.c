@@ -116,13 +116,6 @@ static void nothing_near_has_no_closest_rule(void **state)
     says("{method: GET, host: h, path: /none" APP "}", REASON_DEFAULT, NULL, NULL);
 }
 
-static int close_case(void **state)
-{
-    (void)state;
-    policy_case_close();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,5 +126,5 @@ int main(void)
         cmocka_unit_test(a_query_is_told_as_it_was_read),
         cmocka_unit_test(nothing_near_has_no_closest_rule),
     };
-    return cmocka_run_group_tests(tests, NULL, close_case);
+    return cmocka_run_group_tests(tests, NULL, policy_case_close);
 }

@@ -26,26 +26,16 @@
             "  resources:\n    - {type: model, id: m1, labels: {tier: high, kind: a}}\n"                               \
             "    - {type: model, id: m2, labels: {tier: low}}\n"
 
-static struct decision ask(const char *common, const char *rules, const char *given)
-{
-    static char spec[16384], flow[4096];
-    struct decision out;
-    (void)snprintf(spec, sizeof spec, "%s  rules:\n%s", common, rules);
-    (void)snprintf(flow, sizeof flow, "{%s}", given);
-    policy_case(spec, flow, &out);
-    return out;
-}
-
 static void allows(const char *rules, const char *given)
 {
-    struct decision out = ask(COMMON, rules, given);
+    struct decision out = policy_case_ask(COMMON, rules, given);
     if (out.verdict != VERDICT_ALLOW)
         fail_msg("%s\n%s\n denied for %.*s", rules, given, VIEW_ARG(reason_info(out.reason)->name));
 }
 
 static void denies(const char *rules, const char *given, enum reason reason)
 {
-    struct decision out = ask(COMMON, rules, given);
+    struct decision out = policy_case_ask(COMMON, rules, given);
     if (out.verdict != VERDICT_DENY || out.reason != reason)
         fail_msg("%s\n%s\n got %s %.*s", rules, given, verdict_text(out.verdict),
                  VIEW_ARG(reason_info(out.reason)->name));
@@ -81,10 +71,11 @@ static void a_path_over_the_policys_limits_is_refused(void **state)
 {
     (void)state;
     const char *const small = ISSUERS "  limits: {maxSegments: 3, maxPathBytes: 12}\n";
-    assert_int_equal(ask(small, EVERYTHING, "path: /a/b/c").verdict, VERDICT_ALLOW);
-    assert_int_equal(ask(small, EVERYTHING, "path: /a/b/c/d").reason, REASON_REQUEST_PATH_LENGTH);
-    assert_int_equal(ask(small, EVERYTHING, "path: \"/23456789012?query=is-not-counted\"").verdict, VERDICT_ALLOW);
-    assert_int_equal(ask(small, EVERYTHING, "path: /234567890123").reason, REASON_REQUEST_PATH_LENGTH);
+    assert_int_equal(policy_case_ask(small, EVERYTHING, "path: /a/b/c").verdict, VERDICT_ALLOW);
+    assert_int_equal(policy_case_ask(small, EVERYTHING, "path: /a/b/c/d").reason, REASON_REQUEST_PATH_LENGTH);
+    assert_int_equal(policy_case_ask(small, EVERYTHING, "path: \"/23456789012?query=is-not-counted\"").verdict,
+                     VERDICT_ALLOW);
+    assert_int_equal(policy_case_ask(small, EVERYTHING, "path: /234567890123").reason, REASON_REQUEST_PATH_LENGTH);
 }
 
 static void keycloak_has_tokens_without_a_user(void **state)
@@ -100,9 +91,9 @@ static void keycloak_has_tokens_without_a_user(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char given[256];
         (void)snprintf(given, sizeof given, "path: /x, jwt: {iss: \"https://kc.ex\", sub: u1, %s}", cases[i].claims);
-        struct decision out = ask(COMMON, "    - {allow: ok, subjects: {user: any}}\n", given);
+        struct decision out = policy_case_ask(COMMON, "    - {allow: ok, subjects: {user: any}}\n", given);
         assert_int_equal(out.reason, cases[i].is_user ? REASON_RULE : REASON_NO_USER);
-        out = ask(COMMON, "    - {allow: ok, subjects: {user: none}}\n", given);
+        out = policy_case_ask(COMMON, "    - {allow: ok, subjects: {user: none}}\n", given);
         assert_int_equal(out.reason, cases[i].is_user ? REASON_USER : REASON_RULE);
     }
     allows("    - {allow: ok, subjects: {user: any}}\n", "path: /x" USER);
@@ -129,9 +120,8 @@ static void a_failure_comes_before_every_rule_and_the_workloads_before_the_users
 static enum reason reason_after(void (*change)(struct facts *facts))
 {
     static char memory[65536];
-    struct decision out;
+    struct decision out = policy_case_ask(COMMON, EVERYTHING, "path: /x");
     struct arena scratch;
-    policy_case(COMMON "  rules:\n" EVERYTHING, "{path: /x}", &out);
     struct value none = {.kind = VALUE_MAP};
     struct facts facts = {
         .request_failure = REASON_NONE,
@@ -247,8 +237,10 @@ static void every_value_of_a_label_fits_and_every_label_is_needed(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char rules[256];
         (void)snprintf(rules, sizeof rules, "    - {allow: ok, resources: {%s}}\n", cases[i].selector);
-        assert_int_equal(ask(COMMON, rules, "host: h.ex, path: /m/m1").verdict == VERDICT_ALLOW, cases[i].fits_m1);
-        assert_int_equal(ask(COMMON, rules, "host: h.ex, path: /m/m2").verdict == VERDICT_ALLOW, cases[i].fits_m2);
+        assert_int_equal(policy_case_ask(COMMON, rules, "host: h.ex, path: /m/m1").verdict == VERDICT_ALLOW,
+                         cases[i].fits_m1);
+        assert_int_equal(policy_case_ask(COMMON, rules, "host: h.ex, path: /m/m2").verdict == VERDICT_ALLOW,
+                         cases[i].fits_m2);
     }
     allows("    - {allow: ok, resources: {types: [other]}}\n", "host: o.ex, path: /m/m1");
 }
@@ -291,9 +283,9 @@ static void delegation_is_counted_from_the_outermost_actor(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char given[512];
         (void)snprintf(given, sizeof given, "%s%s", caller, cases[i].act);
-        assert_int_equal(ask(COMMON, rules, given).reason, cases[i].reason);
+        assert_int_equal(policy_case_ask(COMMON, rules, given).reason, cases[i].reason);
         (void)snprintf(given, sizeof given, "%s%s, proof: xfcc-text", caller, cases[i].act);
-        assert_int_equal(ask(COMMON, rules, given).verdict, VERDICT_DENY);
+        assert_int_equal(policy_case_ask(COMMON, rules, given).verdict, VERDICT_DENY);
     }
     denies("    - {allow: ok, subjects: {delegation: any}}\n", "path: /x", REASON_NO_USER);
     allows("    - {allow: ok, subjects: {delegation: none}}\n", "path: /x");
@@ -318,13 +310,6 @@ static void a_deny_is_lifted_by_its_unless_and_not_by_what_cannot_be_judged(void
     denies(rules, "path: /x", REASON_DENY_RULE); /* the port is unknown */
 }
 
-static int close_case(void **state)
-{
-    (void)state;
-    policy_case_close();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,5 +325,5 @@ int main(void)
         cmocka_unit_test(delegation_is_counted_from_the_outermost_actor),
         cmocka_unit_test(a_deny_is_lifted_by_its_unless_and_not_by_what_cannot_be_judged),
     };
-    return cmocka_run_group_tests(tests, NULL, close_case);
+    return cmocka_run_group_tests(tests, NULL, policy_case_close);
 }
