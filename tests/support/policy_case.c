@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 static struct policy *current;
-static char scratch_memory[2][65536];
+static char scratch_memory[2][POLICY_CASE_SCRATCH];
 
 static struct policy *build(struct view text)
 {
@@ -89,4 +89,12 @@ struct decision policy_case_ask(const char *common, const char *rules, const cha
     assert_true(flow_size > 0 && (size_t)flow_size < sizeof flow);
     policy_case(spec, flow, &out);
     return out;
+}
+
+void policy_case_within(size_t size, struct decision *out)
+{
+    struct arena scratch;
+    assert_true(current && size <= POLICY_CASE_SCRATCH);
+    arena_init_fixed(&scratch, scratch_memory[1], size);
+    policy_decide(current, &current->tests[0].facts, &scratch, out);
 }

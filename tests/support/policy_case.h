@@ -5,6 +5,8 @@
 
 #include "policy.h"
 
+enum { POLICY_CASE_SCRATCH = 65536 };
+
 /* Builds `spec` (the YAML under `spec:`, two spaces in) with the one test whose
  * `given` is the flow map `given`, and decides it twice: the answers must agree.
  * Fails the running test when the policy does not build. Views in *out live until
@@ -13,6 +15,10 @@ void policy_case(const char *spec, const char *given, struct decision *out);
 
 /* Likewise with the rules apart: `common` is the rest of the spec, `given` the inside of the flow map. */
 struct decision policy_case_ask(const char *common, const char *rules, const char *given);
+
+/* The compiled answer to the request of the last call, with `size` bytes (at most POLICY_CASE_SCRATCH) to work in.
+ * Its views live until the next call. */
+void policy_case_within(size_t size, struct decision *out);
 
 /* True when `rule` is that rule of a policy_case, without its document's name; "": none. */
 bool policy_case_rule_is(struct view rule, const char *name);

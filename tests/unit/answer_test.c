@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the deciding rule to the answer, on both evaluators. */
+#include "decision_compare.h"
 #include "policy_case.h"
 
 #include <setjmp.h>
@@ -198,6 +199,26 @@ static void headers_that_several_rules_set_are_removed_in_the_order_of_their_nam
         assert_true(view_equals(out.obligations.remove_headers[i], view_of(names[i])));
 }
 
+/* Each list alone, for what came after it would find no room either. */
+static void an_allow_that_there_is_no_room_for_in_full_is_refused(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {
+        "requestHeaders: {set: {x-a: one}}",  "requestHeaders: {append: {x-a: $user.sub$user.sub}}",
+        "responseHeaders: {set: {x-a: one}}", "metadata: {a: one}",
+        "queryParams: {set: {a: one}}",       "queryParams: {remove: [a]}"};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct decision whole = ask_obligations(lists[i], GET USER), out;
+        bool is_whole = false;
+        assert_int_equal(whole.verdict, VERDICT_ALLOW);
+        for (size_t size = 0; !is_whole; size += 16) {
+            policy_case_within(size, &out);
+            is_whole = decisions_differ(&out, &whole) == NULL;
+            assert_true(is_whole ? size > 0 : out.verdict == VERDICT_DENY && out.reason == REASON_INTERNAL);
+        }
+    }
+}
+
 static void a_challenge_asks_the_users_own_issuer_for_the_whole_requirement(void **state)
 {
     (void)state;
@@ -271,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_rule_does_not_remove_what_it_sets),
         cmocka_unit_test(each_removal_is_named_once),
         cmocka_unit_test(headers_that_several_rules_set_are_removed_in_the_order_of_their_names),
+        cmocka_unit_test(an_allow_that_there_is_no_room_for_in_full_is_refused),
         cmocka_unit_test(a_challenge_asks_the_users_own_issuer_for_the_whole_requirement),
         cmocka_unit_test(an_answer_says_what_the_request_is_about),
         cmocka_unit_test(a_purpose_is_recorded_when_it_is_one_of_the_rules_own),
