@@ -12,7 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FILES = 2 };
+enum {
+    FILES = 2,
+    REQUESTS_AT_ONCE = 4, /* a decider asks once and waits; one that floods us keeps us from nothing else */
+};
 
 static void close_end(int *fd)
 {
@@ -95,7 +98,7 @@ static bool take_files(struct msghdr *message, int files[FILES])
     return count == FILES;
 }
 
-/* True when a message was there. */
+/* True when a message was there. An empty one may bring descriptors too. */
 static bool serve_one(struct compile_broker *broker, const sigset_t *mask)
 {
     struct compile_request request = {0};
@@ -105,19 +108,20 @@ static bool serve_one(struct compile_broker *broker, const sigset_t *mask)
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     int files[FILES] = {-1, -1};
     ssize_t size = recvmsg(broker->fd, &message, MSG_CMSG_CLOEXEC);
-    if (size <= 0)
+    if (size < 0)
         return false;
     if (take_files(&message, files) && size == sizeof(request) && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
         start(broker, request.number, files, mask);
     close_end(&files[0]);
     close_end(&files[1]);
-    return true;
+    return size > 0;
 }
 
 void compile_broker_serve(struct compile_broker *broker, const sigset_t *mask)
 {
-    while (broker->fd >= 0 && serve_one(broker, mask)) {
-    }
+    int served = 0;
+    while (broker->fd >= 0 && served < REQUESTS_AT_ONCE && serve_one(broker, mask))
+        served++;
 }
 
 bool compile_broker_reap(struct compile_broker *broker, pid_t pid, int status)

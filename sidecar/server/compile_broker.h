@@ -41,8 +41,8 @@ struct compile_broker {
 /* ERR_IO: errno says why. */
 MUST_CHECK enum err compile_broker_open(struct compile_broker *broker, const char *const *argv);
 
-/* Starts what was asked for; one process at a time, an older one is killed. `mask` is the
- * signal mask that the process begins with. */
+/* Starts what was asked for; one process at a time, an older one is killed. Never blocks, and takes
+ * a few requests at most. `mask` is the signal mask that the process begins with. */
 void compile_broker_serve(struct compile_broker *broker, const sigset_t *mask);
 
 /* True when `pid` was the process that compiles: the decider is told. */
