@@ -94,6 +94,7 @@ enum err compile_limited_image(const struct config *config, const struct policy_
 
 /* ---- elsewhere ---- */
 
+/* Never waits: a supervisor that takes nothing must not keep revocations from being read. */
 static enum err send_request(const struct compile_asker *asker, int sources, int result)
 {
     const struct compile_request request = {.number = asker->number};
@@ -107,7 +108,7 @@ static enum err send_request(const struct compile_asker *asker, int sources, int
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(sizeof(files));
     memcpy(CMSG_DATA(head), files, sizeof(files));
-    return sendmsg(asker->fd, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(request) ? ERR_NONE : ERR_IO;
+    return sendmsg(asker->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(request) ? ERR_NONE : ERR_IO;
 }
 
 /* Waits for the reply to this request. ERR_NOT_FOUND: it did not come in time. */
