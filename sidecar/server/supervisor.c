@@ -172,6 +172,8 @@ static int finish(struct supervisor *supervisor, int code)
     compile_broker_close(supervisor->broker); /* first: a decider that waits for it would not end */
     for (size_t i = 0; i < supervisor->count; i++)
         end_child(supervisor, &supervisor->running[i]);
+    while (wait_signal(supervisor, 0) != 0) { /* whatever still waits would end us with the mask's return */
+    }
     (void)sigprocmask(SIG_SETMASK, &supervisor->original, NULL);
     return code;
 }

@@ -400,6 +400,24 @@ def test_sigterm_ends_it_in_order_and_removes_its_sockets(own):
     assert not (own.folder / "admin.sock").exists()
 
 
+def test_signals_that_still_wait_at_the_end_do_not_change_it(own):
+    """Found all at once: a dead child, what ends it, and what it never gets to."""
+    own.start()
+
+    def has_state(pid, state):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith(state)
+
+    supervisor, decider = own.process.pid, own.children()["decide"]
+    os.kill(supervisor, signal.SIGSTOP)
+    wait_until(lambda: has_state(supervisor, "T"), 10, "the stop")
+    os.kill(decider, signal.SIGKILL)
+    wait_until(lambda: has_state(decider, "Z"), 10, "the decider's end")
+    for number in (signal.SIGIO, signal.SIGTERM, signal.SIGCONT):
+        os.kill(supervisor, number)
+    assert own.process.wait(15) == 0
+    assert not (own.folder / "check.sock").exists()
+
+
 def test_sigterm_under_load_answers_what_it_took(own):
     own.start()
     client = own.client()
