@@ -125,6 +125,7 @@ static void tell_override(const struct snapshot *snapshot)
 /* A revision that cannot be kept is no reason to keep out a newer policy: it is tried again, and told. */
 static void look_after_policy(struct decider_state *state)
 {
+    pthread_mutex_lock(&state->watch.lock);
     struct snapshot *snapshot = decider_state_snapshot(state);
     if (snapshot->standing.is_signed) {
         enum err told = policy_watch_mark(&state->watch, &snapshot->standing);
@@ -132,6 +133,7 @@ static void look_after_policy(struct decider_state *state)
         policy_watch_look(&state->watch, &snapshot->standing, (int64_t)time(NULL));
     }
     rpc_server_set_ready(state->server, decider_state_is_ready(state));
+    pthread_mutex_unlock(&state->watch.lock);
     snapshot_drop(snapshot);
 }
 

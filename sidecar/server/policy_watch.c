@@ -27,7 +27,6 @@ enum err policy_watch_mark(struct policy_watch *watch, const struct policy_stand
     enum err result = ERR_NONE;
     if (watch->config->audit.journal.path == NULL)
         return ERR_NONE;
-    pthread_mutex_lock(&watch->lock);
     if (!standing->is_signed || watch->marked != standing->revision)
         result = write_mark(watch, standing);
     if (result == ERR_NONE && standing->is_signed)
@@ -38,7 +37,6 @@ enum err policy_watch_mark(struct policy_watch *watch, const struct policy_stand
                  log_text("folder", view_of(watch->config->audit.journal.path)),
                  log_text("why", view_of(result == ERR_IO ? strerror(errno) : err_text(result))));
     watch->is_failing = result != ERR_NONE;
-    pthread_mutex_unlock(&watch->lock);
     return result;
 }
 
@@ -46,11 +44,9 @@ void policy_watch_look(struct policy_watch *watch, const struct policy_standing 
 {
     bool has_expired = policy_standing_has_expired(standing, now);
     char when[RFC3339_BYTES];
-    pthread_mutex_lock(&watch->lock);
     if (has_expired && !watch->has_told && rfc3339_write(standing->good_until, when))
         log_line(LOG_ERROR, log_say("the policy has expired: every check is denied until a newer one is there"),
                  log_number("revision", standing->revision),
                  log_text("at", (struct view){.data = when, .size = sizeof(when)}));
     watch->has_told = has_expired;
-    pthread_mutex_unlock(&watch->lock);
 }

@@ -9,6 +9,8 @@
 
 #include <pthread.h>
 
+/* Whoever looks holds `lock` from taking the policy in force on: who took it earlier must
+ * not put back the mark of one that has followed. */
 struct policy_watch {
     const struct config *config;
     pthread_mutex_t lock;
@@ -19,12 +21,12 @@ struct policy_watch {
 
 void policy_watch_init(struct policy_watch *watch, const struct config *config);
 
-/* Sees to it that no revision below that of `standing` is taken after a restart; from any
- * thread. Where nobody signs, a mark of 0 tells that no signed policy was in force. What
- * cannot be written is told once, and written by a later call. ERR_IO and so on. */
+/* Sees to it that no revision below that of `standing` is taken after a restart. Where
+ * nobody signs, a mark of 0 tells that no signed policy was in force. What cannot be
+ * written is told once, and written by a later call. ERR_IO and so on. */
 MUST_CHECK enum err policy_watch_mark(struct policy_watch *watch, const struct policy_standing *standing);
 
-/* Tells once, on the log, that the time of the policy in force has run out. From any thread. */
+/* Tells once, on the log, that the time of the policy in force has run out. */
 void policy_watch_look(struct policy_watch *watch, const struct policy_standing *standing, int64_t now);
 
 #endif
