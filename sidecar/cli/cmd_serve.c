@@ -42,9 +42,12 @@ static enum err build_limited(void *context, const struct policy_source *sources
                                                     : policy_build(sources, count, diags, out);
 }
 
+/* All but the shadow: whatever becomes of that is no reason not to start, and the limits are of one policy. */
 static int load_files(const struct config *config)
 {
     const struct policy_compiler compiler = {.build = build_limited, .context = (void *)(uintptr_t)config};
+    struct config enforced = *config;
+    enforced.policy.shadow = NULL;
     struct arena arena;
     arena_init(&arena, COMMAND_MEMORY);
     struct diag_list *diags = arena_take(&arena, sizeof(*diags));
@@ -53,7 +56,7 @@ static int load_files(const struct config *config)
         return EXIT_IO;
     diag_list_init(diags, &arena);
     struct view subject_key;
-    enum err result = snapshot_build(config, &compiler, NULL, now_seconds(), diags, &snapshot);
+    enum err result = snapshot_build(&enforced, &compiler, NULL, now_seconds(), diags, &snapshot);
     snapshot_drop(snapshot);
     if (result == ERR_NONE)
         result = subject_key_read(config, &arena, diags, &subject_key);
@@ -61,6 +64,16 @@ static int load_files(const struct config *config)
     int code = result == ERR_NONE ? EXIT_GOOD : print_findings(diags, false, ERR_INVALID);
     arena_free(&arena);
     return code;
+}
+
+static void tell_death(const struct config *config, int status)
+{
+    if (WTERMSIG(status) == SIGXCPU)
+        (void)fprintf(stderr,
+                      "bartizan: compiling the policy takes more than %u s of CPU time: policy.compile.seconds\n",
+                      config->policy.compile.seconds);
+    else
+        (void)fprintf(stderr, "bartizan: the process that tries the files was killed by signal %d\n", WTERMSIG(status));
 }
 
 /* Tries the files in a process of its own, so that this one, which stays, stays small. */
@@ -75,6 +88,8 @@ static int try_files(const struct config *config)
     }
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    if (pid > 0 && WIFSIGNALED(status))
+        tell_death(config, status);
     return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_IO;
 }
 

@@ -106,6 +106,15 @@ def test_at_the_start_a_limit_that_is_too_small_is_an_invalid_policy():
         assert "compiling the policy takes more than 16 MiB of memory" in sidecar.log()
 
 
+def test_at_the_start_a_compile_that_takes_too_long_is_told():
+    with Sidecar(configured(seconds=1), LARGE) as sidecar:
+        pid = sidecar.spawn().pid
+        tries = wait_until(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split(), 10, "the trial", every=0.001)
+        os.kill(int(tries[0]), signal.SIGXCPU)
+        assert sidecar.process.wait(30) == 4
+        assert "compiling the policy takes more than 1 s of CPU time: policy.compile.seconds" in sidecar.log()
+
+
 def test_a_large_policy_starts(run):
     sidecar = run("--log-level", "debug", policy=LARGE, child_above="1MiB")
     assert BY_ITSELF in sidecar.log()
