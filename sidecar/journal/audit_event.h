@@ -125,6 +125,15 @@ enum { AUDIT_TOPIC_MAX = 512 };
  * `v1.loss`, `v1.change`, `v1.lifecycle`. A byte outside [0-9A-Za-z_:/-] is `_`. */
 size_t audit_event_topic(const struct audit_event *event, char topic[AUDIT_TOPIC_MAX]);
 
+/* True when it was answered otherwise than decided: enforcement is `report`. */
+static inline bool audit_event_is_spared(const struct audit_decision *decision)
+{
+    return decision->enforced != decision->verdict;
+}
+
+/* The reason as a sentence; for one that this build does not know, the name it has in the record. */
+struct view audit_event_reason_words(const struct audit_decision *decision);
+
 /* What became of the request, in one word: allow, deny or challenge, and where
  * enforcement is `report` would_deny or would_challenge. */
 const char *audit_event_outcome(const struct audit_decision *decision);
