@@ -3,6 +3,7 @@
 
 #include "caller_proof.h"
 #include "decision_record.h"
+#include "shadow_judge.h"
 #include "token_cache.h"
 
 #include <stdlib.h>
@@ -13,13 +14,6 @@ enum {
     PROOF_ATTEMPTS = 3, /* a check whose files change under it this often is refused */
 };
 #define NANOSECONDS INT64_C(1000000000)
-
-/* What the shadow policy works in; a decision in force never waits for room in it. */
-struct shadow_room {
-    struct facts facts;
-    struct decision decision;
-    char scratch[SCRATCH_BYTES];
-};
 
 struct check_context {
     const struct config *config;
@@ -34,8 +28,7 @@ struct check_context {
     struct journal_writer *journal;
     struct metrics *metrics;
     struct refusal_log *refusals;
-    struct shadow_log *shadow_log;
-    struct shadow_room *shadow; /* NULL unless policy.shadow is configured */
+    struct shadow_judge *shadow; /* NULL unless policy.shadow is configured */
     uint8_t epoch[JOURNAL_EPOCH_BYTES];
     char id_prefix[8];
     uint64_t unrecorded; /* decisions that have no record's number */
@@ -104,21 +97,6 @@ static enum err read_names(const struct policy *policy, struct header_names *nam
     return result;
 }
 
-static enum err open_shadow(struct check_context *context)
-{
-    context->shadow = calloc(1, sizeof(*context->shadow));
-    return context->shadow != NULL ? ERR_NONE : ERR_NO_MEMORY;
-}
-
-static void restart_shadow_log(struct check_context *context, const struct snapshot *snapshot)
-{
-    const struct shadow_era era = {.policy_generation = snapshot->policy_generation,
-                                   .shadow_generation = snapshot->shadow_generation,
-                                   .since = snapshot->built_at};
-    if (context->shadow_log != NULL && snapshot->shadow != NULL)
-        shadow_log_restart(context->shadow_log, &era);
-}
-
 enum err check_context_open(const struct check_context_config *config, struct check_context **out)
 {
     struct check_context *context = calloc(1, sizeof(*context));
@@ -128,7 +106,6 @@ enum err check_context_open(const struct check_context_config *config, struct ch
     context->journal = config->journal;
     context->metrics = config->metrics;
     context->refusals = config->refusals;
-    context->shadow_log = config->shadow;
     fill_rule(config->config, &context->rule);
     context->limits = (struct check_limits){.headers = config->config->limits.headers,
                                             .header_bytes = config->config->limits.header_bytes,
@@ -146,13 +123,14 @@ enum err check_context_open(const struct check_context_config *config, struct ch
     if (result == ERR_NONE)
         result = read_names(config->snapshot->policy, &context->names, &context->settable);
     if (result == ERR_NONE && config->config->policy.shadow != NULL)
-        result = open_shadow(context);
+        result = shadow_judge_open(config->shadow, &context->shadow);
     if (result != ERR_NONE) {
         check_context_close(context);
         return result;
     }
     context->snapshot = snapshot_hold(config->snapshot);
-    restart_shadow_log(context, config->snapshot);
+    if (context->shadow != NULL)
+        shadow_judge_begin(context->shadow, context->snapshot);
     *out = context;
     return ERR_NONE;
 }
@@ -169,7 +147,7 @@ void check_context_close(struct check_context *context)
     header_names_free(&context->names);
     header_names_free(&context->settable);
     snapshot_drop(context->snapshot);
-    free(context->shadow);
+    shadow_judge_close(context->shadow);
     free(context);
 }
 
@@ -181,11 +159,10 @@ enum err check_context_replace(struct check_context *context, struct snapshot *s
     header_names_free(&context->settable);
     context->names = names;
     context->settable = settable;
-    if (snapshot->policy_generation != context->snapshot->policy_generation ||
-        snapshot->shadow_generation != context->snapshot->shadow_generation)
-        restart_shadow_log(context, snapshot);
     snapshot_drop(context->snapshot);
     context->snapshot = snapshot_hold(snapshot);
+    if (context->shadow != NULL)
+        shadow_judge_begin(context->shadow, snapshot);
     return ERR_NONE;
 }
 
@@ -415,26 +392,6 @@ static uint64_t elapsed(const struct passage *p, const struct check_clock *clock
     return now > p->check->started_ns ? (uint64_t)(now - p->check->started_ns) : 0;
 }
 
-/* What the shadow says of the same facts; NULL when none is in force. */
-static const struct decision *judge_shadow(struct passage *p, const struct decision *enforced)
-{
-    struct check_context *context = p->context;
-    struct shadow_room *room = context->shadow;
-    const struct policy *policy = context->snapshot->shadow;
-    struct arena scratch;
-    if (policy == NULL)
-        return NULL;
-    arena_init_fixed(&scratch, room->scratch, sizeof(room->scratch));
-    room->facts = p->facts;
-    if (room->facts.request_failure == REASON_NONE && policy_reads_body(policy) &&
-        !policy_reads_body(context->snapshot->policy))
-        request_facts_read_body(&context->request, &scratch, &room->facts);
-    policy_decide(policy, &room->facts, &scratch, &room->decision);
-    if (context->shadow_log != NULL)
-        shadow_log_add(context->shadow_log, p->facts.now, enforced, &room->decision, p->facts.decision_id);
-    return &room->decision;
-}
-
 static void record(struct passage *p, const struct decision *decision, const struct decision *shadow,
                    const struct check_answer *answer, char *room, uint64_t sequence, uint64_t duration,
                    const struct check_clock *clock)
@@ -508,7 +465,9 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
     };
     answer.settable_queries = policy_settable_queries(context->snapshot->policy, &answer.settable_query_count);
     reply->size = check_response_write(&answer, reply->bytes, sizeof(reply->bytes));
-    const struct decision *shadow = context->shadow != NULL ? judge_shadow(p, &decision) : NULL;
+    const struct decision *shadow = NULL;
+    if (context->shadow != NULL)
+        shadow = shadow_judge_decide(context->shadow, context->snapshot, &context->request, &p->facts, &decision);
     uint64_t duration = elapsed(p, clock);
     if (room != NULL) {
         record(p, &decision, shadow, &answer, room, sequence, duration, clock);
