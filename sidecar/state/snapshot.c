@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SOURCES_ARENA_BYTES = 192 * 1024 * 1024 /* two compiled policies, and the rest */, DOMAINS_MAX = 256 };
+enum { SOURCES_ARENA_BYTES = 192 * 1024 * 1024 /* for each part: three compiled policies, and the rest */ };
 
 /* One of the five things of a snapshot, shared by the snapshots it did not change between. */
 struct part {
@@ -18,7 +18,7 @@ struct part {
     uint8_t fingerprint[SHA256_BYTES]; /* of the texts it was built from */
 };
 
-/* The shadow comes last: what it takes of the memory for sources nothing else needs any more. */
+/* The shadow comes last: nothing waits for it. */
 enum part_kind { PART_POLICY = 0, PART_BUNDLES, PART_KEYS, PART_REVOCATIONS, PART_SHADOW, PART_COUNT };
 
 /* The text of one trust domain or issuer: its own generation, so that verdicts
@@ -44,7 +44,7 @@ struct builder {
     const struct policy_compiler *compiler; /* NULL: none but policy_build */
     const struct snapshot_owner *previous;
     struct snapshot_owner *next;
-    struct arena *arena;
+    struct arena *arena; /* of the part that is built: its sources */
     struct diag_list *diags;
     struct file_set *files;
     int64_t now;
@@ -406,13 +406,15 @@ static void go_without_shadow(struct builder *b)
 }
 
 /* All are tried, so that one load names everything that is wrong, and that a
- * mistake in one file keeps no revocation in another from being enforced. */
+ * mistake in one file keeps no revocation in another from being enforced; nor does
+ * the size of one, since each part has the memory for sources to itself. */
 static enum err build_parts(struct builder *b)
 {
     static enum err (*const builds[PART_COUNT])(struct builder * b) = {build_policy, build_bundles, build_keys,
                                                                        build_revocations, build_shadow};
     enum err first = ERR_NONE;
     for (size_t i = 0; i < PART_COUNT; i++) {
+        arena_reuse(b->arena);
         enum err result = builds[i](b);
         if (result == ERR_NONE)
             continue;

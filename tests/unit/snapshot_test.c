@@ -276,6 +276,36 @@ static void a_mistake_in_one_file_delays_nothing_in_another(void **state)
     free(keys);
 }
 
+static void a_policy_that_takes_all_memory_for_sources_delays_no_revocation(void **state)
+{
+    /* Large ones, each half of the one before, and the rest: with the names between them they leave no block. */
+    enum { FILES = 32, WHOLE = 11, HALVED = 19, FILE_BYTES = 16 * 1024 * 1024, NAME_BYTES = 17 * 1024, REST = 16200 };
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL;
+    char folder[WORLD_PATH_MAX], path[WORLD_PATH_MAX + 16];
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    (void)snprintf(folder, sizeof(folder), "%.200s/policies", f->world.folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (int i = 0; i < FILES; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%02d.yaml", folder, i);
+        world_write(path, "");
+        off_t size = i < WHOLE ? FILE_BYTES : FILE_BYTES >> (i - WHOLE + 1);
+        assert_int_equal(truncate(path, i < HALVED ? size - NAME_BYTES : REST), 0);
+    }
+    f->world.config.policy.path = folder;
+    write_revocations(f, 1, WORLD_WEB);
+    assert_int_not_equal(build(f, first, &second), ERR_NONE);
+    assert_ptr_equal(second->policy, first->policy);
+    assert_int_equal(revocations_count(second->revocations), 1);
+    for (int i = 0; i < FILES; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%02d.yaml", folder, i);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    snapshot_drop(first);
+    snapshot_drop(second);
+}
+
 /* The bundle file as a SPIFFE bundle document of this sequence, or as it is without one. */
 static void write_bundle_document(const struct fixture *f, int sequence)
 {
@@ -500,6 +530,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_list_keeps_its_own_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(a_list_goes_away_only_together_with_a_newer_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mistake_in_one_file_delays_nothing_in_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_policy_that_takes_all_memory_for_sources_delays_no_revocation, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_older_bundle_sequence_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_absence_of_a_bundle_does_not_forget_its_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_policy_is_refused, setup, teardown),
