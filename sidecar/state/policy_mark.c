@@ -165,9 +165,12 @@ bool policy_mark_has_journal(const char *folder)
 {
     DIR *entries = opendir(folder);
     bool is_found = false;
-    for (const struct dirent *entry; entries != NULL && !is_found && (entry = readdir(entries)) != NULL;)
+    if (entries == NULL)
+        return errno != ENOENT;
+    errno = 0;
+    for (const struct dirent *entry; !is_found && (entry = readdir(entries)) != NULL;)
         is_found = view_ends_with(view_of(entry->d_name), VIEW(".bzj"));
-    if (entries != NULL)
-        (void)closedir(entries);
+    is_found = is_found || errno != 0;
+    (void)closedir(entries);
     return is_found;
 }

@@ -43,7 +43,7 @@ MUST_CHECK enum err policy_leave_read(const char *folder, struct arena *arena, s
 MUST_CHECK enum err policy_mark_write(const char *folder, uint64_t revision);
 MUST_CHECK enum err policy_leave_write(const char *folder, const struct policy_leave *leave);
 
-/* True when the folder holds segments of a journal: a decider has run here. */
+/* True when the folder holds segments of a journal: a decider has run here; also when that cannot be told. */
 bool policy_mark_has_journal(const char *folder);
 
 #endif

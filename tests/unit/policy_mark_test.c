@@ -147,6 +147,14 @@ static void a_journal_is_known_by_its_segments(void **state)
     assert_true(policy_mark_has_journal(f->folder.path));
 }
 
+static void a_folder_that_cannot_be_looked_into_counts_as_one_with_a_journal(void **state)
+{
+    struct fixture *f = *state;
+    small_folder_put_bytes(&f->folder, "file", "", 0);
+    assert_true(policy_mark_has_journal(small_folder_path(&f->folder, "file")));
+    assert_false(policy_mark_has_journal(small_folder_path(&f->folder, "none")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +165,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_leave_is_read_as_it_was_written, begin, finish),
         cmocka_unit_test_setup_teardown(a_leave_for_nothing_without_reason_or_with_two_lines_is_none, begin, finish),
         cmocka_unit_test_setup_teardown(a_journal_is_known_by_its_segments, begin, finish),
+        cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_looked_into_counts_as_one_with_a_journal, begin,
+                                        finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
