@@ -118,13 +118,15 @@ static enum change_kind kind_of(const struct config *config, struct view file)
     if (config->policy.shadow != NULL && is_at(file, config->policy.shadow))
         return CHANGE_SHADOW;
     for (size_t i = 0; i < config->identity.revocation_count; i++)
-        if (view_starts_with(file, view_of(config->identity.revocations[i])))
+        if (is_at(file, config->identity.revocations[i]))
             return CHANGE_REVOCATIONS;
-    for (size_t i = 0; i < config->identity.domain_count; i++)
-        if (view_equals(file, view_of(config->identity.domains[i].bundle)))
+    for (size_t i = 0; i < config->identity.domain_count; i++) {
+        const struct trust_domain_config *domain = &config->identity.domains[i];
+        if (is_at(file, domain->bundle) || (domain->crl != NULL && is_at(file, domain->crl)))
             return CHANGE_BUNDLES;
+    }
     for (size_t i = 0; i < config->tokens.issuer_count; i++)
-        if (view_equals(file, view_of(config->tokens.issuers[i].keys_file)))
+        if (is_at(file, config->tokens.issuers[i].keys_file))
             return CHANGE_KEYS;
     return CHANGE_POLICY;
 }

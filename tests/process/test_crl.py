@@ -118,6 +118,8 @@ def test_an_older_list_is_refused_and_the_one_in_force_stays(place):
         code, body = place.reload()
         assert code != 200 and "E0906" in body + place.sidecar.log()
         assert [place.ask(place.web), place.ask(place.other)] == [REFUSED, ALLOWED]
+    changes = [record["change"] for record in place.sidecar.records() if record["kind"] == "change"]
+    assert {change["what"] for change in changes if change.get("is_refused")} == {"bundles"}
 
 
 def test_what_is_no_list_is_refused_and_the_one_in_force_stays(place):
