@@ -339,7 +339,8 @@ static enum err rows_open(struct reader *r, enum image_record_id id, const struc
     rows->weights = arena_take_array(r->work, (size_t)rows->count + 1, sizeof *rows->weights);
     if (record->depth > 0)
         rows->depths = arena_take_array(r->work, (size_t)rows->count + 1, sizeof *rows->depths);
-    return rows->items != NULL && rows->weights != NULL ? ERR_NONE : ERR_NO_MEMORY;
+    bool has_depths = record->depth == 0 || rows->depths != NULL;
+    return rows->items != NULL && rows->weights != NULL && has_depths ? ERR_NONE : ERR_NO_MEMORY;
 }
 
 static void rows_read(struct reader *r, enum image_record_id id, const struct image_section *section)

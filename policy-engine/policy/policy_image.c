@@ -32,7 +32,7 @@ static const char MAGIC[MAGIC_BYTES] = {'b', 'a', 'r', 't', 'i', 'z', 'a', 'n', 
                                         'i', 'c', 'y', ' ', 'p', 'r', 'o', 'g', 'r', 'a', 'm', '\n'};
 
 _Static_assert(sizeof BARTIZAN_VERSION <= POLICY_IMAGE_RELEASE_BYTES, "a release fits in the head");
-_Static_assert((int)IMAGE_SECTIONS_MAX - (int)IMAGE_RECORDS <= POLICY_IMAGE_SECTIONS_MAX, "so do all sections");
+_Static_assert((int)IMAGE_SECTIONS_MAX <= (int)POLICY_IMAGE_SECTIONS_MAX, "so do all sections");
 
 /* ---- numbers and digests ------------------------------------------------------------------------- */
 
