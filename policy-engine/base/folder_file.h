@@ -2,7 +2,8 @@
 /* Small files of an open folder, read and written whole; for commands and state,
  * never on the request path. A reader of a file that is replaced sees the old text
  * or the new one, also after a power cut: temporary file, fsync, rename, fsync of
- * the folder. Names have no slash. errno says why on ERR_IO. */
+ * the folder. Names have no slash, but any path can be read of AT_FDCWD. errno says
+ * why on ERR_IO. */
 #ifndef BARTIZAN_FOLDER_FILE_H
 #define BARTIZAN_FOLDER_FILE_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file_set.h"
 
+#include "folder_file.h"
 #include "policy_image.h"
 #include "policy_seal.h"
 
@@ -9,15 +10,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum { READ_ATTEMPTS = 5 };
-
-static void close_descriptor(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
+enum { READ_ATTEMPTS = 5, COMPILED_BYTES_MAX = POLICY_IMAGE_BYTES_MAX + POLICY_SEAL_OVERHEAD };
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {
@@ -27,42 +21,24 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 }
 
 /* ERR_CONFLICT: it changed under the read. */
-static enum err read_once(const char *path, off_t most, struct arena *arena, struct view *out)
+static enum err read_once(const char *path, size_t most, struct arena *arena, struct view *out)
 {
-    AUTO(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
     struct stat before, after;
-    if (fstat(fd, &before) != 0)
-        return ERR_IO;
-    if (!S_ISREG(before.st_mode)) {
-        errno = EINVAL;
-        return ERR_IO;
-    }
-    if (before.st_size > most)
+    struct view text = {0};
+    if (stat(path, &before) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
+    if (S_ISREG(before.st_mode) && (uint64_t)before.st_size > most)
         return ERR_LIMIT;
-    size_t size = (size_t)before.st_size, done = 0;
-    char *text = arena_take(arena, size + 1);
-    if (text == NULL)
-        return ERR_NO_MEMORY;
-    while (done < size + 1) { /* one byte more, to see a file that grew */
-        ssize_t n = read(fd, text + done, size + 1 - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return ERR_IO;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    if (done != size || fstat(fd, &after) != 0 || !is_same_file(&before, &after))
+    enum err result = folder_file_read(AT_FDCWD, path, most, arena, &text);
+    if (result != ERR_NONE && result != ERR_LIMIT) /* too long by now: it grew */
+        return result;
+    if (stat(path, &after) != 0 || !is_same_file(&before, &after) || text.size != (uint64_t)before.st_size)
         return ERR_CONFLICT;
-    text[size] = '\0';
-    *out = (struct view){.data = text, .size = size};
+    *out = text;
     return ERR_NONE;
 }
 
-static enum err read_settled(const char *path, off_t most, struct arena *arena, struct view *out)
+static enum err read_settled(const char *path, size_t most, struct arena *arena, struct view *out)
 {
     enum err result = ERR_CONFLICT;
     for (int attempt = 0; attempt < READ_ATTEMPTS && result == ERR_CONFLICT; attempt++)

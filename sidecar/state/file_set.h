@@ -9,7 +9,6 @@
 #include "digest.h"
 
 enum { FILE_BYTES_MAX = 16 * 1024 * 1024, FILE_SET_MAX = 1024 };
-enum { COMPILED_BYTES_MAX = 64 * 1024 * 1024 + 4096 }; /* the largest image in its envelope */
 
 struct file_text {
     struct view file; /* its path */
