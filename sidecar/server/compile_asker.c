@@ -39,7 +39,7 @@ static enum err refuse(struct diag_list *diags, const struct policy_source *sour
                        const struct diag *what)
 {
     struct diag diag = *what;
-    diag.code = VIEW("E0906");
+    diag.code = VIEW("E0907");
     diag.span.file = sources[0].name;
     diag_add(diags, &diag);
     return error;
