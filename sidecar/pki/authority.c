@@ -151,8 +151,12 @@ enum err authority_revoke(struct authority *authority, X509 *certificate, int re
     size_t at = signer_of(authority, certificate);
     if (at == authority->signer_count)
         return authority_problem(authority, ERR_NOT_FOUND, "no intermediate of this authority issued the certificate");
-    TRY(renew_list(authority, &authority->signers[at], X509_get0_serialNumber(certificate), reason));
-    return write_lists(authority);
+    enum err err = renew_list(authority, &authority->signers[at], X509_get0_serialNumber(certificate), reason);
+    if (err != ERR_NONE && err != ERR_CONFLICT)
+        return err;
+    /* One that is on its list may be missing there still: an earlier command may have ended between the two files. */
+    TRY(write_lists(authority));
+    return err;
 }
 
 enum err authority_renew_lists(struct authority *authority)

@@ -82,7 +82,7 @@ MUST_CHECK enum err authority_issue(struct authority *authority, const struct au
 /* A new intermediate with a new key, which issues from now on. Needs root.key (ERR_NOT_FOUND). */
 MUST_CHECK enum err authority_rotate(struct authority *authority, enum key_pair_kind kind, uint32_t days);
 
-/* Puts `certificate` on the list of the intermediate that issued it. ERR_CONFLICT: it is on it already.
+/* Puts `certificate` on the list of the intermediate that issued it. ERR_CONFLICT: it is on it already, and in crl.pem.
  * ERR_NOT_FOUND: none of ours issued it. */
 MUST_CHECK enum err authority_revoke(struct authority *authority, X509 *certificate, int reason);
 

@@ -215,6 +215,17 @@ def test_a_list_keeps_its_entries_and_its_number_rises(pki):
     assert "is revoked" in pki.run("renew", "web.pem", code=1)
 
 
+def test_revoking_again_completes_what_an_earlier_command_left_half_done(pki):
+    leaf = pki.issue()
+    pki.run("crl")
+    before = (pki.authority / "crl.pem").read_bytes()
+    pki.run("revoke", "web.pem", "--reason", "keyCompromise")
+    (pki.authority / "crl.pem").write_bytes(before)  # as if it had ended before this file
+    assert "already on" in pki.run("revoke", "web.pem", "--reason", "keyCompromise")
+    entries = x509.load_pem_x509_crl((pki.authority / "crl.pem").read_bytes())
+    assert [entry.serial_number for entry in entries] == [leaf.serial_number]
+
+
 def test_a_list_that_lost_its_entries_is_refused(pki):
     pki.issue()
     pki.run("revoke", "web.pem", "--reason", "superseded")
