@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,22 @@ void descriptor_close(int *descriptor)
 {
     if (*descriptor >= 0)
         (void)close(*descriptor);
+}
+
+enum err folder_file_open(const char *path, int *folder, const char **name)
+{
+    char copy[PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t)(slash - path) + 1 : 0;
+    *name = path + size;
+    if (size >= sizeof copy || (*name)[0] == '\0') {
+        errno = size >= sizeof copy ? ENAMETOOLONG : EISDIR;
+        return ERR_IO;
+    }
+    if (slash)
+        (void)snprintf(copy, sizeof copy, "%.*s", (int)size, path);
+    *folder = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *folder >= 0 ? ERR_NONE : ERR_IO;
 }
 
 /* ---- reading ---- */

@@ -11,6 +11,10 @@
 
 #include <sys/types.h>
 
+/* The folder in which `path` stands, opened (descriptor_close), and the name in it, which is the end of `path`.
+ * ERR_IO (EISDIR: it ends in a slash). */
+MUST_CHECK enum err folder_file_open(const char *path, int *folder, const char **name);
+
 /* The whole of a regular file of at most `most` bytes, NUL behind it (not counted).
  * ERR_NOT_FOUND, ERR_LIMIT, ERR_NO_MEMORY, ERR_IO (EINVAL: no regular file). */
 MUST_CHECK enum err folder_file_read(int folder, const char *name, size_t most, struct arena *arena, struct view *out);

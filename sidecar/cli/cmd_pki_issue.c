@@ -38,19 +38,10 @@ static int target_open(struct target *target, struct view base)
     }
     memcpy(target->path, base.data, base.size);
     target->path[base.size] = '\0';
-    char *slash = strrchr(target->path, '/');
-    target->name = slash ? slash + 1 : target->path;
-    if (slash)
-        *slash = '\0';
-    const char *folder = !slash ? "." : slash == target->path ? "/" : target->path;
-    target->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (target->folder < 0) {
-        fprintf(stderr, "bartizan: %s: %s\n", folder, strerror(errno));
-        return EXIT_IO;
-    }
-    if (slash)
-        *slash = '/';
-    return EXIT_GOOD;
+    if (folder_file_open(target->path, &target->folder, &target->name) == ERR_NONE)
+        return EXIT_GOOD;
+    fprintf(stderr, "bartizan: %s: %s\n", target->path, strerror(errno));
+    return EXIT_IO;
 }
 
 static int write_file(const struct target *target, const char *ending, mode_t mode, struct view text, bool replaces)

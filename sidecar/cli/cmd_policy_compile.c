@@ -7,7 +7,6 @@
 #include "policy_session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -75,21 +74,12 @@ static int seal(struct session *session, const struct compile_wish *wish, struct
 }
 
 /* Whole or not at all, beside the file and then in its place. */
-static enum err write_file(const char *path, struct view bytes, struct arena *arena)
+static enum err write_file(const char *path, struct view bytes)
 {
     AUTO(descriptor_close) int folder = -1;
-    const char *slash = strrchr(path, '/');
-    struct view name = view_of(slash != NULL ? slash + 1 : path);
-    size_t size = (size_t)(name.data - path);
-    struct view place = size > 0 ? arena_copy(arena, (struct view){path, size}) : VIEW(".");
-    if (!view_is_present(place))
-        return ERR_NO_MEMORY;
-    folder = open(place.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || view_is_empty(name)) {
-        errno = folder < 0 ? errno : EISDIR;
-        return ERR_IO;
-    }
-    return folder_file_replace(folder, name.data, FILE_MODE, bytes);
+    const char *name = NULL;
+    TRY(folder_file_open(path, &folder, &name));
+    return folder_file_replace(folder, name, FILE_MODE, bytes);
 }
 
 static void print_result(struct session *session, const struct compile_wish *wish, struct view bytes)
@@ -118,7 +108,7 @@ static int compile(const struct compile_wish *wish)
     code = wish->key != NULL ? seal(&session, wish, image, &bytes) : EXIT_GOOD;
     if (code != EXIT_GOOD)
         return code;
-    err = write_file(wish->output, bytes, &session.arena);
+    err = write_file(wish->output, bytes);
     if (err != ERR_NONE)
         return complain(wish->output, err);
     print_result(&session, wish, bytes);

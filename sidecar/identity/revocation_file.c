@@ -5,28 +5,9 @@
 #include "folder_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sys/file.h>
 
 enum { ARENA_CEILING = 512 * 1024 * 1024 };
-
-/* `path` in two: its folder, opened, and its name within `copy`. */
-static enum err open_folder(const char *path, char copy[PATH_MAX], int *folder, const char **name)
-{
-    size_t size = strlen(path);
-    if (size >= PATH_MAX) {
-        errno = ENAMETOOLONG;
-        return ERR_IO;
-    }
-    memcpy(copy, path, size + 1);
-    char *slash = strrchr(copy, '/');
-    *name = slash ? slash + 1 : copy;
-    if (slash)
-        *slash = '\0';
-    *folder = open(!slash ? "." : slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *folder >= 0 ? ERR_NONE : ERR_IO;
-}
 
 static enum err read_list(int folder, const char *name, const char *path, struct arena *arena, struct diag_list *diags,
                           struct revocation_list *out)
@@ -43,11 +24,10 @@ static enum err read_list(int folder, const char *name, const char *path, struct
 enum err revocation_file_read(const char *path, struct arena *arena, struct diag_list *diags,
                               struct revocation_list *out)
 {
-    char copy[PATH_MAX];
     const char *name = NULL;
     *out = (struct revocation_list){0};
     AUTO(descriptor_close) int folder = -1;
-    if (open_folder(path, copy, &folder, &name) != ERR_NONE)
+    if (folder_file_open(path, &folder, &name) != ERR_NONE)
         return errno == ENOENT ? ERR_NONE : ERR_IO;
     return read_list(folder, name, path, arena, diags, out);
 }
@@ -122,12 +102,11 @@ static enum err edit_locked(int folder, const char *name, const char *path, cons
 enum err revocation_file_edit(const char *path, const struct revocation_edit *edit, struct diag_list *diags,
                               uint64_t *sequence)
 {
-    char copy[PATH_MAX];
     const char *name = NULL;
     AUTO(arena_free) struct arena arena;
     arena_init(&arena, ARENA_CEILING);
     AUTO(descriptor_close) int folder = -1;
-    TRY(open_folder(path, copy, &folder, &name));
+    TRY(folder_file_open(path, &folder, &name));
     if (flock(folder, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_IO;
     return edit_locked(folder, name, path, edit, &arena, diags, sequence);

@@ -119,6 +119,49 @@ static void a_file_of_the_most_bytes_is_read_and_of_one_more_refused(void **stat
     assert_int_equal(folder_file_read(place->fd, "file", 7, &place->arena, &got), ERR_LIMIT);
 }
 
+static bool is_same_folder(int a, int b)
+{
+    struct stat one, other;
+    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+static void a_path_is_a_folder_and_a_name_in_it(void **state)
+{
+    struct place *place = *state;
+    const char *const folders[] = {".", "/", place->folder.path};
+    const char *const paths[] = {"name", "/name", small_folder_path(&place->folder, "name")};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        AUTO(descriptor_close) int there = -1;
+        AUTO(descriptor_close) int expected = open(folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const char *name = NULL;
+        assert_int_equal(folder_file_open(paths[i], &there, &name), ERR_NONE);
+        assert_string_equal(name, "name");
+        assert_true(is_same_folder(there, expected));
+    }
+}
+
+static void a_path_without_a_name_or_a_folder_is_refused(void **state)
+{
+    struct place *place = *state;
+    char path[PATH_MAX + 2];
+    memset(path, '/', sizeof path);
+    memcpy(path + PATH_MAX, "x", 2);
+    const struct {
+        const char *path;
+        int error;
+    } cases[] = {{"", EISDIR},
+                 {"./", EISDIR},
+                 {small_folder_path(&place->folder, "nowhere/name"), ENOENT},
+                 {path + 1, 0},
+                 {path, ENAMETOOLONG}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO(descriptor_close) int there = -1;
+        const char *name = NULL;
+        assert_int_equal(folder_file_open(cases[i].path, &there, &name), cases[i].error == 0 ? ERR_NONE : ERR_IO);
+        assert_true(cases[i].error == 0 || errno == cases[i].error);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +173,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_told_from_one_that_cannot_be_read, open_place,
                                         close_place),
         cmocka_unit_test_setup_teardown(a_fifo_without_a_writer_is_refused_at_once, open_place, close_place),
+        cmocka_unit_test_setup_teardown(a_path_is_a_folder_and_a_name_in_it, open_place, close_place),
+        cmocka_unit_test_setup_teardown(a_path_without_a_name_or_a_folder_is_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(a_file_of_the_most_bytes_is_read_and_of_one_more_refused, open_place,
                                         close_place),
     };
