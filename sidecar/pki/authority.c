@@ -2,7 +2,10 @@
 #include "authority.h"
 
 #include "authority_folder.h"
+#include "bio_text.h"
 #include "bundle_print.h"
+#include "digest.h"
+#include "folder_file.h"
 #include "x509_path.h"
 
 #include <errno.h>
@@ -19,12 +22,10 @@ enum { ARENA_MOST = 64 * 1024 * 1024, DOMAIN_URI = 16 + TRUST_DOMAIN_MAX };
 
 void authority_serial_text(const ASN1_INTEGER *serial, char out[AUTHORITY_SERIAL_TEXT])
 {
-    const unsigned char *bytes = ASN1_STRING_get0_data(serial);
-    int size = ASN1_STRING_length(serial);
-    size_t at = 0;
-    for (int i = 0; i < size && i < 20; i++)
-        at += (size_t)snprintf(out + at, AUTHORITY_SERIAL_TEXT - at, "%02x", bytes[i]);
-    out[at] = '\0';
+    enum { MOST = AUTHORITY_SERIAL_TEXT / 2 };
+    size_t size = (size_t)ASN1_STRING_length(serial), kept = size < MOST ? size : MOST;
+    hex_encode(ASN1_STRING_get0_data(serial), kept, out);
+    out[2 * kept] = '\0';
 }
 
 static void start(struct authority *authority, int64_t now)
@@ -38,8 +39,7 @@ static void start(struct authority *authority, int64_t now)
 
 void authority_close(struct authority *authority)
 {
-    if (authority->folder >= 0)
-        (void)close(authority->folder);
+    descriptor_close(&authority->folder);
     X509_free(authority->root);
     for (size_t i = 0; i < authority->signer_count; i++) {
         X509_free(authority->signers[i].certificate);
@@ -73,20 +73,13 @@ static enum err write_bundles(struct authority *authority)
         bundle_print_document(authorities, count, sequence + 1, AUTHORITY_REFRESH_HINT, &authority->arena));
 }
 
-static void bio_drop(BIO **bio)
-{
-    BIO_free_all(*bio);
-}
-
 static struct view lists_print(X509_CRL *const *lists, size_t count, struct arena *arena)
 {
-    AUTO(bio_drop) BIO *bio = BIO_new(BIO_s_mem());
-    char *bytes = NULL;
+    AUTO(bio_text_drop) BIO *bio = BIO_new(BIO_s_mem());
     for (size_t i = 0; bio && i < count; i++)
         if (PEM_write_bio_X509_CRL(bio, lists[i]) != 1)
             return (struct view){0};
-    long size = bio ? BIO_get_mem_data(bio, &bytes) : 0;
-    return arena_copy(arena, (struct view){size > 0 ? bytes : "", size > 0 ? (size_t)size : 0});
+    return bio_text_copy(bio, arena);
 }
 
 static enum err write_lists(struct authority *authority)

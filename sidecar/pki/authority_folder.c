@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authority_folder.h"
 
+#include "bio_text.h"
 #include "bundle_document.h"
 #include "bundle_print.h"
 #include "folder_file.h"
@@ -78,14 +79,9 @@ static enum err read_file(struct authority *authority, const char *name, size_t 
     return folder_file_read(below >= 0 ? below : authority->folder, name, most, &authority->arena, out);
 }
 
-static void bio_drop(BIO **bio)
-{
-    BIO_free_all(*bio);
-}
-
 static X509 *certificate_parse(struct view pem)
 {
-    AUTO(bio_drop) BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+    AUTO(bio_text_drop) BIO *bio = bio_text_read(pem);
     return bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 }
 
@@ -123,7 +119,7 @@ enum err authority_folder_list(struct authority *authority, struct authority_sig
         return ERR_NONE;
     if (err != ERR_NONE)
         return file_problem(authority, err, name);
-    AUTO(bio_drop) BIO *bio = BIO_new_mem_buf(text.data, (int)text.size);
+    AUTO(bio_text_drop) BIO *bio = bio_text_read(text);
     signer->list = bio ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
     /* An entry that goes missing is a certificate that is good again. */
     if (!signer->list || X509_CRL_verify(signer->list, X509_get0_pubkey(signer->certificate)) != 1)

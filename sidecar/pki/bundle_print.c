@@ -2,6 +2,7 @@
 #include "bundle_print.h"
 
 #include "base64url.h"
+#include "bio_text.h"
 
 #include <jansson.h>
 #include <openssl/bn.h>
@@ -11,11 +12,6 @@
 #include <stdlib.h>
 
 enum { NUMBER_BYTES = 1024 }; /* RSA of 8192 bits */
-
-static void bio_drop(BIO **bio)
-{
-    BIO_free_all(*bio);
-}
 
 static void json_drop(json_t **value)
 {
@@ -31,13 +27,11 @@ static void text_drop(char **text)
 
 struct view bundle_print_pem(X509 *const *authorities, size_t count, struct arena *arena)
 {
-    AUTO(bio_drop) BIO *bio = BIO_new(BIO_s_mem());
-    char *bytes = NULL;
+    AUTO(bio_text_drop) BIO *bio = BIO_new(BIO_s_mem());
     for (size_t i = 0; bio && i < count; i++)
         if (PEM_write_bio_X509(bio, authorities[i]) != 1)
             return (struct view){0};
-    long size = bio ? BIO_get_mem_data(bio, &bytes) : 0;
-    return size > 0 ? arena_copy(arena, (struct view){bytes, (size_t)size}) : (struct view){0};
+    return bio_text_copy(bio, arena);
 }
 
 struct view certificate_print(X509 *certificate, struct arena *arena)

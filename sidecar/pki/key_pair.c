@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key_pair.h"
 
+#include "bio_text.h"
+
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -32,11 +34,6 @@ EVP_PKEY *key_pair_generate(enum key_pair_kind kind)
     return kinds[kind].group != NULL ? EVP_EC_gen(kinds[kind].group) : EVP_RSA_gen(RSA_BITS);
 }
 
-static void bio_drop(BIO **bio)
-{
-    BIO_free_all(*bio);
-}
-
 /* Asked for a passphrase nobody is at hand to type: the key is none of ours. */
 static int refuse_passphrase(char *buffer, int size, int is_writing, void *context)
 {
@@ -49,20 +46,16 @@ static int refuse_passphrase(char *buffer, int size, int is_writing, void *conte
 
 EVP_PKEY *key_pair_parse(struct view pem)
 {
-    if (pem.size > INT32_MAX)
-        return NULL;
-    AUTO(bio_drop) BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+    AUTO(bio_text_drop) BIO *bio = bio_text_read(pem);
     return bio ? PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL) : NULL;
 }
 
 struct view key_pair_print(const EVP_PKEY *key, struct arena *arena)
 {
-    AUTO(bio_drop) BIO *bio = BIO_new(BIO_s_secmem());
-    char *bytes = NULL;
+    AUTO(bio_text_drop) BIO *bio = BIO_new(BIO_s_secmem());
     if (!bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
         return (struct view){0};
-    long size = BIO_get_mem_data(bio, &bytes);
-    return size > 0 ? arena_copy(arena, (struct view){bytes, (size_t)size}) : (struct view){0};
+    return bio_text_copy(bio, arena);
 }
 
 struct view key_pair_name(const EVP_PKEY *key, struct arena *arena)

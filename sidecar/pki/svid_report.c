@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "svid_report.h"
 
+#include "bio_text.h"
 #include "key_pair.h"
 #include "spiffe_id.h"
 #include "x509_path.h"
@@ -51,19 +52,12 @@ static struct view bits_print(const struct bit_name *names, size_t count, uint32
     return out;
 }
 
-static void bio_drop(BIO **bio)
-{
-    BIO_free_all(*bio);
-}
-
 static struct view name_print(const X509_NAME *name, struct arena *arena)
 {
-    AUTO(bio_drop) BIO *bio = BIO_new(BIO_s_mem());
-    char *bytes = NULL;
+    AUTO(bio_text_drop) BIO *bio = BIO_new(BIO_s_mem());
     if (!bio || X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) < 0)
         return (struct view){0};
-    long size = BIO_get_mem_data(bio, &bytes);
-    return arena_copy(arena, (struct view){size > 0 ? bytes : "", size > 0 ? (size_t)size : 0});
+    return bio_text_copy(bio, arena);
 }
 
 static struct view string_print(const ASN1_STRING *text, struct arena *arena)
