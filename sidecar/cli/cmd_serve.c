@@ -66,14 +66,16 @@ static int load_files(const struct config *config)
     return code;
 }
 
-static void tell_death(const struct config *config, int status)
+static int judge_death(const struct config *config, int signal)
 {
-    if (WTERMSIG(status) == SIGXCPU)
+    if (signal == SIGXCPU) {
         (void)fprintf(stderr,
                       "bartizan: compiling the policy takes more than %u s of CPU time: policy.compile.seconds\n",
                       config->policy.compile.seconds);
-    else
-        (void)fprintf(stderr, "bartizan: the process that tries the files was killed by signal %d\n", WTERMSIG(status));
+        return EXIT_DATA; /* as when it takes too much memory */
+    }
+    (void)fprintf(stderr, "bartizan: the process that tries the files was killed by signal %d\n", signal);
+    return EXIT_IO;
 }
 
 /* Tries the files in a process of its own, so that this one, which stays, stays small. */
@@ -89,7 +91,7 @@ static int try_files(const struct config *config)
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (pid > 0 && WIFSIGNALED(status))
-        tell_death(config, status);
+        return judge_death(config, WTERMSIG(status));
     return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_IO;
 }
 

@@ -106,13 +106,20 @@ def test_at_the_start_a_limit_that_is_too_small_is_an_invalid_policy():
         assert "compiling the policy takes more than 16 MiB of memory" in sidecar.log()
 
 
-def test_at_the_start_a_compile_that_takes_too_long_is_told():
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (signal.SIGXCPU, 2, "compiling the policy takes more than 1 s of CPU time: policy.compile.seconds"),
+        (signal.SIGKILL, 4, "the process that tries the files was killed by signal 9"),
+    ],
+)
+def test_at_the_start_the_end_of_the_trial_is_told(number, code, words):
     with Sidecar(configured(seconds=1), LARGE) as sidecar:
         pid = sidecar.spawn().pid
         tries = wait_until(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split(), 10, "the trial", every=0.001)
-        os.kill(int(tries[0]), signal.SIGXCPU)
-        assert sidecar.process.wait(30) == 4
-        assert "compiling the policy takes more than 1 s of CPU time: policy.compile.seconds" in sidecar.log()
+        os.kill(int(tries[0]), number)
+        assert sidecar.process.wait(30) == code
+        assert words in sidecar.log()
 
 
 def test_a_large_policy_starts(run):
