@@ -12,10 +12,19 @@ void policy_watch_init(struct policy_watch *watch, const struct config *config)
     (void)pthread_mutex_init(&watch->lock, NULL);
 }
 
+/* At the start the gate has read the file before the journal's lock was had: whoever held it may have written since. */
+static bool has_risen(const char *folder, const struct policy_standing *standing)
+{
+    uint64_t known = 0;
+    return standing->override[0] == '\0' && policy_mark_read(folder, &known) == ERR_NONE && known > standing->revision;
+}
+
 static enum err write_mark(struct policy_watch *watch, const struct policy_standing *standing)
 {
     const char *folder = watch->config->audit.journal.path;
     uint64_t known = 0;
+    if (standing->is_signed && watch->marked == 0 && has_risen(folder, standing))
+        return ERR_STALE;
     if (standing->is_signed)
         return policy_mark_write(folder, standing->revision);
     enum err error = policy_mark_read(folder, &known);

@@ -23,7 +23,8 @@ void policy_watch_init(struct policy_watch *watch, const struct config *config);
 
 /* Sees to it that no revision below that of `standing` is taken after a restart. Where
  * nobody signs, a mark of 0 tells that no signed policy was in force. What cannot be
- * written is told once, and written by a later call. ERR_IO and so on. */
+ * written is told once, and written by a later call. ERR_STALE: the first call, and
+ * another decider has kept a higher one since the gate looked; ERR_IO and so on. */
 MUST_CHECK enum err policy_watch_mark(struct policy_watch *watch, const struct policy_standing *standing);
 
 /* Tells once, on the log, that the time of the policy in force has run out. */
