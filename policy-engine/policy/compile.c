@@ -30,7 +30,6 @@ static enum err numbers_close(struct compiler *compiler)
     if (count > 0)
         memcpy(numbers, compiler->numbers.items, count * sizeof *numbers);
     compiler->program->numbers = numbers;
-    compiler->program->number_count = count;
     return ERR_NONE;
 }
 

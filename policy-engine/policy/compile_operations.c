@@ -236,9 +236,7 @@ static enum err shapes_close(const struct shape_builder *b)
     if (b->capture_count > 0)
         memcpy(captures, b->captures, b->capture_count * sizeof *captures);
     program->shapes = shapes;
-    program->shape_count = b->shape_count;
     program->captures = captures;
-    program->capture_count = b->capture_count;
     return ERR_NONE;
 }
 
@@ -372,7 +370,6 @@ static enum err edges_build(struct trie_builder *builder, const uint32_t *starts
     }
     builder->nodes[builder->node_count] = (struct trie_node){.entry = builder->entry_count, .edges = (uint32_t)room};
     program->edges = edges;
-    program->edge_count = room;
     return ERR_NONE;
 }
 
@@ -443,6 +440,5 @@ enum err compile_operations(struct compiler *compiler)
     program->nodes = builder.nodes;
     program->node_count = builder.node_count;
     program->entries = builder.entries;
-    program->entry_count = count;
     return compile_ambiguity(compiler, builder.literals, starts);
 }

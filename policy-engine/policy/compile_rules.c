@@ -313,7 +313,6 @@ static enum err roles_build(struct compiler *c, struct action_rules *actions)
     }
     actions[count].lists = (uint32_t)at;
     c->program->lists = lists;
-    c->program->list_count = list_count;
     return ERR_NONE;
 }
 

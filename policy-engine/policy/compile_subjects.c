@@ -128,7 +128,6 @@ static enum err workloads_build(struct compiler *c)
                 TRY(range_add(c, &scan, member));
         }
     c->program->workloads = members;
-    c->program->workload_count = count;
     c->program->workload_scan = scan;
     return multimap_build(keys.items, keys.count, c->arena, &c->program->workload_index);
 }
@@ -247,7 +246,6 @@ static enum err users_build(struct compiler *c)
                 TRY(range_add(c, &scan, member));
         }
     c->program->users = members;
-    c->program->user_count = count;
     c->program->user_scan = scan;
     return groups_close(c, &builder);
 }

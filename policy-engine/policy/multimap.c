@@ -34,7 +34,7 @@ static uint64_t tail_at(const char *bytes, size_t size)
                            (unsigned char)bytes[size - 1];
 }
 
-uint32_t multimap_hash(uint32_t space, struct view key)
+static uint32_t hash_of(uint32_t space, struct view key)
 {
     uint64_t hash = mix(space ^ 0x9e3779b97f4a7c15u, key.size ^ 0xa0761d6478bd642fu);
     size_t at = 0;
@@ -132,22 +132,23 @@ enum err multimap_build(struct multimap_pair *pairs, size_t count, struct arena 
     map.slots = slots;
     map.values = values;
     map.text = text;
+    uint32_t value_at = 0, text_at = 0;
     for (size_t i = 0, end = 0; i < count; i = end) {
         const struct multimap_pair *pair = &pairs[i];
-        uint32_t hash = multimap_hash(pair->space, pair->key);
+        uint32_t hash = hash_of(pair->space, pair->key);
         end = run_end(pairs, count, i);
         struct multimap_slot slot = {.hash = hash,
                                      .space = pair->space,
-                                     .text = map.text_size,
+                                     .text = text_at,
                                      .size = (uint32_t)pair->key.size,
-                                     .value = end - i == 1 ? pair->value : map.value_count,
+                                     .value = end - i == 1 ? pair->value : value_at,
                                      .count = (uint32_t)(end - i)};
         for (size_t k = i; slot.count > 1 && k < end; k++)
-            values[map.value_count++] = pairs[k].value;
+            values[value_at++] = pairs[k].value;
         if (slot.size > 0)
-            memcpy(text + map.text_size, pair->key.data, slot.size);
+            memcpy(text + text_at, pair->key.data, slot.size);
         slots[slot_of(&map, hash, pair->space, pair->key)] = slot;
-        map.text_size += slot.size;
+        text_at += slot.size;
     }
     *out = map;
     return ERR_NONE;
@@ -158,7 +159,7 @@ const uint32_t *multimap_find(const struct multimap *map, uint32_t space, struct
     *count = 0;
     if (map->slot_count == 0)
         return NULL;
-    const struct multimap_slot *slot = &map->slots[slot_of(map, multimap_hash(space, key), space, key)];
+    const struct multimap_slot *slot = &map->slots[slot_of(map, hash_of(space, key), space, key)];
     *count = slot->count;
     return slot->count > 1 ? map->values + slot->value : &slot->value;
 }

@@ -24,17 +24,13 @@ struct multimap_slot {
     uint32_t count; /* 0: the slot is empty; 1: `value` is the value; else they are values[value] and on */
 };
 
-/* What a reader relies on: for each slot that is not empty, text + size <= text_size, and with a count
- * above 1 also value + count <= value_count, these values ascending, each once; `hash` is that of its
- * key; from the place that a hash asks for (multimap.c) to the slot of a key no slot is empty; some slot
- * is empty, or there is none at all. */
+/* From the place that a hash asks for (multimap.c) to the slot of a key no slot is empty; some slot is empty, or
+ * there is none at all. */
 struct multimap {
     const struct multimap_slot *slots;
     const uint32_t *values;
     const char *text;
     uint32_t slot_count; /* 0: an empty map */
-    uint32_t value_count;
-    uint32_t text_size;
 };
 
 /* Sorts `pairs` (equal ones count once) and builds over copies of their keys. ERR_NO_MEMORY, ERR_LIMIT. */
@@ -43,8 +39,5 @@ MUST_CHECK enum err multimap_build(struct multimap_pair *pairs, size_t count, st
 
 /* The values under (space, key), ascending; *count 0 when there are none. */
 const uint32_t *multimap_find(const struct multimap *map, uint32_t space, struct view key, size_t *count);
-
-/* The hash that a slot of this key has. */
-uint32_t multimap_hash(uint32_t space, struct view key);
 
 #endif

@@ -164,9 +164,7 @@ struct program {
     size_t removal_count;
     const struct action_rules *actions; /* model.action_count, then the rules on every action, then an end */
     const struct role_rules *lists;
-    size_t list_count;
     const uint32_t *numbers; /* of all that is a list of numbers */
-    size_t number_count;
     /* Action, resource id -> ranks, of whatever roles, of rules that name just a few ids which few others of the
      * action name. Those of other ids cannot match a request all of whose ids are known. */
     struct multimap ids;
@@ -174,13 +172,9 @@ struct program {
     const struct trie_node *nodes; /* node_count and an end; the first is the root */
     size_t node_count;
     const struct trie_edge *edges;
-    size_t edge_count;
     const struct operation_entry *entries;
-    size_t entry_count;
     const struct operation_shape *shapes;
-    size_t shape_count;
     const struct id_capture *captures;
-    size_t capture_count;
     struct multimap words; /* 0, literal segment -> its number */
     struct multimap verbs; /* node, verb -> entries */
 
@@ -188,11 +182,9 @@ struct program {
     const uint32_t *held_starts; /* model.role_count and an end: of `held`, always ascending */
     const uint32_t *held;        /* roles that a member of a role holds: itself and what it inherits */
     const struct member *workloads;
-    size_t workload_count;
     struct multimap workload_index; /* enum workload_space -> members */
     struct range workload_scan;     /* numbers: members that no index finds */
     const struct member *users;
-    size_t user_count;
     const struct user_group *groups;
     size_t group_count;
     struct multimap user_index; /* group, value -> members */
