@@ -39,6 +39,13 @@ struct caller_search {
     struct class_set set;
 };
 
+/* Fills search->claims: every set of them that roles, conditions, purposes and templates tell apart; and
+ * search->sign_in: what they ask of amr, acr and sub. */
+enum err callers_claims(struct caller_search *search) MUST_CHECK;
+
+/* Fills search->subjects; after the claims. */
+enum err callers_subjects(struct caller_search *search) MUST_CHECK;
+
 /* Fills search->ways: every set of methods, acr and age that assurance tells apart. */
 enum err callers_sign_in(struct caller_search *search) MUST_CHECK;
 
