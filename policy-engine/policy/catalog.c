@@ -202,3 +202,20 @@ const struct catalog_entry *catalog_find(struct view name, size_t *count)
     *count = end - first;
     return *count > 0 ? &ENTRIES[first] : NULL;
 }
+
+struct view catalog_of(const struct catalog_entry *entry)
+{
+    return view_slice(entry->name, 0, view_index_of(entry->name, '.', 0));
+}
+
+struct view catalog_names(struct arena *arena)
+{
+    struct view names = VIEW(""), last = {0};
+    for (size_t i = 0; i < ENTRY_COUNT; i++) { /* ordered by name: those of one catalog stand together */
+        struct view catalog = catalog_of(&ENTRIES[i]);
+        if (!view_equals(catalog, last))
+            names = arena_print(arena, "%.*s%s%.*s", VIEW_ARG(names), names.size > 0 ? ", " : "", VIEW_ARG(catalog));
+        last = catalog;
+    }
+    return names;
+}

@@ -25,4 +25,10 @@ const struct catalog_entry *catalog_entries(size_t *count);
 /* The entries of one operation: the first and *count, or NULL. */
 const struct catalog_entry *catalog_find(struct view name, size_t *count);
 
+/* The catalog that an entry is of: "kserve-v2". */
+struct view catalog_of(const struct catalog_entry *entry);
+
+/* The names of all catalogs, a comma between them; the absent view when the arena is full. */
+struct view catalog_names(struct arena *arena);
+
 #endif

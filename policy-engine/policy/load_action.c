@@ -260,7 +260,8 @@ static const struct catalog_entry *find_operation(struct load *load, const struc
         if (i == 0 || !view_equals(entries[i].name, entries[i - 1].name))
             known[names++] = entries[i].name;
     struct view near = diag_nearest(node->text, known, names);
-    struct view hint = VIEW("catalogs: grpc, kserve-v1, kserve-v2, mcp, mlflow, openai");
+    struct view catalogs = catalog_names(load->scratch);
+    struct view hint = arena_print(load->scratch, "catalogs: %.*s", VIEW_ARG(catalogs));
     if (view_is_present(near))
         hint = arena_print(load->scratch, "did you mean `%.*s`?", VIEW_ARG(near));
     load_refuse(load, CODE_UNKNOWN_OPERATION, node, hint.data, "unknown operation `%.*s`", VIEW_ARG(node->text));

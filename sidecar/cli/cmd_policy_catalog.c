@@ -92,11 +92,6 @@ static void print_entry(const struct catalog_entry *entry)
 
 /* ---- as documents ---- */
 
-static struct view catalog_of(const struct catalog_entry *entry)
-{
-    return view_slice(entry->name, 0, view_index_of(entry->name, '.', 0));
-}
-
 static void print_http_yaml(const struct catalog_entry *entry)
 {
     printf("        - {methods: [%.*s], paths: [\"%.*s\"]", VIEW_ARG(entry->method), VIEW_ARG(entry->path));
@@ -159,21 +154,17 @@ static size_t print_yaml(const struct catalog_entry *entries, size_t count, stru
 
 static int unknown(const struct catalog_entry *entries, size_t count, struct view name)
 {
+    struct arena arena;
     struct view near = {0};
     for (size_t i = 0; i < count && !view_is_present(near); i++)
         near = diag_nearest(name, &entries[i].name, 1);
     fprintf(stderr, "bartizan: no catalog and no operation is called `%.*s`", VIEW_ARG(name));
     if (view_is_present(near))
         fprintf(stderr, "; did you mean `%.*s`?", VIEW_ARG(near));
-    fputs("\ncatalogs:", stderr);
-    struct view last = {0};
-    for (size_t i = 0; i < count; i++) { /* ordered by name: those of one catalog stand together */
-        struct view catalog = catalog_of(&entries[i]);
-        if (!view_equals(catalog, last))
-            fprintf(stderr, "%s %.*s", view_is_present(last) ? "," : "", VIEW_ARG(catalog));
-        last = catalog;
-    }
-    fputc('\n', stderr);
+    arena_init(&arena, COMMAND_MEMORY);
+    struct view catalogs = catalog_names(&arena);
+    fprintf(stderr, "\ncatalogs: %.*s\n", VIEW_ARG(catalogs));
+    arena_free(&arena);
     return EXIT_USAGE;
 }
 

@@ -141,7 +141,7 @@ static const struct bad CASES[] = {
 
     /* actions and resources */
     {"an unknown operation", "http: [{methods: [GET], paths: [\"/v1/items/{item}\"]}]", "uses: [kserve-v1.predct]", "E0216", "kserve-v1.predct", "`kserve-v1.predict`"},
-    {"a catalog alone", "http: [{methods: [GET], paths: [\"/v1/items/{item}\"]}]", "uses: [nothing]", "E0216", "nothing", "kserve-v2"},
+    {"a catalog alone", "http: [{methods: [GET], paths: [\"/v1/items/{item}\"]}]", "uses: [nothing]", "E0216", "nothing", "catalogs: grpc, kserve-v1, kserve-v2, mcp, mlflow, openai"},
     {"a lower-case method", "[GET]", "[get]", "E0403", "get", NULL},
     {"a path with a rest in the middle", "/v1/items/{item}", "/v1/{**}/{item}", "E0402", "\"/v1", NULL},
     {"a path without a slash", "/v1/items/{item}", "v1/{item}", "E0402", "\"v1", NULL},
