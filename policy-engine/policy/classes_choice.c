@@ -216,9 +216,11 @@ static enum err one_query(struct query_search *search, struct string_list *list)
         struct view before = list->items[i];
         const char *join = before.size > 0 ? "&" : "?";
         items[count++] = before;
-        for (size_t k = 0; k < values.count; k++)
-            items[count++] = arena_print(arena, "%.*s%s%.*s=%.*s", VIEW_ARG(before), join, VIEW_ARG(name),
-                                         VIEW_ARG(classes_escaped(arena, values.items[k])));
+        for (size_t k = 0; k < values.count; k++) {
+            struct view value = classes_escaped(arena, values.items[k]);
+            items[count++] =
+                arena_print(arena, "%.*s%s%.*s=%.*s", VIEW_ARG(before), join, VIEW_ARG(name), VIEW_ARG(value));
+        }
         items[count++] =
             arena_print(arena, "%.*s%s%.*s=x&%.*s=x", VIEW_ARG(before), join, VIEW_ARG(name), VIEW_ARG(name));
         for (size_t k = 0; k < values.count + 2; k++)

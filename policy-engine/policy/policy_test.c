@@ -25,10 +25,11 @@ size_t policy_test(const struct policy *policy, void (*each)(void *context, cons
                                             .span = test->span,
                                             .facts = &test->facts,
                                             .decision = &compiled};
-        if (difference != NULL)
-            result.got =
-                arena_print(&scratch, "%.*s; the reference interpreter says %.*s (%s): this is a bug",
-                            VIEW_ARG(result.got), VIEW_ARG(expectation_answer(&reference, &scratch)), difference);
+        if (difference != NULL) {
+            struct view other = expectation_answer(&reference, &scratch);
+            result.got = arena_print(&scratch, "%.*s; the reference interpreter says %.*s (%s): this is a bug",
+                                     VIEW_ARG(result.got), VIEW_ARG(other), difference);
+        }
         failures += !result.passed;
         if (each != NULL)
             each(context, &result);
