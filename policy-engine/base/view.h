@@ -20,8 +20,14 @@ struct view {
 /* The view of a string literal. */
 #define VIEW(literal) ((struct view){.data = "" literal, .size = sizeof(literal) - 1})
 
-/* Arguments for printf's "%.*s". */
-#define VIEW_ARG(v) (int)(v).size, (v).data ? (v).data : ""
+/* Its bytes, or those of the empty text: printf takes no NULL. */
+static inline const char *view_bytes(struct view v)
+{
+    return v.data ? v.data : "";
+}
+
+/* Arguments for printf's "%.*s". `v` is asked for twice. */
+#define VIEW_ARG(v) (int)(v).size, view_bytes(v)
 
 /* The view of a NUL-terminated string of ours; NULL gives the absent view. */
 static inline struct view view_of(const char *text)
