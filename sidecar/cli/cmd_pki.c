@@ -40,10 +40,11 @@ static enum err take(void *context, struct view der)
     const unsigned char *at = (const unsigned char *)der.data;
     if (taking->count == taking->most)
         return ERR_LIMIT;
-    X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
-    if (certificate == NULL)
+    AUTO(certificate_drop) X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
+    if (certificate == NULL || at != (const unsigned char *)der.data + der.size)
         return ERR_MALFORMED;
     taking->out[taking->count++] = certificate;
+    certificate = NULL;
     return ERR_NONE;
 }
 

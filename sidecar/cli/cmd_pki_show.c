@@ -190,7 +190,8 @@ int cmd_pki_verify(int argc, char **argv)
     const struct usage usage = {
         .line = "bartizan pki verify NAME.pem --bundle FILE [--at TIME]",
         .summary = "Verifies an X.509-SVID, with the chain behind it in the same file, as a sidecar verifies a\n"
-                   "caller. Exit status 0 when it is good, 1 with the reason when it is refused.",
+                   "caller; what was revoked is not known here. Exit status 0 when it is good, 1 with the reason\n"
+                   "when it is refused.",
         .options = options,
         .option_count = 2,
         .operands_least = 1,

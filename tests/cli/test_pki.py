@@ -128,6 +128,14 @@ def test_a_leaf_alone_verifies_as_a_proxy_hands_it_over(pki):
     assert "certificate_untrusted" in pki.run("verify", "leaf.pem", "--bundle", "pki/root.pem", code=1)
 
 
+def test_bytes_behind_a_certificate_are_refused_as_a_sidecar_refuses_them(pki):
+    leaf = pki.issue().public_bytes(serialization.Encoding.DER)
+    for name, der, code in (("leaf", leaf, 0), ("longer", leaf + b"\x05\x00", 2)):
+        text = base64.encodebytes(der).decode()
+        (pki.folder / f"{name}.pem").write_text(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
+        pki.run("verify", f"{name}.pem", "--bundle", "pki/bundle.pem", code=code)
+
+
 def test_the_bundle_document_holds_the_keys_of_its_certificates(pki):
     document = json.loads((pki.authority / "bundle.json").read_text())
     assert document["spiffe_sequence"] == 1 and document["spiffe_refresh_hint"] == 300
