@@ -106,6 +106,18 @@ def test_a_list_that_has_run_out_refuses_everyone_also_those_known_already(place
     assert place.last_reason() == "certificate_status"
 
 
+def test_after_a_rotation_callers_are_let_in_from_the_new_intermediates_list_on(place):
+    place.publish()
+    place.start()
+    place.pki("rotate")
+    late = place.issue("web3")
+    assert place.reload()[0] == 200
+    assert [place.ask(place.web), place.ask(late)] == [ALLOWED, 503]
+    place.publish()
+    assert place.reload()[0] == 200
+    assert [place.ask(place.web), place.ask(late)] == [ALLOWED, ALLOWED]
+
+
 def test_an_older_list_is_refused_and_the_one_in_force_stays(place):
     place.publish()
     before = place.lists.read_bytes()
