@@ -168,11 +168,16 @@ static int64_t next_update(const X509_CRL *list)
     return next && x509_path_seconds(next, &seconds) ? seconds : INT64_MAX;
 }
 
+/* A list of the future takes over from the one of its issuer that is in force. */
 int64_t crl_set_until(const struct crl_set *set, int64_t now)
 {
     int64_t until = INT64_MAX;
     for (int i = 0; i < sk_X509_CRL_num(set->lists); i++) {
-        int64_t next = next_update(sk_X509_CRL_value(set->lists, i));
+        const X509_CRL *list = sk_X509_CRL_value(set->lists, i);
+        int64_t from = INT64_MAX, next = next_update(list);
+        (void)x509_path_seconds(X509_CRL_get0_lastUpdate(list), &from);
+        if (from > now && from < until)
+            until = from;
         if (next > now && next < until)
             until = next;
     }
@@ -181,7 +186,12 @@ int64_t crl_set_until(const struct crl_set *set, int64_t now)
 
 int64_t crl_set_expires(const struct crl_set *set)
 {
-    return crl_set_until(set, INT64_MIN);
+    int64_t first = INT64_MAX;
+    for (int i = 0; i < sk_X509_CRL_num(set->lists); i++) {
+        int64_t next = next_update(sk_X509_CRL_value(set->lists, i));
+        first = next < first ? next : first;
+    }
+    return first;
 }
 
 int crl_set_der(const struct crl_set *set, size_t index, unsigned char **out)

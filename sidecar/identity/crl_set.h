@@ -27,7 +27,8 @@ size_t crl_set_count(const struct crl_set *set);
 /* True when a list in the name of who issued `certificate` has it; also one that has run out. */
 bool crl_set_names(const struct crl_set *set, X509 *certificate);
 
-/* Unix seconds of the first nextUpdate after `now`; INT64_MAX without one. */
+/* Unix seconds of the first thisUpdate or nextUpdate after `now`, when the lists may say something else; INT64_MAX
+ * without one. */
 int64_t crl_set_until(const struct crl_set *set, int64_t now);
 
 /* Unix seconds of the first nextUpdate, also one that has passed; INT64_MAX without one. */

@@ -236,6 +236,7 @@ static void a_set_holds_until_its_first_next_update(void **state)
     assert_int_equal(crl_set_until(set, TEST_NOW + 9), TEST_NOW + 10);
     assert_int_equal(crl_set_until(set, TEST_NOW + 10), TEST_NOW + 20);
     assert_int_equal(crl_set_until(set, TEST_NOW + 20), INT64_MAX);
+    assert_int_equal(crl_set_expires(set), TEST_NOW + 10);
     crl_set_free(set);
 }
 
@@ -398,6 +399,15 @@ static void a_verdict_lasts_no_longer_than_the_lists_it_rests_on(void **state)
     assert_int_equal(svid.not_after, TEST_NOW + 60);
 }
 
+static void a_verdict_lasts_until_a_list_of_the_future_takes_over(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {
+        {.issuer = &root}, {.issuer = &middle}, {.issuer = &middle, .revoked = &leaf, .from = TEST_NOW + 60}};
+    assert_int_equal(verify(&leaf, &root, lists, 3, strict), REASON_NONE);
+    assert_int_equal(svid.not_after, TEST_NOW + 60);
+}
+
 static void the_digest_of_bundles_tells_their_lists_and_rules(void **state)
 {
     (void)state;
@@ -439,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_list_of_the_future_or_of_another_signer_tells_nothing),
         cmocka_unit_test(a_list_of_another_scope_tells_nothing),
         cmocka_unit_test(a_verdict_lasts_no_longer_than_the_lists_it_rests_on),
+        cmocka_unit_test(a_verdict_lasts_until_a_list_of_the_future_takes_over),
         cmocka_unit_test(the_digest_of_bundles_tells_their_lists_and_rules),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
