@@ -106,25 +106,27 @@ static bool check_range(const struct task *task, uint64_t value)
     return false;
 }
 
+static bool expect_number(const struct task *task, uint64_t *value)
+{
+    if (!config_expect_text(task))
+        return false;
+    if (view_to_u64(task->node->text, value))
+        return check_range(task, *value);
+    config_complain(task, "C0201", (struct view){0}, "`%.*s` is not a whole number", VIEW_ARG(task->node->text));
+    return false;
+}
+
 void config_read_number(const struct task *task, void *target)
 {
     uint64_t value = 0;
-    if (!config_expect_text(task))
-        return;
-    if (!view_to_u64(task->node->text, &value))
-        config_complain(task, "C0201", (struct view){0}, "`%.*s` is not a whole number", VIEW_ARG(task->node->text));
-    else if (check_range(task, value))
+    if (expect_number(task, &value))
         *(uint32_t *)target = (uint32_t)value;
 }
 
 void config_read_revision(const struct task *task, void *target)
 {
     uint64_t value = 0;
-    if (!config_expect_text(task))
-        return;
-    if (!view_to_u64(task->node->text, &value))
-        config_complain(task, "C0201", (struct view){0}, "`%.*s` is not a whole number", VIEW_ARG(task->node->text));
-    else if (check_range(task, value))
+    if (expect_number(task, &value))
         *(uint64_t *)target = value;
 }
 
