@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "compile_broker.h"
 #include "compile_form.h"
+#include "folder_file.h"
 #include "log.h"
 #include "policy_image.h"
 
@@ -14,23 +15,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 enum {
     RESULT_MAX = POLICY_IMAGE_BYTES_MAX + (1 << 20),
     REPLY_LEAST = 10000, /* milliseconds, and ten times the limit of CPU time: others may need the processors */
 };
-
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-static void free_arena(struct arena *arena)
-{
-    arena_free(arena);
-}
 
 /* ---- findings ---- */
 
@@ -154,7 +143,7 @@ static enum err refuse_death(const struct compile_asker *asker, int32_t status, 
 static enum err read_result(const struct policy_source *sources, size_t count, int fd, struct diag_list *diags,
                             struct policy **out)
 {
-    AUTO(free_arena) struct arena arena;
+    AUTO(arena_free) struct arena arena;
     struct compile_result result;
     size_t before = diags->count;
     arena_init(&arena, RESULT_MAX);
@@ -172,8 +161,8 @@ static enum err read_result(const struct policy_source *sources, size_t count, i
 static enum err build_elsewhere(struct compile_asker *asker, const struct policy_source *sources, size_t count,
                                 struct diag_list *diags, struct policy **out)
 {
-    AUTO(close_fd) int from = memfd_create("policy", MFD_CLOEXEC);
-    AUTO(close_fd) int to = memfd_create("compiled policy", MFD_CLOEXEC);
+    AUTO(descriptor_close) int from = memfd_create("policy", MFD_CLOEXEC);
+    AUTO(descriptor_close) int to = memfd_create("compiled policy", MFD_CLOEXEC);
     int32_t status = -1;
     log_line(LOG_DEBUG, log_say("a policy is compiled by a process of its own"), log_text("file", sources[0].name));
     asker->number = (uint64_t)clock_ns(CLOCK_MONOTONIC);
