@@ -1,5 +1,6 @@
 unit_test(request_path_test USES base policy)
 unit_test(path_pattern_test USES base policy)
+unit_test(decision_compare_test USES base policy)
 unit_test(differential_test USES base policy
           SOURCES support/policy_generator.c support/policy_space.c
                   support/policy_space_facts.c support/policy_space_text.c)
