@@ -45,12 +45,16 @@ static bool is_about_list(int error)
 
 /* OpenSSL asks for the anchor's own list too. The bundle is what says that an anchor is good, and who stands above
  * it may be unknown; an anchor that a list names is revoked all the same (crl_set_names). */
-static bool is_forgiven_list(int error, int depth, int anchor_depth, const struct x509_path_crls *crls)
+static bool is_forgiven_list(int error, int depth, int anchor_depth, const struct x509_path *path, X509 *certificate)
 {
     if (depth == anchor_depth)
         return is_about_list(error);
-    return crls && ((error == X509_V_ERR_UNABLE_TO_GET_CRL && crls->accepts_missing) ||
-                    (error == X509_V_ERR_CRL_HAS_EXPIRED && crls->accepts_expired));
+    if (!path->crls)
+        return false;
+    /* One of another key is no list of the issuer; what it says of a name and serial is heard all the same. */
+    if (error == X509_V_ERR_UNABLE_TO_GET_CRL)
+        return path->crls->accepts_missing && !crl_set_names(path->lists, certificate);
+    return error == X509_V_ERR_CRL_HAS_EXPIRED && path->crls->accepts_expired;
 }
 
 static int on_error(int ok, X509_STORE_CTX *context)
@@ -60,7 +64,8 @@ static int on_error(int ok, X509_STORE_CTX *context)
     int anchor_depth = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
     int error = X509_STORE_CTX_get_error(context), depth = X509_STORE_CTX_get_error_depth(context);
     if (!is_forgiven(error, depth, anchor_depth) &&
-        !is_forgiven_list(error, depth, anchor_depth, X509_STORE_CTX_get_app_data(context)))
+        !is_forgiven_list(error, depth, anchor_depth, X509_STORE_CTX_get_app_data(context),
+                          X509_STORE_CTX_get_current_cert(context)))
         return 0;
     X509_STORE_CTX_set_error(context, X509_V_OK);
     return 1;
@@ -156,11 +161,10 @@ static enum reason verify(const struct x509_path *path, struct x509_path_validit
     if (!context || X509_STORE_CTX_init(context, path->store, path->leaf, path->untrusted) != 1 ||
         X509_STORE_CTX_set_purpose(context, path->purpose) != 1)
         return REASON_INTERNAL;
-    if (path->crls) {
+    if (X509_STORE_CTX_set_app_data(context, (void *)(uintptr_t)path) != 1)
+        return REASON_INTERNAL;
+    if (path->crls)
         X509_STORE_CTX_set_flags(context, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-        if (X509_STORE_CTX_set_app_data(context, (void *)(uintptr_t)path->crls) != 1)
-            return REASON_INTERNAL;
-    }
     X509_STORE_CTX_set_time(context, 0, (time_t)path->now);
     int verdict = X509_verify_cert(context);
     if (verdict < 0)

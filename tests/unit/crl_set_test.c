@@ -350,6 +350,18 @@ static void a_missing_list_refuses_unless_that_is_accepted(void **state)
     assert_int_equal(verify(&leaf, &root, &of_middle, 1, lenient), REASON_CERTIFICATE_REVOKED);
 }
 
+/* OpenSSL finds no list of the issuer then; the certificate's name and serial stand on one. */
+static void a_list_of_another_key_still_tells_whom_it_names(void **state)
+{
+    (void)state;
+    const struct wanted lists[] = {{.issuer = &root},
+                                   {.issuer = &middle, .signer = &root, .has_key_id = true, .revoked = &leaf}};
+    const struct x509_path_crls lenient = {.accepts_missing = true};
+    assert_int_equal(verify(&leaf, &root, lists, 2, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&leaf, &root, lists, 2, lenient), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&other_leaf, &root, lists, 2, lenient), REASON_NONE);
+}
+
 static void a_list_that_has_run_out_refuses_unless_that_is_accepted(void **state)
 {
     (void)state;
@@ -445,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_revoked_leaf_is_refused_and_its_neighbour_is_not),
         cmocka_unit_test(a_revoked_intermediate_takes_its_leaves_with_it),
         cmocka_unit_test(a_missing_list_refuses_unless_that_is_accepted),
+        cmocka_unit_test(a_list_of_another_key_still_tells_whom_it_names),
         cmocka_unit_test(a_list_that_has_run_out_refuses_unless_that_is_accepted),
         cmocka_unit_test(a_list_of_the_future_or_of_another_signer_tells_nothing),
         cmocka_unit_test(a_list_of_another_scope_tells_nothing),
