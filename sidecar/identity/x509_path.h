@@ -18,8 +18,7 @@ enum { X509_PATH_DEPTH = 4, X509_PATH_RSA_BITS_MAX = 8192 };
 
 /* How the store's revocation lists count, for every certificate but the anchor. */
 struct x509_path_crls {
-    bool
-        accepts_missing; /* an issuer without a list has revoked nobody but whom one in its name, of another key, has */
+    bool accepts_missing; /* an issuer without a list has revoked nobody but whom one in its name has */
     bool accepts_expired; /* a list past its nextUpdate still tells whom it revoked */
 };
 
