@@ -206,6 +206,13 @@ static void listing_close(DIR **listing)
         (void)closedir(*listing);
 }
 
+/* After the last, errno is 0. */
+static const struct dirent *next_entry(DIR *listing)
+{
+    errno = 0;
+    return readdir(listing);
+}
+
 enum err authority_folder_each(struct authority *authority, const char *name,
                                void (*each)(void *context, X509 *certificate), void *context, size_t *unreadable)
 {
@@ -217,7 +224,7 @@ enum err authority_folder_each(struct authority *authority, const char *name,
         (void)close(folder);
         return file_problem(authority, ERR_IO, name);
     }
-    for (const struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
+    for (const struct dirent *entry = next_entry(listing); entry != NULL; entry = next_entry(listing)) {
         struct view text = {0};
         if (entry->d_name[0] == '.' || !view_ends_with(view_of(entry->d_name), VIEW(".pem")))
             continue;
@@ -230,5 +237,6 @@ enum err authority_folder_each(struct authority *authority, const char *name,
         else
             ++*unreadable;
     }
-    return ERR_NONE;
+    /* A part of the intermediates would be written as all of them. */
+    return errno == 0 ? ERR_NONE : file_problem(authority, ERR_IO, name);
 }
