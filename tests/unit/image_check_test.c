@@ -305,6 +305,48 @@ static void sharing_that_multiplies_is_refused(void **state)
     assert_refused(state, "model", "with what is shared written out");
 }
 
+/* `count` copies of a pointer or struct, in the fixture's memory. */
+static void *copies_of(void **state, const void *item, size_t size, size_t count)
+{
+    char *copies = arena_take_array(&((struct fixture *)*state)->arena, count, size);
+    assert_non_null(copies);
+    for (size_t i = 0; i < count; i++)
+        memcpy(copies + i * size, item, size);
+    return copies;
+}
+
+static void more_operations_times_sources_than_can_be_tested_are_refused(void **state)
+{
+    enum { SIDE = 1 << 13 }; /* the limit is its square; the other action and type have one each */
+    struct action *action = STRUCT(action, model_of(state)->actions);
+    struct resource_type *type = STRUCT(resource_type, model_of(state)->types);
+    struct image_fault fault = {0};
+    action->operations = copies_of(state, action->operations, sizeof *action->operations, SIDE);
+    type->ids = copies_of(state, &type->ids[1], sizeof *type->ids, SIDE);
+    action->operation_count = SIDE - 1;
+    type->id_count = SIDE - 1;
+    assert_int_equal(write_and_read(*state, &fault), ERR_NONE);
+    action->operation_count = SIDE;
+    assert_refused(state, "action", "more operations");
+    action->operation_count = SIDE - 1;
+    type->id_count = SIDE;
+    assert_refused(state, "action", "more operations");
+}
+
+static void more_rules_times_actions_and_roles_than_can_be_listed_are_refused(void **state)
+{
+    enum { SIDE = 1 << 12 }; /* the limit is its square, and a little of it the other rule's */
+    struct rule *rule = rule_of(state, 0);
+    struct image_fault fault = {0};
+    rule->actions = copies_of(state, rule->actions, sizeof *rule->actions, SIDE);
+    rule->workload_roles = copies_of(state, rule->workload_roles, sizeof *rule->workload_roles, SIDE);
+    rule->action_count = SIDE - 1;
+    rule->workload_role_count = SIDE - 3; /* and one role of users */
+    assert_int_equal(write_and_read(*state, &fault), ERR_NONE);
+    rule->workload_role_count = SIDE - 2;
+    assert_refused(state, "rule", "more rules, actions and roles");
+}
+
 static void a_prefix_longer_than_its_address_is_refused(void **state)
 {
     STRUCT(cidr, leaf_of(state, 0)->cidrs)->bits = 33;
@@ -357,6 +399,8 @@ static void a_path_of_no_segments_is_refused(void **state)
 static void a_path_with_another_number_of_variables_is_refused(void **state)
 {
     STRUCT(path_pattern, operation_of(state, 0)->path)->variable_count = 2;
+    assert_refused(state, "path_pattern", "another number of variables");
+    STRUCT(path_pattern, operation_of(state, 0)->path)->variable_count = 0;
     assert_refused(state, "path_pattern", "another number of variables");
 }
 
@@ -522,6 +566,8 @@ int main(void)
         CASE(a_test_without_a_value_is_refused),
         CASE(conditions_that_nest_too_deep_are_refused),
         CASE(sharing_that_multiplies_is_refused),
+        CASE(more_operations_times_sources_than_can_be_tested_are_refused),
+        CASE(more_rules_times_actions_and_roles_than_can_be_listed_are_refused),
         CASE(a_prefix_longer_than_its_address_is_refused),
         CASE(an_address_of_no_family_is_refused),
         CASE(shifts_out_of_order_are_refused),
