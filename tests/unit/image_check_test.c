@@ -24,6 +24,8 @@ static const char POLICY[] =
     "    app: {members: [{workload: {namespace: shop}}]}\n"
     "    shop: {inherits: [app], members: [{workload: {spiffe: \"spiffe://a.example/ns/x/sa/*\"}}]}\n"
     "    staff: {members: [{user: {issuer: sso, claims: {groups: {anyOf: [staff]}}}}]}\n"
+    "    stall: {inherits: [app, shop], members: [{workload: {namespace: stall}}]}\n"
+    "    store: {inherits: [stall], members: [{workload: {namespace: store}}]}\n"
     "  actions:\n"
     "    read: {http: [{methods: [GET], paths: [\"/v1/{item}:read\", \"/v2/{item}/{**}\"], query: {v: one}}]}\n"
     "    call: {grpc: [a.B/C]}\n"
@@ -40,7 +42,9 @@ static const char POLICY[] =
     "      assurance: strong\n"
     "      purpose: {from: claim.purpose, anyOf: [care]}\n"
     "      when: {all: [{sourceIP: {in: [10.0.0.0/8]}}, {time: {tz: Europe/Paris, days: [mon]}},\n"
-    "                   {not: {header: {name: x-a, equals: b}}}, {claim: {name: c, prefix: d}}]}\n"
+    "                   {not: {header: {name: x-a, equals: b}}}, {claim: {name: c, prefix: d}},\n"
+    "                   {header: {name: x-b, present: true}}, {query: {name: n, intRange: [1, 2]}},\n"
+    "                   {time: {tz: Asia/Tokyo, days: [mon]}}]}\n"
     "      obligations: {requestHeaders: {set: {x-user: \"u-$claim.name\"}, remove: [x-gone]}}\n"
     "    - deny: second\n"
     "      actions: [call]\n"
@@ -50,7 +54,7 @@ static const char POLICY[] =
     "    - {name: never-call, never: {verdict: allow, actions: [call]}}\n"
     "  tests:\n"
     "    - name: one\n"
-    "      given: {path: /v1/one, jwt: {iss: \"https://sso\", sub: u, groups: [staff]}}\n"
+    "      given: {path: /v1/one, jwt: {iss: \"https://sso\", sub: u, groups: [staff], level: 2, admin: true}}\n"
     "      expect: deny\n";
 
 struct fixture {
@@ -166,6 +170,18 @@ static void a_role_that_does_not_know_its_holders_is_refused(void **state)
     assert_refused(state, "role", "is held by other roles");
 }
 
+static void a_role_that_names_a_holder_too_many_is_refused(void **state)
+{
+    struct role *role = STRUCT(role, model_of(state)->roles);
+    const struct role **holders =
+        arena_take_array(&((struct fixture *)*state)->arena, role->holder_count + 1, sizeof *holders);
+    assert_non_null(holders);
+    memcpy(holders, role->holders, role->holder_count * sizeof *holders);
+    holders[role->holder_count++] = role;
+    role->holders = holders;
+    assert_refused(state, "role", "is held by other roles");
+}
+
 static void a_rule_with_a_role_of_the_other_kind_is_refused(void **state)
 {
     rule_of(state, 0)->workload_roles = rule_of(state, 0)->user_roles;
@@ -214,6 +230,13 @@ static void a_rule_about_resources_of_no_type_is_refused(void **state)
     assert_refused(state, "rule", "of no type");
 }
 
+static void labels_of_a_rule_about_no_resources_are_refused(void **state)
+{
+    rule_of(state, 0)->type_count = 0;
+    rule_of(state, 0)->has_resources = false;
+    assert_refused(state, "rule", "of a type and no resources");
+}
+
 static void two_rules_of_one_name_are_refused(void **state)
 {
     rule_of(state, 1)->name = rule_of(state, 0)->name;
@@ -249,6 +272,14 @@ static void a_time_that_is_not_there_is_refused(void **state)
 static void a_claim_without_its_name_is_refused(void **state)
 {
     leaf_of(state, 3)->path = NULL;
+    assert_refused(state, "condition", "without its name");
+}
+
+static void a_condition_on_a_header_with_capitals_or_without_its_name_is_refused(void **state)
+{
+    leaf_of(state, 4)->name = VIEW("X-B");
+    assert_refused(state, "condition", "without its name");
+    leaf_of(state, 4)->name = (struct view){0};
     assert_refused(state, "condition", "without its name");
 }
 
@@ -425,6 +456,20 @@ static void a_verb_behind_a_literal_is_refused(void **state)
     assert_refused(state, "path_pattern", "a verb where it cannot have one");
 }
 
+static void a_verb_that_no_segment_can_have_is_refused(void **state)
+{
+    STRUCT(path_pattern, operation_of(state, 0)->path)->verb = VIEW("re ad");
+    assert_refused(state, "path_pattern", "a verb where it cannot have one");
+    STRUCT(path_pattern, operation_of(state, 0)->path)->verb = VIEW("re:ad");
+    assert_refused(state, "path_pattern", "a verb where it cannot have one");
+}
+
+static void a_parameter_with_a_test_of_another_kind_is_refused(void **state)
+{
+    STRUCT(query_test, operation_of(state, 0)->queries)->test.kind = TEST_PREFIX;
+    assert_refused(state, "query_test", "a value");
+}
+
 static void a_parameter_without_a_value_is_refused(void **state)
 {
     STRUCT(query_test, operation_of(state, 0)->queries)->test.values.count = 0;
@@ -456,6 +501,13 @@ static void a_line_end_in_a_header_is_refused(void **state)
 {
     const struct header_template *header = rule_of(state, 0)->obligations->request_headers;
     STRUCT(template_part, header->value.parts)->text = VIEW("u\r\nx: y");
+    assert_refused(state, "template_part", "cannot stand in a header");
+}
+
+static void a_text_that_is_not_there_is_refused(void **state)
+{
+    const struct header_template *header = rule_of(state, 0)->obligations->request_headers;
+    STRUCT(template_part, header->value.parts)->text = (struct view){0};
     assert_refused(state, "template_part", "cannot stand in a header");
 }
 
@@ -549,6 +601,7 @@ int main(void)
         CASE(a_role_that_holds_more_than_it_inherits_is_refused),
         CASE(a_role_that_inherits_itself_is_refused),
         CASE(a_role_that_does_not_know_its_holders_is_refused),
+        CASE(a_role_that_names_a_holder_too_many_is_refused),
         CASE(a_rule_with_a_role_of_the_other_kind_is_refused),
         CASE(a_rule_that_demands_roles_and_lists_none_is_refused),
         CASE(a_delegation_to_a_peer_of_no_depth_is_refused),
@@ -557,12 +610,14 @@ int main(void)
         CASE(a_deny_with_a_purpose_is_refused),
         CASE(a_purpose_without_a_value_is_refused),
         CASE(a_rule_about_resources_of_no_type_is_refused),
+        CASE(labels_of_a_rule_about_no_resources_are_refused),
         CASE(two_rules_of_one_name_are_refused),
         CASE(a_condition_of_no_parts_is_refused),
         CASE(not_of_more_than_a_leaf_is_refused),
         CASE(a_leaf_with_parts_is_refused),
         CASE(a_time_that_is_not_there_is_refused),
         CASE(a_claim_without_its_name_is_refused),
+        CASE(a_condition_on_a_header_with_capitals_or_without_its_name_is_refused),
         CASE(a_test_without_a_value_is_refused),
         CASE(conditions_that_nest_too_deep_are_refused),
         CASE(sharing_that_multiplies_is_refused),
@@ -580,11 +635,14 @@ int main(void)
         CASE(the_rest_of_a_path_before_its_end_is_refused),
         CASE(a_variable_without_a_name_is_refused),
         CASE(a_verb_behind_a_literal_is_refused),
+        CASE(a_verb_that_no_segment_can_have_is_refused),
+        CASE(a_parameter_with_a_test_of_another_kind_is_refused),
         CASE(a_parameter_without_a_value_is_refused),
         CASE(a_type_without_a_source_of_ids_is_refused),
         CASE(a_literal_id_beside_another_is_refused),
         CASE(more_labels_than_a_decision_shows_are_refused),
         CASE(a_line_end_in_a_header_is_refused),
+        CASE(a_text_that_is_not_there_is_refused),
         CASE(a_header_with_capitals_is_refused),
         CASE(a_header_with_a_space_is_refused),
         CASE(a_denial_that_looks_like_a_success_is_refused),
