@@ -282,7 +282,7 @@ static void a_policy_that_takes_all_memory_for_sources_delays_no_revocation(void
     enum { FILES = 32, WHOLE = 11, HALVED = 19, FILE_BYTES = 16 * 1024 * 1024, NAME_BYTES = 17 * 1024, REST = 16200 };
     struct fixture *f = *state;
     struct snapshot *first = NULL, *second = NULL;
-    char folder[WORLD_PATH_MAX], path[WORLD_PATH_MAX + 16];
+    char folder[WORLD_PATH_MAX], path[WORLD_PATH_MAX + 32];
     assert_int_equal(build(f, NULL, &first), ERR_NONE);
     (void)snprintf(folder, sizeof(folder), "%.200s/policies", f->world.folder);
     assert_int_equal(mkdir(folder, 0700), 0);
