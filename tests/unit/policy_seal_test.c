@@ -77,6 +77,48 @@ static void what_was_sealed_is_read_back(void **state)
     assert_true(policy_seal_is_signed_by(&seal, f->public_key));
 }
 
+/* Little endian, at the offsets of the documentation: each byte of a number is another one. */
+static void numbers_are_written_and_read_whole(void **state)
+{
+    enum { IMAGE = 0x10203 };
+    struct fixture *f = *state;
+    static char image[IMAGE];
+    static const char head[] = "\x08\x07\x06\x05\x04\x03\x02\x01"
+                               "\x05\x04\x03\x02\x01\0\0\0"
+                               "\x06\x05\x04\x03\x02\0\0\0";
+    const struct policy_seal whole = {.revision = 0x0102030405060708,
+                                      .issued = 0x0102030405,
+                                      .expires = 0x0203040506,
+                                      .image = {.data = image, .size = sizeof image}};
+    struct policy_seal seal;
+    struct view sealed;
+    assert_int_equal(policy_seal_write(&whole, f->private_key, &f->arena, &sealed), ERR_NONE);
+    assert_memory_equal(sealed.data + 32, head, sizeof head - 1);
+    assert_memory_equal(sealed.data + 88, "\x03\x02\x01\0\0\0\0\0", 8);
+    assert_int_equal(policy_seal_parse(sealed, &seal), ERR_NONE);
+    assert_true(seal.revision == whole.revision && seal.issued == whole.issued && seal.expires == whole.expires);
+    assert_int_equal(seal.image.size, IMAGE);
+}
+
+/* Also where a signer has signed it. */
+static void sizes_that_are_not_those_of_the_bytes_are_refused(void **state)
+{
+    static const size_t places[] = {24, 88}; /* of the header, of the image */
+    struct fixture *f = *state;
+    struct policy_seal seal;
+    char *copy = malloc(f->sealed.size);
+    memcpy(copy, f->sealed.data, f->sealed.size);
+    struct view bytes = {copy, f->sealed.size};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        for (int by = -1; by <= 1; by++) {
+            char was = copy[places[i]];
+            copy[places[i]] = (char)(was + by);
+            assert_int_equal(policy_seal_parse(bytes, &seal), by == 0 ? ERR_NONE : ERR_MALFORMED);
+            copy[places[i]] = was;
+        }
+    free(copy);
+}
+
 static void another_signer_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -209,6 +251,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_sealed_is_read_back, begin, finish),
+        cmocka_unit_test_setup_teardown(numbers_are_written_and_read_whole, begin, finish),
+        cmocka_unit_test_setup_teardown(sizes_that_are_not_those_of_the_bytes_are_refused, begin, finish),
         cmocka_unit_test_setup_teardown(another_signer_is_refused, begin, finish),
         cmocka_unit_test_setup_teardown(a_key_id_put_on_anothers_signature_is_refused, begin, finish),
         cmocka_unit_test_setup_teardown(bytes_without_meaning_are_zero_or_no_envelope, begin, finish),
