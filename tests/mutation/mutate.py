@@ -36,7 +36,8 @@ FILES = ["compile", "compile_rules", "compile_operations", "compile_ambiguity", 
          "evaluation", "candidates", "inquiry", "match", "factors", "answer", "multimap", "path_pattern", "query"]
 TESTS = ["match_test", "factors_test", "query_test", "path_pattern_test", "request_path_test", "multimap_test",
          "ambiguity_test", "decide_test", "explain_test", "inquiry_test", "answer_test", "load_test", "load_model_test",
-         "policy_test_runner_test", "index_differential_test", "invariant_test", "differential_test"]
+         "policy_test_runner_test", "image_check_test", "policy_seal_test", "index_differential_test", "invariant_test",
+         "differential_test"]
 # Enough for a mutant to meet every kind of policy, and for all answers to be asked for.
 ENVIRONMENT = dict(os.environ, BARTIZAN_DIFFERENTIAL_PAIRS="600000", ASAN_OPTIONS="hard_rss_limit_mb=4096")
 MEMORY = 4 << 30
