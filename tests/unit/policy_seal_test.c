@@ -151,6 +151,8 @@ static void bytes_without_meaning_are_zero_or_no_envelope(void **state)
             at = 96;
         copy[at] = 1;
         assert_int_equal(policy_seal_parse(bytes, &seal), ERR_MALFORMED);
+        copy[at] = (char)0x80;
+        assert_int_equal(policy_seal_parse(bytes, &seal), ERR_MALFORMED);
         copy[at] = 0;
     }
     free(copy);
@@ -163,6 +165,10 @@ static void a_signature_that_verifies_under_another_keys_name_is_refused(void **
     assert_int_equal(policy_seal_parse(f->sealed, &seal), ERR_NONE);
     assert_true(policy_seal_is_signed_by(&seal, f->public_key));
     memcpy(seal.key_id, policy_key_id(f->other_key), POLICY_SEAL_KEY_ID_BYTES);
+    assert_false(policy_seal_is_signed_by(&seal, f->public_key));
+    memset(seal.key_id, 0, POLICY_SEAL_KEY_ID_BYTES);
+    assert_false(policy_seal_is_signed_by(&seal, f->public_key));
+    memset(seal.key_id, 0xff, POLICY_SEAL_KEY_ID_BYTES);
     assert_false(policy_seal_is_signed_by(&seal, f->public_key));
 }
 
