@@ -6,6 +6,7 @@
 #include "shadow_judge.h"
 #include "token_cache.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 enum {
@@ -24,6 +25,7 @@ struct check_context {
     struct check_limits limits;
     struct svid_cache *callers;
     struct token_cache *tokens;
+    struct proof_flights flights;
     struct subject_hashes *subjects;
     struct journal_writer *journal;
     struct metrics *metrics;
@@ -52,6 +54,7 @@ struct check_proof {
     enum reason token_refusal;
     struct token token;
     struct arena arena; /* the token's claims */
+    struct proof_flight caller_flight, token_flight;
 };
 
 /* What is known of one request on its way. */
@@ -106,6 +109,7 @@ enum err check_context_open(const struct check_context_config *config, struct ch
     context->journal = config->journal;
     context->metrics = config->metrics;
     context->refusals = config->refusals;
+    context->flights.hash_key = config->hash_key;
     fill_rule(config->config, &context->rule);
     context->limits = (struct check_limits){.headers = config->config->limits.headers,
                                             .header_bytes = config->config->limits.header_bytes,
@@ -288,14 +292,56 @@ static void prove(struct passage *p)
 
 /* ---- parking ------------------------------------------------------------- */
 
-void check_drop(struct check *check)
+void check_drop(struct check_context *context, struct check *check)
 {
+    proof_flights_leave(&context->flights, &check->waiter);
     if (check->proof == NULL)
         return;
+    proof_flights_end(&context->flights, &check->proof->caller_flight);
+    proof_flights_end(&context->flights, &check->proof->token_flight);
     snapshot_drop(check->proof->snapshot);
     arena_free(&check->proof->arena);
     free(check->proof);
     check->proof = NULL;
+}
+
+static struct proof_flight_key caller_work(const struct passage *p)
+{
+    struct svid_key key = caller_proof_key(&p->caller_input);
+    return (struct proof_flight_key){
+        .kind = FLIGHT_CALLER, .epoch = p->context->snapshot->bundle_generation, .parts = {key.leaf, key.chain}};
+}
+
+static struct proof_flight_key token_work(const struct passage *p)
+{
+    return (struct proof_flight_key){
+        .kind = FLIGHT_TOKEN, .epoch = token_epoch(p->context->snapshot), .parts = {p->token_text}};
+}
+
+/* True when somebody verifies already what this check brings. Once only: what no cache
+ * keeps would otherwise be verified by one check after the other. */
+static bool wait_for_another(struct passage *p)
+{
+    struct check_context *context = p->context;
+    struct proof_flight *flight = NULL;
+    if (p->check->has_waited || context->flights.waiting >= context->config->limits.queue)
+        return false;
+    if (p->wants_caller) {
+        struct proof_flight_key key = caller_work(p);
+        flight = proof_flights_find(&context->flights, &key);
+    }
+    if (flight == NULL && p->wants_token) {
+        struct proof_flight_key key = token_work(p);
+        flight = proof_flights_find(&context->flights, &key);
+    }
+    if (flight == NULL)
+        return false;
+    check_drop(context, p->check);
+    p->check->has_waited = true;
+    p->check->is_again = true;
+    proof_flights_wait(&context->flights, flight, &p->check->waiter);
+    metrics_add(context->metrics, METRIC_CHECKS_SHARED, 1);
+    return true;
 }
 
 /* False when there is no memory, or the files changed too often. */
@@ -303,7 +349,7 @@ static bool park(struct passage *p)
 {
     struct check *check = p->check;
     int attempts = check->proof != NULL ? check->proof->attempts : 0;
-    check_drop(check);
+    check_drop(p->context, check);
     struct check_proof *proof = attempts < PROOF_ATTEMPTS ? calloc(1, sizeof(*proof)) : NULL;
     if (proof == NULL)
         return false;
@@ -318,7 +364,15 @@ static bool park(struct passage *p)
     proof->has_token = p->wants_token;
     proof->token_text = p->token_text;
     check->proof = proof;
-    metrics_add(p->context->metrics, METRIC_CHECKS_PARKED, 1);
+    struct proof_flights *flights = &p->context->flights;
+    if (p->wants_caller) {
+        struct proof_flight_key key = caller_work(p);
+        proof_flights_begin(flights, &proof->caller_flight, &key);
+    }
+    if (p->wants_token) {
+        struct proof_flight_key key = token_work(p);
+        proof_flights_begin(flights, &proof->token_flight, &key);
+    }
     return true;
 }
 
@@ -475,7 +529,7 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
         metrics_set(context->metrics, METRIC_JOURNAL_LOST, journal_writer_lost(context->journal));
     }
     count(p, &decision, &answer, duration);
-    check_drop(p->check);
+    check_drop(context, p->check);
 }
 
 /* ---- the whole ----------------------------------------------------------- */
@@ -499,6 +553,8 @@ static enum check_step step(struct check_context *context, struct check *check, 
         prove(&passage);
     }
     if (passage.wants_caller || passage.wants_token) {
+        if (wait_for_another(&passage))
+            return CHECK_WAITING;
         if (park(&passage))
             return CHECK_PARKED;
         passage.facts.request_failure = REASON_OVERLOAD;
@@ -517,7 +573,15 @@ enum check_step check_resume(struct check_context *context, struct check *check,
                              struct check_reply *reply)
 {
     learn(context, check, clock->realtime_ns / NANOSECONDS);
+    proof_flights_end(&context->flights, &check->proof->caller_flight);
+    proof_flights_end(&context->flights, &check->proof->token_flight);
     return step(context, check, clock, reply);
+}
+
+struct check *check_next_released(struct check_context *context)
+{
+    struct proof_waiter *waiter = proof_flights_next_released(&context->flights);
+    return waiter == NULL ? NULL : (struct check *)(void *)((char *)waiter - offsetof(struct check, waiter));
 }
 
 void check_refuse(struct check_context *context, struct check *check, enum reason reason,
@@ -534,6 +598,7 @@ void check_refuse(struct check_context *context, struct check *check, enum reaso
 void check_run(struct check_context *context, struct check *check, const struct check_clock *clock,
                struct check_reply *reply)
 {
+    check->has_waited = true; /* nobody works beside this thread */
     enum check_step result = check_begin(context, check, clock, reply);
     while (result == CHECK_PARKED) {
         check_work(check);

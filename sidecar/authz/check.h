@@ -9,10 +9,12 @@
  * OpenSSL, and the deciding thread does not wait for them. The life of a check:
  *
  *   check_begin ──────────────────────────────▶ answered
- *        └─▶ parked ─▶ check_work (any thread) ─▶ check_resume ─▶ answered, or parked
- *                                                  again when the files changed meanwhile
- *   check_refuse ends one at any point with a denial; check_drop ends a parked one
- *   without an answer.
+ *        ├─▶ parked ─▶ check_work (any thread) ─▶ check_resume ─▶ answered, or parked
+ *        │                                         again when the files changed meanwhile
+ *        └─▶ waiting for a parked one that brings the same proof: check_next_released
+ *            hands it back when that one was resumed or has ended, to be begun again
+ *   check_refuse ends one at any point with a denial; check_drop ends one without an
+ *   answer.
  *
  * Everything but check_work belongs to one thread. A warm check allocates nothing. */
 #ifndef BARTIZAN_CHECK_H
@@ -22,6 +24,7 @@
 #include "check_response.h"
 #include "journal_writer.h"
 #include "metrics.h"
+#include "proof_flights.h"
 #include "refusal_log.h"
 #include "shadow_log.h"
 #include "snapshot.h"
@@ -66,6 +69,8 @@ struct check {
     bool is_late;              /* whoever asked has gone */
     bool is_again;             /* it was begun before, over bytes that went away: no cache is counted twice */
     struct check_proof *proof; /* what is to be verified; NULL unless parked */
+    struct proof_waiter waiter;
+    bool has_waited; /* it does not wait a second time */
 };
 
 struct check_reply {
@@ -73,9 +78,9 @@ struct check_reply {
     char bytes[CHECK_RESPONSE_BYTES_MAX];
 };
 
-enum check_step { CHECK_ANSWERED = 0, CHECK_PARKED };
+enum check_step { CHECK_ANSWERED = 0, CHECK_PARKED, CHECK_WAITING };
 
-/* `check` has bytes, asking_peer, started_ns and is_again set and the rest zero. */
+/* `check` has bytes, asking_peer, started_ns and is_again set and the rest zero, or was released. */
 enum check_step check_begin(struct check_context *context, struct check *check, const struct check_clock *clock,
                             struct check_reply *reply);
 
@@ -86,12 +91,16 @@ void check_work(struct check *check);
 enum check_step check_resume(struct check_context *context, struct check *check, const struct check_clock *clock,
                              struct check_reply *reply);
 
+/* A check that waited and is to be begun again, its bytes as they were; NULL: no more.
+ * To be asked until then after each check_resume and check_refuse of a parked check. */
+struct check *check_next_released(struct check_context *context);
+
 /* Answers with the denial of `reason`, whatever the request says. `bytes` need not hold. */
 void check_refuse(struct check_context *context, struct check *check, enum reason reason,
                   const struct check_clock *clock, struct check_reply *reply);
 
-/* Forgets a parked check. */
-void check_drop(struct check *check);
+/* Forgets a check that is parked or waiting. */
+void check_drop(struct check_context *context, struct check *check);
 
 /* All of it on this thread: for `bartizan check` and tests. */
 void check_run(struct check_context *context, struct check *check, const struct check_clock *clock,

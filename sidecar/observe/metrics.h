@@ -28,6 +28,7 @@
     X(CERTIFICATE_MISSES,  "counter", "bartizan_cache_misses_total", "{cache=\"certificates\"}", "verifications that had to be computed") \
     X(TOKEN_MISSES,        "counter", "bartizan_cache_misses_total", "{cache=\"tokens\"}", "") \
     X(CHECKS_PARKED,       "counter", "bartizan_checks_parked_total", "", "checks handed to a verifying worker") \
+    X(CHECKS_SHARED,       "counter", "bartizan_checks_shared_total", "", "checks that waited for another's verification of the same certificate or token") \
     X(PARKED,              "gauge",   "bartizan_parked_checks", "", "checks that wait for a verifying worker now") \
     X(CONNECTIONS,         "gauge",   "bartizan_connections", "", "open connections to the check listeners") \
     X(READY,               "gauge",   "bartizan_ready", "", "1 when the snapshot in force can decide") \

@@ -273,6 +273,7 @@ static void submit(struct slot *slot)
 {
     struct rpc_server *server = slot->server;
     if (worker_pool_submit(server->pool, slot)) {
+        metrics_add(server->metrics, METRIC_CHECKS_PARKED, 1);
         metrics_add(server->metrics, METRIC_PARKED, 1);
         return;
     }
@@ -280,19 +281,27 @@ static void submit(struct slot *slot)
     send_reply(slot);
 }
 
-static void park(struct slot *slot)
+/* Begins a check again, over bytes that stay. */
+static enum check_step begin_again(struct slot *slot)
+{
+    struct check_clock now = clock_now();
+    slot->check.is_again = true;
+    return check_begin(slot->server->context, &slot->check, &now, &slot->server->reply);
+}
+
+/* A check that cannot be answered yet outlives the gathering buffer. */
+static void put_off(struct slot *slot, enum check_step step)
 {
     struct rpc_server *server = slot->server;
-    if (slot->check.bytes.data == server->gather) { /* again, over bytes that stay */
-        struct check_clock now = clock_now();
-        check_drop(&slot->check);
-        slot->check.is_again = true;
-        bool is_answered = !own_bytes(slot);
-        if (is_answered)
+    if (slot->check.bytes.data == server->gather) {
+        if (!own_bytes(slot)) {
             refuse(slot, REASON_OVERLOAD);
-        else
-            is_answered = check_begin(server->context, &slot->check, &now, &server->reply) == CHECK_ANSWERED;
-        if (is_answered) {
+            step = CHECK_ANSWERED;
+        } else if (step == CHECK_PARKED) {
+            check_drop(server->context, &slot->check);
+            step = begin_again(slot);
+        }
+        if (step == CHECK_ANSWERED) {
             send_reply(slot);
             return;
         }
@@ -300,7 +309,8 @@ static void park(struct slot *slot)
     const grpc_op close = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
                            .data.recv_close_on_server.cancelled = &slot->is_cancelled};
     slot->is_awaiting_close = grpc_call_start_batch(slot->call, &close, 1, &slot->closed, NULL) == GRPC_CALL_OK;
-    submit(slot);
+    if (step == CHECK_PARKED)
+        submit(slot);
 }
 
 /* On a pool thread: an empty batch puts its tag into the queue at once. From then on
@@ -317,6 +327,29 @@ static void work(void *job)
     grpc_call_unref(call);
 }
 
+static void go_on(struct slot *slot, enum check_step step)
+{
+    if (step == CHECK_ANSWERED)
+        send_reply(slot);
+    else if (step == CHECK_PARKED)
+        submit(slot);
+}
+
+static bool is_late(const struct slot *slot)
+{
+    return !slot->is_awaiting_close && slot->is_cancelled != 0;
+}
+
+static void begin_released(struct rpc_server *server)
+{
+    struct check *check;
+    while ((check = check_next_released(server->context)) != NULL) {
+        struct slot *slot = QUEUE_EVENT_OWNER(check, struct slot, check);
+        check->is_late = is_late(slot);
+        go_on(slot, begin_again(slot));
+    }
+}
+
 static void on_worked(struct queue_event *event, bool is_good)
 {
     struct slot *slot = QUEUE_EVENT_OWNER(event, struct slot, worked);
@@ -325,11 +358,9 @@ static void on_worked(struct queue_event *event, bool is_good)
     (void)is_good;
     (void)atomic_exchange_explicit(&slot->is_worked, false, memory_order_acquire);
     metrics_add(server->metrics, METRIC_PARKED, (uint64_t)-1);
-    slot->check.is_late = !slot->is_awaiting_close && slot->is_cancelled != 0;
-    if (check_resume(server->context, &slot->check, &now, &server->reply) == CHECK_PARKED)
-        submit(slot);
-    else
-        send_reply(slot);
+    slot->check.is_late = is_late(slot);
+    go_on(slot, check_resume(server->context, &slot->check, &now, &server->reply));
+    begin_released(server);
 }
 
 static void on_closed(struct queue_event *event, bool is_good)
@@ -365,11 +396,13 @@ static void decide(struct slot *slot)
     if (failure != REASON_NONE) {
         check_refuse(server->context, &slot->check, failure, &now, &server->reply);
         send_reply(slot);
-    } else if (check_begin(server->context, &slot->check, &now, &server->reply) == CHECK_PARKED) {
-        park(slot);
-    } else {
-        send_reply(slot);
+        return;
     }
+    enum check_step step = check_begin(server->context, &slot->check, &now, &server->reply);
+    if (step == CHECK_ANSWERED)
+        send_reply(slot);
+    else
+        put_off(slot, step);
 }
 
 static void on_matched(struct queue_event *event, bool is_good)

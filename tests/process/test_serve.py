@@ -116,6 +116,21 @@ def test_many_unknown_certificates_at_once_are_all_answered(shared, client):
     assert {http_status(authz.CheckResponse.FromString(call.result())) for call in calls} == {200}
 
 
+def test_a_crowd_with_one_new_certificate_waits_for_one_verification(own):
+    own.start()
+    client = own.client()
+    caller = own.authority.issue("/ns/search/sa/web", "crowd")
+    ask = request(caller=caller)
+    calls = [client._check.future(ask, timeout=20) for _ in range(200)]
+    from sidecar import authz
+
+    assert {http_status(authz.CheckResponse.FromString(call.result())) for call in calls} == {200}
+    text = own.admin("GET", "/metrics")[1]
+    parked = int(re.search(r"^bartizan_checks_parked_total (\d+)", text, re.M).group(1))
+    shared_with = int(re.search(r"^bartizan_checks_shared_total (\d+)", text, re.M).group(1))
+    assert parked == 1 and shared_with <= 199
+
+
 def test_a_caller_that_goes_away_while_its_check_is_parked_harms_nobody(shared):
     for i in range(5):
         client = Client(f"unix:{shared.folder}/check.sock")

@@ -391,7 +391,7 @@ static void a_check_that_is_begun_again_is_no_second_miss(void **state)
     struct check check = fresh_check(f);
     assert_int_equal(check_begin(f->context, &check, &f->clock, &f->reply), CHECK_PARKED);
     assert_int_equal(misses(f), 2);
-    check_drop(&check);
+    check_drop(f->context, &check);
     check.is_again = true;
     assert_int_equal(check_begin(f->context, &check, &f->clock, &f->reply), CHECK_PARKED);
     assert_int_equal(misses(f), 2);
