@@ -12,7 +12,9 @@
 enum {
     SCRATCH_BYTES = 96 * 1024, /* facts, evaluation and record of one request */
     ID_BYTES = 40,
-    PROOF_ATTEMPTS = 3, /* a check whose files change under it this often is refused */
+    CACHE_ENTRY_BYTES = 8 * 1024,
+    CACHE_ENTRIES_MAX = 1 << 20, /* of svid_cache and token_cache */
+    PROOF_ATTEMPTS = 3,          /* a check whose files change under it this often is refused */
 };
 #define NANOSECONDS INT64_C(1000000000)
 
@@ -100,6 +102,14 @@ static enum err read_names(const struct policy *policy, struct header_names *nam
     return result;
 }
 
+uint32_t check_cache_entries(uint64_t bytes)
+{
+    uint32_t entries = 16;
+    while (entries < CACHE_ENTRIES_MAX && (uint64_t)entries * 2 * CACHE_ENTRY_BYTES <= bytes)
+        entries *= 2;
+    return entries;
+}
+
 enum err check_context_open(const struct check_context_config *config, struct check_context **out)
 {
     struct check_context *context = calloc(1, sizeof(*context));
@@ -116,9 +126,10 @@ enum err check_context_open(const struct check_context_config *config, struct ch
                                             .request_bytes = config->config->limits.request_bytes};
     memcpy(context->epoch, config->epoch, sizeof(context->epoch));
     hex_encode(context->epoch, sizeof(context->id_prefix) / 2, context->id_prefix);
-    static const struct svid_cache_config caller_sizes = {
-        .entries = CHECK_CACHE_ENTRIES, .key_bytes = 16 * 1024, .memory = 4 * 1024 * 1024};
-    static const struct token_cache_config token_sizes = {.entries = CHECK_CACHE_ENTRIES, .memory = 4 * 1024 * 1024};
+    uint64_t for_callers = config->config->limits.caller_cache, for_tokens = config->config->limits.token_cache;
+    const struct svid_cache_config caller_sizes = {
+        .entries = check_cache_entries(for_callers), .key_bytes = 16 * 1024, .memory = for_callers};
+    const struct token_cache_config token_sizes = {.entries = check_cache_entries(for_tokens), .memory = for_tokens};
     enum err result = svid_cache_open(&caller_sizes, &config->hash_key, &context->callers);
     if (result == ERR_NONE)
         result = token_cache_open(&token_sizes, &config->hash_key, &context->tokens);

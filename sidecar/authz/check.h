@@ -31,7 +31,8 @@
 
 struct check_context;
 
-enum { CHECK_CACHE_ENTRIES = 512 }; /* of each cache */
+/* How many a cache of `bytes` holds: a power of two, some 8 KiB for each. */
+uint32_t check_cache_entries(uint64_t bytes);
 
 struct check_context_config {
     const struct config *config;

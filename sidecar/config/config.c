@@ -84,7 +84,9 @@ static read_value read_section;
     VALUE("limits.request_bytes", config_read_size, OF(config, limits.request_bytes), 4096, 8 * SIZE_MIB, "", "1MiB", "one check request, body included") \
     VALUE("limits.connections", config_read_number, OF(config, limits.connections), 1, 4096, "", "64", "open connections") \
     VALUE("limits.streams", config_read_number, OF(config, limits.streams), 1, 10000, "", "256", "checks at a time on one connection") \
-    VALUE("limits.queue", config_read_number, OF(config, limits.queue), 1, 65536, "", "1024", "checks that wait for a certificate or token to be verified")
+    VALUE("limits.queue", config_read_number, OF(config, limits.queue), 1, 65536, "", "1024", "checks that wait for a certificate or token to be verified") \
+    VALUE("limits.caller_cache", config_read_long_size, OF(config, limits.caller_cache), SIZE_MIB, 1024 * SIZE_MIB, "", "4MiB", "memory for verified callers, of whom one takes some 5 KiB; the least used make room") \
+    VALUE("limits.token_cache", config_read_long_size, OF(config, limits.token_cache), SIZE_MIB, 1024 * SIZE_MIB, "", "4MiB", "the same for verified tokens")
 /* clang-format on */
 
 #define NO_ROW(...)

@@ -107,6 +107,8 @@ struct config {
         uint32_t connections;   /* default 64 */
         uint32_t streams;       /* default 256 */
         uint32_t queue;         /* parked checks, default 1024 */
+        uint64_t caller_cache;  /* bytes, default 4 MiB */
+        uint64_t token_cache;   /* bytes, default 4 MiB */
     } limits;
     struct view instance; /* name in records: `instance:`, else the host name */
 };

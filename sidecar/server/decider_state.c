@@ -314,11 +314,12 @@ static void write_journal(const struct decider_state *state, FILE *out)
 }
 
 /* How many a cache holds is known to the deciding thread alone. */
-static void write_cache(const struct decider_state *state, const char *name, enum metric hits, enum metric misses,
-                        FILE *out)
+static void write_cache(const struct decider_state *state, const char *name, uint64_t bytes, enum metric hits,
+                        enum metric misses, FILE *out)
 {
-    (void)fprintf(out, "\"%s\": {\"entries\": null, \"capacity\": %d, \"hits\": %" PRIu64 ", \"misses\": %" PRIu64 "}",
-                  name, CHECK_CACHE_ENTRIES, metrics_get(&state->metrics, hits), metrics_get(&state->metrics, misses));
+    (void)fprintf(
+        out, "\"%s\": {\"entries\": null, \"capacity\": %" PRIu32 ", \"hits\": %" PRIu64 ", \"misses\": %" PRIu64 "}",
+        name, check_cache_entries(bytes), metrics_get(&state->metrics, hits), metrics_get(&state->metrics, misses));
 }
 
 static void write_listeners(const struct decider_state *state, FILE *out)
@@ -354,9 +355,10 @@ void decider_state_write_status(struct decider_state *state, FILE *out)
     write_recent(state, out);
     write_journal(state, out);
     (void)fputs(", \"caches\": {", out);
-    write_cache(state, "certificates", METRIC_CERTIFICATE_HITS, METRIC_CERTIFICATE_MISSES, out);
+    write_cache(state, "certificates", state->config->limits.caller_cache, METRIC_CERTIFICATE_HITS,
+                METRIC_CERTIFICATE_MISSES, out);
     (void)fputs(", ", out);
-    write_cache(state, "tokens", METRIC_TOKEN_HITS, METRIC_TOKEN_MISSES, out);
+    write_cache(state, "tokens", state->config->limits.token_cache, METRIC_TOKEN_HITS, METRIC_TOKEN_MISSES, out);
     (void)fputc('}', out);
     write_listeners(state, out);
     (void)fputs("}\n", out);

@@ -83,6 +83,7 @@ static void fill_config(struct world *world)
     config->limits.connections = 64;
     config->limits.streams = 256;
     config->limits.queue = 1024;
+    config->limits.caller_cache = config->limits.token_cache = 4 * 1024 * 1024;
     config->instance = VIEW("test-pod");
 }
 

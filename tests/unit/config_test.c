@@ -72,6 +72,8 @@ static void config_has_a_default_for_all_but_the_policy(void **state)
     assert_int_equal(config.limits.connections, 64);
     assert_int_equal(config.limits.streams, 256);
     assert_int_equal(config.limits.queue, 1024);
+    assert_int_equal(config.limits.caller_cache, 4 << 20);
+    assert_int_equal(config.limits.token_cache, 4 << 20);
     assert_false(view_is_empty(config.instance));
 }
 
