@@ -3,6 +3,7 @@ set(test_bundles ${test_ca} ${CMAKE_CURRENT_SOURCE_DIR}/support/test_bundles.c)
 
 unit_test(spiffe_id_test USES base policy)
 unit_test(xfcc_test USES base policy text identity)
+unit_test(bundle_map_test USES base policy text identity)
 unit_test(pem_test USES base policy text identity)
 unit_test(trust_bundle_test USES base policy text identity SOURCES ${test_bundles})
 unit_test(x509_svid_test USES base policy text identity SOURCES ${test_bundles})
@@ -13,6 +14,6 @@ unit_test(svid_cache_test USES base policy text identity SOURCES ${test_bundles}
 unit_test(revocation_test USES base policy text identity)
 unit_test(revocation_file_test USES base policy text identity)
 
-foreach(parser spiffe_id xfcc x509_svid trust_bundle crl_set revocation)
+foreach(parser spiffe_id xfcc x509_svid trust_bundle bundle_map crl_set revocation)
   fuzz_target(${parser}_fuzz USES base policy text identity)
 endforeach()

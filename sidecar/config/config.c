@@ -33,8 +33,9 @@ static read_value read_section;
     VALUE("identity.sources[].xfcc.hops", config_read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
     VALUE("identity.sources[].xfcc.by", config_read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
     VALUE("identity.trust_domains", config_read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
-    VALUE("identity.trust_domains.{}.bundle", config_read_bundle, 0, 0, 0, "", "", "its authorities: FILE, or {file: FILE, owner: feed}; required") \
-    VALUE("identity.trust_domains.{}.bundle.file", config_read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; required") \
+    VALUE("identity.trust_domains.{}.bundle", config_read_bundle, 0, 0, 0, "", "", "its authorities: FILE, {file: FILE, owner: feed} or {map: FILE}; required") \
+    VALUE("identity.trust_domains.{}.bundle.file", config_read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; this or `map`") \
+    VALUE("identity.trust_domains.{}.bundle.map", config_read_bundle_map, 0, 0, 0, "", "", "a SPIFFE bundle map with the documents of many domains, each of which may name it; one that it does not have is trusted no more") \
     VALUE("identity.trust_domains.{}.bundle.owner", config_read_choice, OF(trust_domain_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
     VALUE("identity.trust_domains.{}.crl", config_read_crl, 0, 0, 0, "", "", "its revocation lists, {file: FILE}; without it certificates are revoked by the deny list alone") \
     VALUE("identity.trust_domains.{}.crl.file", config_read_path, OF(trust_domain_config, crl), 0, 0, "", "", "CRLs in PEM, or one in DER; required") \

@@ -34,6 +34,7 @@ enum { IDENTITY_SOURCES_MAX = 2 };
 struct trust_domain_config {
     struct view name;
     const char *bundle;    /* file; PEM or SPIFFE bundle document */
+    bool is_map;           /* it is a SPIFFE bundle map, of which the domain's entry counts */
     bool is_owned_by_feed; /* another process writes it: it may be missing */
     const char *crl;       /* file with its revocation lists; NULL: none are looked at */
     bool accepts_missing_crl, accepts_expired_crl;

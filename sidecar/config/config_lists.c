@@ -177,10 +177,20 @@ static void read_owned_file(const struct task *task, char *target)
         config_expect_key(task, false, "file");
 }
 
+void config_read_bundle_map(const struct task *task, void *target)
+{
+    struct trust_domain_config *domain = target;
+    domain->is_map = true;
+    config_read_path(task, &domain->bundle);
+}
+
 void config_read_bundle(const struct task *task, void *target)
 {
     struct trust_domain_config *domain = target;
-    if (task->node->kind == NODE_MAP)
+    bool is_both = node_get(task->node, VIEW("file")) != NULL && node_get(task->node, VIEW("map")) != NULL;
+    if (is_both)
+        config_complain(task, "C0105", (struct view){0}, "a bundle is a `file` or stands in a `map`, not both");
+    else if (task->node->kind == NODE_MAP)
         read_owned_file(task, target);
     else if (view_equals(task->node->text, VIEW("workload-api")) && task->node->is_plain)
         config_complain(task, "C0102", VIEW("name a file that is kept fresh"),

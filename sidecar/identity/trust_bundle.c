@@ -3,6 +3,7 @@
 
 #include "bundle_document.h"
 #include "digest.h"
+#include "pem.h"
 #include "spiffe_id.h"
 #include "x509_path.h"
 
@@ -18,7 +19,7 @@ struct trust_bundle {
     uint64_t generation;
     uint64_t sequence;
     int64_t expires;
-    bool is_loaded;
+    bool is_loaded, is_left_out;
     struct crl_set *crls; /* NULL: none are configured */
     struct x509_path_crls crl_rule;
 };
@@ -96,6 +97,15 @@ static enum err take_der(void *context, struct view der)
     return e;
 }
 
+/* In the file, of which the text may be a part. */
+static uint32_t line_of(const struct trust_bundle_source *source, const struct bundle_document_error *error)
+{
+    if (!view_is_present(source->whole))
+        return error->line;
+    uint32_t first = pem_line(source->whole, (size_t)(source->text.data - source->whole.data));
+    return error->line > 0 ? first + error->line - 1 : first;
+}
+
 static enum err read_text(const struct load *load)
 {
     struct bundle_document_error error = {0};
@@ -104,7 +114,7 @@ static enum err read_text(const struct load *load)
     if (e == ERR_NONE || e == ERR_INVALID || e == ERR_NO_MEMORY)
         return e;
     diag_add(load->diags, &(struct diag){.code = VIEW("E1001"),
-                                         .span = {.file = load->source->file, .line = error.line},
+                                         .span = {.file = load->source->file, .line = line_of(load->source, &error)},
                                          .message = view_of(error.message),
                                          .hint = VIEW("PEM blocks labelled CERTIFICATE with nothing between them, or a "
                                                       "SPIFFE bundle document")});
@@ -128,10 +138,9 @@ static enum err load_bundle(const struct load *load)
     bundle->crl_rule = source->crls;
     if (source->has_crls)
         TRY(crl_set_build(source->crl_file, source->crl_text, bundle->store, load->diags, &bundle->crls));
-    if (!view_is_present(source->text))
-        return ERR_NONE;
-    bundle->is_loaded = true;
-    return read_text(load);
+    bundle->is_left_out = source->is_left_out;
+    bundle->is_loaded = source->is_left_out || view_is_present(source->text);
+    return view_is_present(source->text) ? read_text(load) : ERR_NONE;
 }
 
 static int by_name(const void *a, const void *b)
@@ -326,6 +335,11 @@ uint64_t trust_bundle_sequence(const struct trust_bundle *bundle)
 bool trust_bundle_is_loaded(const struct trust_bundle *bundle)
 {
     return bundle->is_loaded;
+}
+
+bool trust_bundle_is_left_out(const struct trust_bundle *bundle)
+{
+    return bundle->is_left_out;
 }
 
 struct view trust_bundles_digest(const struct trust_bundles *bundles)

@@ -14,8 +14,10 @@ struct trust_bundles;
 
 struct trust_bundle_source {
     struct view trust_domain;
-    struct view file; /* for messages */
-    struct view text; /* PEM certificates or a SPIFFE bundle document; absent: not there yet (feed owns it) */
+    struct view file;  /* for messages */
+    struct view text;  /* PEM certificates or a SPIFFE bundle document; absent: not there yet (feed owns it) */
+    struct view whole; /* the text around it, for line numbers; absent: `text` is the whole */
+    bool is_left_out;  /* the bundle map that is there does not have the domain: loaded, nobody is trusted */
     uint64_t generation;
     bool has_crls;              /* revocation lists are configured */
     struct x509_path_crls crls; /* and how they count */
@@ -29,6 +31,7 @@ enum { TRUST_BUNDLE_BYTES_MAX = 1024 * 1024, TRUST_BUNDLE_AUTHORITIES_MAX = 256 
  * `use`, or without an x5c value, are ignored, and so is every x5c value after the
  * first (X509-SVID section 6.2). A certificate that is no CA, an invalid trust domain
  * name, a domain named twice or text that does not parse: ERR_INVALID with diags.
+ * A domain that its map leaves out is one with no authorities, as is a document with no keys.
  * An absent text gives a domain that is known and has no authorities: every SVID
  * of it is refused with REASON_KEYS_UNAVAILABLE. Revocation lists: crl_set_build. */
 MUST_CHECK enum err trust_bundles_build(const struct trust_bundle_source *sources, size_t count,
@@ -51,6 +54,8 @@ uint64_t trust_bundle_sequence(const struct trust_bundle *bundle);
 /* False when its text was absent: nobody can be judged (REASON_KEYS_UNAVAILABLE).
  * True with no authorities is the domain's mass revocation: nobody is trusted. */
 bool trust_bundle_is_loaded(const struct trust_bundle *bundle);
+/* True for a domain that its map does not have. */
+bool trust_bundle_is_left_out(const struct trust_bundle *bundle);
 
 /* Lower-case hex SHA-256 over every domain's name, state, authorities and revocation
  * lists in order: 64 bytes, owned by the bundles. The same digest trusts the same

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot.h"
 
+#include "bundle_map.h"
 #include "file_set.h"
+#include "pem.h"
 #include "policy_image.h"
 
 #include <errno.h>
@@ -38,13 +40,22 @@ struct snapshot_owner {
     uint64_t *sequences; /* of each domain: the highest that was ever in force */
 };
 
+/* A file that several domains may name: read once, so that all of them see one version of it. */
+struct map_file {
+    const char *path;
+    struct view text; /* absent: it is not there */
+    struct bundle_map map;
+};
+
 /* What one build works with. */
 struct builder {
     const struct config *config;
     const struct policy_compiler *compiler; /* NULL: none but policy_build */
     const struct snapshot_owner *previous;
     struct snapshot_owner *next;
-    struct arena *arena; /* of the part that is built: its sources */
+    struct arena *arena;   /* of the part that is built: its sources */
+    struct map_file *maps; /* of the bundles, in that arena */
+    size_t map_count;
     struct diag_list *diags;
     struct file_set *files;
     int64_t now;
@@ -198,29 +209,42 @@ static enum err build_shadow(struct builder *b)
                : ERR_NONE;
 }
 
-/* Reads the file of a trust domain or issuer. One that feed owns may be missing:
- * the snapshot is then not ready. */
-static enum err read_source(struct builder *b, const char *path, bool is_owned_by_feed,
-                            const struct source_state *before, struct source_state *state, struct view *text)
+static enum err complain_unread(struct builder *b, const char *path, enum err error)
+{
+    struct span span = {.file = view_of(path)};
+    diag_error(b->diags, "E0901", &span, "cannot be read: %s", error == ERR_IO ? strerror(errno) : err_text(error));
+    return error;
+}
+
+/* The text of a file, or the absent view for one that is missing and may be. */
+static enum err read_text(struct builder *b, const char *path, bool may_be_missing, struct view *text)
 {
     *text = (struct view){0};
     enum err error = file_read(path, b->arena, text);
-    if (error == ERR_NOT_FOUND && is_owned_by_feed) {
-        bool was_missing = before != NULL && !before->is_there;
-        state->generation = was_missing ? before->generation : b->next->snapshot.generation;
+    if (error == ERR_NONE || (error == ERR_NOT_FOUND && may_be_missing))
         return ERR_NONE;
-    }
-    if (error != ERR_NONE) {
-        struct span span = {.file = view_of(path)};
-        diag_error(b->diags, "E0901", &span, "cannot be read: %s", error == ERR_IO ? strerror(errno) : err_text(error));
-        return error;
-    }
-    state->is_there = true;
-    TRY(sha256(*text, state->fingerprint));
-    bool is_same =
-        before != NULL && before->is_there && memcmp(before->fingerprint, state->fingerprint, SHA256_BYTES) == 0;
+    return complain_unread(b, path, error);
+}
+
+/* What is the same as before keeps its generation. Absent: a file that feed owns and that
+ * is missing, so that the snapshot is not ready. */
+static enum err fill_state(const struct builder *b, struct view text, const struct source_state *before,
+                           struct source_state *state)
+{
+    state->is_there = view_is_present(text);
+    if (state->is_there)
+        TRY(sha256(text, state->fingerprint));
+    bool is_same = before != NULL && before->is_there == state->is_there &&
+                   memcmp(before->fingerprint, state->fingerprint, SHA256_BYTES) == 0;
     state->generation = is_same ? before->generation : b->next->snapshot.generation;
     return ERR_NONE;
+}
+
+static enum err read_source(struct builder *b, const char *path, bool is_owned_by_feed,
+                            const struct source_state *before, struct source_state *state, struct view *text)
+{
+    TRY(read_text(b, path, is_owned_by_feed, text));
+    return fill_state(b, *text, before, state);
 }
 
 /* The fingerprint of a part that is made of several sources. */
@@ -237,7 +261,7 @@ static enum err check_sequences(struct builder *b, const struct trust_bundles *b
         const struct trust_domain_config *domain = &b->config->identity.domains[i];
         const struct trust_bundle *bundle = trust_bundles_find(bundles, domain->name);
         uint64_t sequence = trust_bundle_sequence(bundle), *highest = &b->next->sequences[i];
-        if (!trust_bundle_is_loaded(bundle))
+        if (!trust_bundle_is_loaded(bundle) || trust_bundle_is_left_out(bundle))
             continue;
         if (sequence < *highest) {
             struct span span = {.file = view_of(domain->bundle)};
@@ -266,6 +290,84 @@ static enum err check_lists(struct builder *b, const struct trust_bundles *bundl
     return ERR_NONE;
 }
 
+static enum err parse_map(struct builder *b, struct map_file *file)
+{
+    struct bundle_document_error error = {0};
+    enum err e = bundle_map_parse(file->text, b->arena, &file->map, &error);
+    if (e != ERR_MALFORMED && e != ERR_LIMIT)
+        return e;
+    struct span span = {.file = view_of(file->path), .line = error.line};
+    diag_error(b->diags, "E0907", &span, "%s", error.message);
+    return ERR_INVALID;
+}
+
+/* The map at `path`, which is read when the first domain names it. */
+static enum err read_map(struct builder *b, const char *path, const struct map_file **out)
+{
+    for (size_t i = 0; i < b->map_count; i++) {
+        *out = &b->maps[i];
+        if (strcmp(b->maps[i].path, path) == 0)
+            return ERR_NONE;
+    }
+    struct map_file *file = &b->maps[b->map_count];
+    file->path = path;
+    TRY(read_text(b, path, true, &file->text));
+    if (view_is_present(file->text))
+        TRY(parse_map(b, file));
+    b->map_count++;
+    *out = file;
+    return ERR_NONE;
+}
+
+/* The domain's document in its map. One that is left out is trusted no more; its state is that of an empty text, which
+ * no document has. */
+static enum err read_map_entry(struct builder *b, const struct trust_domain_config *domain,
+                               const struct source_state *before, struct source_state *state,
+                               struct trust_bundle_source *source)
+{
+    const struct map_file *file;
+    TRY(read_map(b, domain->bundle, &file));
+    if (!view_is_present(file->text) && !domain->is_owned_by_feed)
+        return complain_unread(b, domain->bundle, ERR_NOT_FOUND);
+    const struct bundle_map_entry *entry = bundle_map_find(&file->map, domain->name);
+    source->is_left_out = view_is_present(file->text) && entry == NULL;
+    source->text = entry != NULL ? entry->document : (struct view){0};
+    source->whole = file->text;
+    return fill_state(b, source->is_left_out ? VIEW("") : source->text, before, state);
+}
+
+static bool is_configured(const struct config *config, const char *map, struct view name)
+{
+    for (size_t i = 0; i < config->identity.domain_count; i++) {
+        const struct trust_domain_config *domain = &config->identity.domains[i];
+        if (domain->is_map && strcmp(domain->bundle, map) == 0 && view_equals(domain->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Whom the configuration does not name is not trusted, which is right, and may not be what is meant. */
+static void warn_unnamed(struct builder *b)
+{
+    for (size_t i = 0; i < b->map_count; i++) {
+        const struct map_file *file = &b->maps[i];
+        for (size_t k = 0; k < file->map.count; k++) {
+            const struct bundle_map_entry *entry = &file->map.entries[k];
+            if (is_configured(b->config, file->path, entry->trust_domain))
+                continue;
+            const struct diag diag = {
+                .severity = DIAG_WARNING,
+                .code = VIEW("W0908"),
+                .span = {.file = view_of(file->path),
+                         .line = pem_line(file->text, (size_t)(entry->document.data - file->text.data))},
+                .message =
+                    arena_print(b->arena, "`%.*s` of this map is no trust domain of the configuration: passed over",
+                                VIEW_ARG(entry->trust_domain))};
+            diag_add(b->diags, &diag);
+        }
+    }
+}
+
 /* The bundle and the revocation lists of domain `i`. A change to either makes what rested on them be judged again. */
 static enum err read_domain(struct builder *b, size_t i, struct trust_bundle_source *source)
 {
@@ -274,7 +376,10 @@ static enum err read_domain(struct builder *b, size_t i, struct trust_bundle_sou
     size_t count = b->config->identity.domain_count;
     struct source_state *state = &b->next->domains[i], *lists = &b->next->domains[count + i];
     *source = (struct trust_bundle_source){.trust_domain = domain->name, .file = view_of(domain->bundle)};
-    TRY(read_source(b, domain->bundle, domain->is_owned_by_feed, before, state, &source->text));
+    if (domain->is_map)
+        TRY(read_map_entry(b, domain, before, state, source));
+    else
+        TRY(read_source(b, domain->bundle, domain->is_owned_by_feed, before, state, &source->text));
     source->generation = state->generation;
     if (domain->crl == NULL)
         return ERR_NONE;
@@ -292,7 +397,8 @@ static enum err build_bundles(struct builder *b)
 {
     size_t count = b->config->identity.domain_count;
     struct trust_bundle_source *sources = arena_take_array(b->arena, count + 1, sizeof(*sources));
-    if (sources == NULL)
+    b->maps = arena_take_array(b->arena, count + 1, sizeof(*b->maps));
+    if (sources == NULL || b->maps == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
         TRY(read_domain(b, i, &sources[i]));
@@ -306,6 +412,7 @@ static enum err build_bundles(struct builder *b)
     struct trust_bundles *bundles = NULL;
     TRY(trust_bundles_build(sources, count, b->diags, &bundles));
     part->thing = bundles;
+    warn_unnamed(b);
     TRY(check_lists(b, bundles));
     return check_sequences(b, bundles);
 }

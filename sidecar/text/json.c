@@ -234,8 +234,15 @@ static size_t count_elements(const struct reader *r)
     return 0;
 }
 
+/* From the opening bracket to the closing one, which were both taken. */
+static struct view taken_since(const struct reader *r, const char *first)
+{
+    return (struct view){.data = first - 1, .size = (size_t)(r->next - first) + 1};
+}
+
 static enum err read_array(struct reader *r, unsigned depth, struct json *out)
 {
+    const char *first = r->next;
     size_t count = count_elements(r);
     struct json *items = count > 0 ? arena_take_array(r->arena, count, sizeof *items) : NULL;
     if (count > 0 && items == NULL)
@@ -249,7 +256,7 @@ static enum err read_array(struct reader *r, unsigned depth, struct json *out)
     skip_space(r);
     if (!take(r, ']'))
         return ERR_MALFORMED;
-    *out = (struct json){.kind = JSON_ARRAY, .items = items, .count = count};
+    *out = (struct json){.kind = JSON_ARRAY, .text = taken_since(r, first), .items = items, .count = count};
     return ERR_NONE;
 }
 
@@ -274,6 +281,7 @@ static enum err read_name(struct reader *r, struct view *out)
 
 static enum err read_object(struct reader *r, unsigned depth, struct json *out)
 {
+    const char *first = r->next;
     size_t count = count_elements(r);
     if (count > JSON_MEMBERS_MAX)
         return ERR_LIMIT;
@@ -293,7 +301,8 @@ static enum err read_object(struct reader *r, unsigned depth, struct json *out)
     skip_space(r);
     if (!take(r, '}'))
         return ERR_MALFORMED;
-    *out = (struct json){.kind = JSON_OBJECT, .items = items, .names = names, .count = count};
+    *out = (struct json){
+        .kind = JSON_OBJECT, .text = taken_since(r, first), .items = items, .names = names, .count = count};
     return ERR_NONE;
 }
 

@@ -13,7 +13,7 @@ enum json_kind { JSON_NULL = 0, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING,
 
 struct json {
     enum json_kind kind;
-    struct view text;         /* STRING: unescaped; NUMBER: as written */
+    struct view text;         /* STRING: unescaped; NUMBER, ARRAY, OBJECT: as written */
     const struct json *items; /* ARRAY: elements; OBJECT: values */
     const struct view *names; /* OBJECT: unescaped names, unique */
     size_t count;

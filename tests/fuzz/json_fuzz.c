@@ -16,7 +16,10 @@ static void walk(const struct json *value, unsigned depth)
     unsigned char sum = 0;
     must(depth <= JSON_DEPTH_MAX + 1);
     must(value->count == 0 || value->items != NULL);
-    must((value->kind == JSON_STRING || value->kind == JSON_NUMBER) == view_is_present(value->text));
+    must((value->kind >= JSON_NUMBER) == view_is_present(value->text));
+    if (value->kind >= JSON_ARRAY)
+        must(value->text.data[0] == "[{"[value->kind == JSON_OBJECT] &&
+             value->text.data[value->text.size - 1] == "]}"[value->kind == JSON_OBJECT]);
     for (size_t i = 0; i < value->text.size; i++) {
         must(value->text.data[i] != '\0');
         sum = (unsigned char)(sum + (unsigned char)value->text.data[i]);

@@ -222,6 +222,10 @@ static const struct bad_file {
     {GOOD "identity: {trust_domains: {a: {bundle: {owner: feed}}}}\n", 4, 40, "C0103",
      "identity.trust_domains[\"a\"].bundle", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: {}}}}\n", 4, 40, "C0103", NULL, NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: {file: b, map: b}}}}\n", 4, 40, "C0105",
+     "identity.trust_domains[\"a\"].bundle", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: {map: [b]}}}}\n", 4, 46, "C0104",
+     "identity.trust_domains[\"a\"].bundle.map", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: [b]}}}\n", 4, 40, "C0104", NULL, NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: {file: b, owner: fed}}}}\n", 4, 57, "C0203",
      "identity.trust_domains[\"a\"].bundle.owner", "did you mean `feed`?"},
@@ -399,9 +403,25 @@ static void config_says_who_writes_a_bundle_or_key_set(void **state)
         assert_string_equal(config.identity.domains[i].bundle, bundles[i]);
         assert_int_equal(config.identity.domains[i].is_owned_by_feed, i == 3);
     }
+    assert_false(config.identity.domains[1].is_map);
     assert_string_equal(config.tokens.issuers[1].keys_file, "/etc/bartizan/b.json");
     assert_false(config.tokens.issuers[0].is_owned_by_feed);
     assert_true(config.tokens.issuers[1].is_owned_by_feed);
+}
+
+static void config_takes_bundles_from_a_map(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(GOOD "identity:\n  trust_domains:\n    a: {bundle: {map: m.json}}\n"
+                                "    b: {bundle: {map: /x/m.json, owner: feed}}\n    c: {bundle: {file: c.pem}}\n",
+                           &config),
+                     ERR_NONE);
+    const struct trust_domain_config *domains = config.identity.domains;
+    assert_string_equal(domains[0].bundle, "/etc/bartizan/m.json");
+    assert_string_equal(domains[1].bundle, "/x/m.json");
+    assert_true(domains[0].is_map && domains[1].is_map && !domains[2].is_map);
+    assert_true(!domains[0].is_owned_by_feed && domains[1].is_owned_by_feed);
 }
 
 static void config_leaves_the_result_alone_when_it_refuses(void **state)
@@ -471,6 +491,7 @@ int main(void)
         CASE(config_accepts_the_ends_of_a_range_and_nothing_beyond),
         CASE(config_takes_paths_from_its_own_folder),
         CASE(config_says_who_writes_a_bundle_or_key_set),
+        CASE(config_takes_bundles_from_a_map),
         CASE(config_leaves_the_result_alone_when_it_refuses),
         CASE(config_reports_a_small_arena),
         CASE(config_read_tells_a_missing_file),

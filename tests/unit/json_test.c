@@ -58,6 +58,8 @@ static void json_reads_every_kind(void **state)
     assert_int_equal(a->count, 6);
     assert_true(view_equals(a->items[1].text, VIEW("-2.5e3")));
     assert_int_equal(a->items[3].kind, JSON_NULL);
+    assert_true(view_equals(a->text, VIEW("[1,-2.5e3,\"x\",null,true,{}]")));
+    assert_true(view_equals(a->items[5].text, VIEW("{}")));
     assert_int_equal(a->items[5].count, 0);
     assert_int_equal(json_get(json_get(&value, VIEW("b")), VIEW("c"))->kind, JSON_ARRAY);
     assert_null(json_get(&value, VIEW("c")));

@@ -306,8 +306,8 @@ static void a_policy_that_takes_all_memory_for_sources_delays_no_revocation(void
     snapshot_drop(second);
 }
 
-/* The bundle file as a SPIFFE bundle document of this sequence, or as it is without one. */
-static void write_bundle_document(const struct fixture *f, int sequence)
+/* What is in the bundle file as a SPIFFE bundle document of this sequence; freed by free(). */
+static char *bundle_document(const struct fixture *f, int sequence)
 {
     char *pem = world_read(f->world.bundle), *out = calloc(1, strlen(pem) + 256);
     char *body = strstr(pem, "-----\n") + strlen("-----\n"), *end = strstr(body, "-----END");
@@ -317,9 +317,167 @@ static void write_bundle_document(const struct fixture *f, int sequence)
         if (*body != '\n')
             out[size++] = *body;
     (void)strcpy(out + size, "\"]}]}\n");
-    world_write(f->world.bundle, out);
     free(pem);
-    free(out);
+    return out;
+}
+
+static void write_bundle_document(const struct fixture *f, int sequence)
+{
+    char *document = bundle_document(f, sequence);
+    world_write(f->world.bundle, document);
+    free(document);
+}
+
+/* Two domains of one bundle map, beside the bundle file. */
+struct mapped {
+    char map[WORLD_PATH_MAX + 16];
+    struct trust_domain_config domains[2];
+    char *document; /* of sequence 7 */
+};
+
+static void use_map(struct fixture *f, struct mapped *m)
+{
+    static const char *const names[] = {"prod.example", "partner.example"};
+    memset(m, 0, sizeof *m);
+    (void)snprintf(m->map, sizeof m->map, "%s/map.json", f->world.folder);
+    for (size_t i = 0; i < 2; i++)
+        m->domains[i] = (struct trust_domain_config){.name = view_of(names[i]), .bundle = m->map, .is_map = true};
+    m->document = bundle_document(f, 7);
+    f->world.config.identity.domains = m->domains;
+    f->world.config.identity.domain_count = 2;
+}
+
+/* The first `@` of `form` is the one document, the second the other. */
+static void write_map(const struct mapped *m, const char *form, const char *prod, const char *partner)
+{
+    const char *documents[] = {prod, partner};
+    char *text = calloc(1, strlen(form) + strlen(prod) + strlen(partner) + 1);
+    size_t size = 0, next = 0;
+    for (; *form != '\0'; form++) {
+        if (*form != '@')
+            text[size++] = *form;
+        else
+            size += (size_t)sprintf(text + size, "%s", documents[next++]);
+    }
+    world_write(m->map, text);
+    free(text);
+}
+
+#define BOTH "{\"trust_domains\": {\"prod.example\": @,\n\"partner.example\": @}}"
+#define PROD_ONLY "{\"trust_domains\": {\"prod.example\": @}}"
+
+static const struct trust_bundle *domain_of(const struct snapshot *snapshot, struct view name)
+{
+    return trust_bundles_find(snapshot->bundles, name);
+}
+
+static void each_domain_of_a_map_has_its_own_bundle_and_generation(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped m;
+    struct snapshot *first = NULL, *second = NULL;
+    use_map(f, &m);
+    write_map(&m, BOTH, m.document, m.document);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_true(first->is_ready);
+    assert_int_equal(trust_bundle_count(domain_of(first, VIEW("prod.example"))), 1);
+    assert_int_equal(trust_bundle_sequence(domain_of(first, VIEW("partner.example"))), 7);
+    write_map(&m, BOTH, m.document, "{\"spiffe_sequence\": 8, \"keys\": []}");
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(second->bundle_generation, 2);
+    assert_int_equal(trust_bundle_generation(domain_of(second, VIEW("prod.example"))), 1);
+    assert_int_equal(trust_bundle_generation(domain_of(second, VIEW("partner.example"))), 2);
+    assert_int_equal(trust_bundle_count(domain_of(second, VIEW("partner.example"))), 0);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    free(m.document);
+}
+
+static void a_domain_that_leaves_its_map_is_trusted_no_more_and_comes_back_with_no_older_sequence(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped m;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    use_map(f, &m);
+    write_map(&m, BOTH, m.document, m.document);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    write_map(&m, PROD_ONLY, m.document, "");
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    const struct trust_bundle *partner = domain_of(second, VIEW("partner.example"));
+    assert_true(second->is_ready && trust_bundle_is_loaded(partner) && trust_bundle_is_left_out(partner));
+    assert_int_equal(trust_bundle_count(partner), 0);
+    assert_int_equal(trust_bundle_generation(partner), 2);
+    assert_false(trust_bundle_is_left_out(domain_of(second, VIEW("prod.example"))));
+    char *older = bundle_document(f, 6);
+    write_map(&m, BOTH, m.document, older);
+    assert_int_equal(build(f, second, &third), ERR_STALE);
+    assert_int_equal(trust_bundle_count(domain_of(third, VIEW("partner.example"))), 0);
+    snapshot_drop(third);
+    write_map(&m, BOTH, m.document, m.document);
+    assert_int_equal(build(f, second, &third), ERR_NONE);
+    assert_int_equal(trust_bundle_count(domain_of(third, VIEW("partner.example"))), 1);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
+    free(older);
+    free(m.document);
+}
+
+static void a_map_that_is_not_there_yet_is_no_judgement_and_of_the_operator_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped m;
+    struct snapshot *first = NULL, *second = NULL;
+    use_map(f, &m);
+    assert_int_equal(build(f, NULL, &first), ERR_NOT_FOUND);
+    m.domains[0].is_owned_by_feed = m.domains[1].is_owned_by_feed = true;
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_false(first->is_ready);
+    assert_false(trust_bundle_is_loaded(domain_of(first, VIEW("prod.example"))));
+    write_map(&m, PROD_ONLY, m.document, "");
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_true(second->is_ready);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    free(m.document);
+}
+
+static void a_map_is_taken_whole_or_not_at_all(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped m;
+    struct snapshot *first = NULL, *second = NULL;
+    use_map(f, &m);
+    write_map(&m, BOTH, m.document, m.document);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    write_map(&m, BOTH, "{\"spiffe_sequence\": 8, \"keys\": []}", "{\"keys\": 7}");
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_int_equal(f->diags.items[0].span.line, 2);
+    assert_int_equal(trust_bundle_count(domain_of(second, VIEW("prod.example"))), 1);
+    snapshot_drop(second);
+    write_map(&m, "{\"trust_domains\": {\"prod.example\": @, \"prod.example\": @}}", m.document, m.document);
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_true(view_equals(f->diags.items[1].code, VIEW("E0907")));
+    snapshot_drop(first);
+    snapshot_drop(second);
+    free(m.document);
+}
+
+static void a_domain_of_a_map_that_the_configuration_does_not_name_is_a_warning(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped m;
+    struct snapshot *snapshot = NULL;
+    use_map(f, &m);
+    f->world.config.identity.domain_count = 1;
+    write_map(&m, BOTH, m.document, m.document);
+    assert_int_equal(build(f, NULL, &snapshot), ERR_NONE);
+    assert_int_equal(f->diags.count, 1);
+    assert_true(view_equals(f->diags.items[0].code, VIEW("W0908")));
+    assert_int_equal(f->diags.items[0].span.line, 3);
+    assert_null(domain_of(snapshot, VIEW("partner.example")));
+    snapshot_drop(snapshot);
+    free(m.document);
 }
 
 static void an_older_bundle_sequence_is_refused(void **state)
@@ -533,6 +691,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_policy_that_takes_all_memory_for_sources_delays_no_revocation, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_older_bundle_sequence_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_domain_of_a_map_has_its_own_bundle_and_generation, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_domain_that_leaves_its_map_is_trusted_no_more_and_comes_back_with_no_older_sequence, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_map_that_is_not_there_yet_is_no_judgement_and_of_the_operator_an_error, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_map_is_taken_whole_or_not_at_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_domain_of_a_map_that_the_configuration_does_not_name_is_a_warning, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(the_absence_of_a_bundle_does_not_forget_its_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_policy_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_shadow_has_a_generation_of_its_own, setup, teardown),
