@@ -3,6 +3,7 @@
 
 #include "caller_proof.h"
 #include "decision_record.h"
+#include "log.h"
 #include "shadow_judge.h"
 #include "token_cache.h"
 
@@ -486,6 +487,19 @@ static void record(struct passage *p, const struct decision *decision, const str
     journal_writer_commit(context->journal, audit_event_write(&context->event, room));
 }
 
+/* Of what is at fault, once an interval: a flood of bad credentials is one line a minute. */
+static void tell(struct passage *p, enum reason reason, struct view decision_id)
+{
+    const struct reason_info *info = reason_info(reason);
+    uint64_t untold = 0;
+    if (!reason_is_fault(reason) || !refusal_log_tells(p->context->refusals, p->facts.now, reason, &untold))
+        return;
+    log_line(LOG_WARN, log_say("refused"), log_text("reason", info->name), log_text("meaning", info->sentence),
+             log_text("do", info->advice), log_text("decision", decision_id),
+             log_text("caller", p->facts.workload.spiffe_id), log_text("unverified", p->unverified_caller),
+             log_number("untold_before", untold));
+}
+
 static void count(struct passage *p, const struct decision *decision, const struct check_answer *answer,
                   uint64_t duration)
 {
@@ -498,9 +512,11 @@ static void count(struct passage *p, const struct decision *decision, const stru
     if (answer->is_report_only)
         metrics_add(context->metrics,
                     decision->verdict == VERDICT_CHALLENGE ? METRIC_WOULD_CHALLENGE : METRIC_WOULD_DENY, 1);
-    if (context->refusals != NULL)
-        refusal_log_add(context->refusals, p->facts.now, decision->reason, answer->decision_id,
-                        p->facts.workload.spiffe_id);
+    if (context->refusals == NULL)
+        return;
+    refusal_log_add(context->refusals, p->facts.now, decision->reason, answer->decision_id,
+                    p->facts.workload.spiffe_id);
+    tell(p, decision->reason, answer->decision_id);
 }
 
 /* The record is complete in the journal before the answer leaves. */

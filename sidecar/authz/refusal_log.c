@@ -27,6 +27,19 @@ void refusal_log_add(struct refusal_log *log, int64_t at, enum reason reason, st
     pthread_mutex_unlock(&log->lock);
 }
 
+bool refusal_log_tells(struct refusal_log *log, int64_t at, enum reason reason, uint64_t *untold)
+{
+    unsigned int i = (unsigned int)reason < REASON_COUNT ? (unsigned int)reason : REASON_INTERNAL;
+    pthread_mutex_lock(&log->lock);
+    int64_t before = log->told_at[i];
+    bool is_due = before == 0 || at < before || at - before >= REFUSAL_LOG_INTERVAL;
+    *untold = log->untold[i];
+    log->untold[i] = is_due ? 0 : *untold + 1;
+    log->told_at[i] = is_due ? at : before;
+    pthread_mutex_unlock(&log->lock);
+    return is_due;
+}
+
 size_t refusal_log_read(struct refusal_log *log, struct refusal out[REFUSAL_LOG_ENTRIES])
 {
     pthread_mutex_lock(&log->lock);

@@ -174,6 +174,7 @@ static int verify(struct certificates *certificates, const char *bundle, int64_t
     if (reason != REASON_NONE) {
         const struct reason_info *info = reason_info(reason);
         printf("refused: %.*s: %.*s\n", VIEW_ARG(info->name), VIEW_ARG(info->sentence));
+        printf("  do: %.*s\n", VIEW_ARG(info->advice));
         return EXIT_FAILED;
     }
     printf("good: %.*s until %.*s\n", VIEW_ARG(svid.id.text), VIEW_ARG(time_print(svid.not_after, arena)));

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "options.h"
+#include "reason.h"
 #include "rfc3339.h"
 #include "status_ask.h"
 
@@ -135,6 +136,13 @@ static void print_expiring(const struct screen *screen, const json_t *snapshot)
     }
 }
 
+/* What a reason means; absent for one that this program does not know. */
+static struct view meaning_of(struct view name)
+{
+    enum reason reason;
+    return reason_parse(name, &reason) ? reason_info(reason)->sentence : (struct view){0};
+}
+
 static void print_decisions(const struct screen *screen, const json_t *status)
 {
     const json_t *counts = json_object_get(status, "decisions");
@@ -148,8 +156,9 @@ static void print_decisions(const struct screen *screen, const json_t *status)
                status_number(spared, "would_deny"), status_number(spared, "would_challenge"));
     json_array_foreach(json_object_get(status, "refusals"), i, item)
     {
-        printf("  %s %10" PRId64 "  %.*s\n", i == 0 ? "refusals " : "         ", status_number(item, "count"),
-               VIEW_ARG(safe_at(screen, item, "reason")));
+        struct view name = safe_at(screen, item, "reason"), meaning = meaning_of(name);
+        printf("  %s %10" PRId64 "  %.*s%s%.*s\n", i == 0 ? "refusals " : "         ", status_number(item, "count"),
+               VIEW_ARG(name), view_is_present(meaning) ? ": " : "", VIEW_ARG(meaning));
     }
     json_array_foreach(json_object_get(status, "recent_refusals"), i, item)
     {

@@ -22,6 +22,7 @@ int cmd_policy(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);
 int cmd_pki(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_reasons(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
 int cmd_version(int argc, char **argv);

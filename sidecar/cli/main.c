@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"pki", "make a trust domain, and issue, renew, revoke and inspect SVIDs", cmd_pki},
     {"audit", "read, verify and search the audit journal", cmd_audit},
     {"status", "one screen: ready or why not, generations, refusals, what expires", cmd_status},
+    {"reasons", "what the reason of a refusal means, and what to do about it", cmd_reasons},
     {"healthcheck", "ask a running sidecar whether it is alive or ready", cmd_healthcheck},
     {"version", "print the version", cmd_version},
     {"help", "explain a command, or every key of the configuration (`help config`)", help},

@@ -12,7 +12,7 @@ import pytest
 
 from place import CONFIG, POLICY, WEB
 
-COMMANDS = ["serve", "check", "policy", "revoke", "audit", "status", "healthcheck", "version"]
+COMMANDS = ["serve", "check", "policy", "revoke", "audit", "status", "reasons", "healthcheck", "version"]
 
 
 # ---- help and usage ----
@@ -128,6 +128,28 @@ def test_docs_configuration_has_the_table_of_help_config(place, root):
     documented = (root / "docs" / "configuration.md").read_text()
     assert table in documented, f"docs/configuration.md ends with another table than this:\n{table}"
     assert documented.endswith(table)
+
+
+def test_docs_reasons_ends_with_the_table_of_reasons(place, root):
+    table = place.run("reasons", "--format", "markdown").stdout
+    assert table.count("\n") > 50
+    assert (root / "docs" / "reasons.md").read_text().endswith("\n\n" + table)
+
+
+def test_reasons_explains_one_and_names_the_nearest_of_a_wrong_one(place):
+    one = place.run("reasons", "certificate_untrusted")
+    assert one.returncode == 0 and "does not chain" in one.stdout and "\n    do: " in one.stdout
+    wrong = place.run("reasons", "certificate_untrustd")
+    assert wrong.returncode == 3 and "`certificate_untrusted`" in wrong.stderr and wrong.stdout == ""
+    assert place.run("reasons", "--format", "xml").returncode == 3
+
+
+def test_reasons_in_json_are_those_of_the_text(place):
+    rows = json.loads(place.run("reasons", "--format", "json").stdout)
+    text = place.run("reasons").stdout
+    assert [row["reason"] for row in rows] == re.findall(r"^(\S+)$", text, re.M)
+    assert all(row["meaning"] in text and row["advice"] in text for row in rows)
+    assert json.loads(place.run("reasons", "xfcc_hops", "--format", "json").stdout) in rows
 
 
 def test_the_configurations_of_docs_configuration_are_taken(place, root):
@@ -544,7 +566,7 @@ STATUS = {
     },
     "last_reload_error": {"time": "2026-11-24T21:50:00Z", "message": "policy.yaml:12:5: unknown role"},
     "decisions": {"allow": 5, "challenge": 4, "deny": 3},
-    "refusals": [{"reason": "default", "count": 3}],
+    "refusals": [{"reason": "default", "count": 3}, {"reason": "of_a_later_version", "count": 1}],
     "recent_refusals": [{"time": "2026-11-24T21:54:58Z", "decision_id": "b3f1", "reason": "default", "caller": None}],
     "journal": {"path": "/j", "epoch": "00", "next_sequence": 12, "lost": 2},
     "caches": {"tokens": {"entries": 1, "capacity": 2, "hits": 3, "misses": 4}},
@@ -565,8 +587,9 @@ def test_status_is_one_screen(place):
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0] == "ready" and len(lines) <= 40
-    for part in ("RELOAD REFUSED 5 min ago", "EXPIRES", "prod.example: in 2 d", "NO KEYS", "generation 8", "sequence 12", "LOST 2", "5 allowed, 4 challenged, 3 denied", "b3f1"):
+    for part in ("RELOAD REFUSED 5 min ago", "EXPIRES", "prod.example: in 2 d", "NO KEYS", "generation 8", "sequence 12", "LOST 2", "5 allowed, 4 challenged, 3 denied", "b3f1", "default: no rule came near"):
         assert part in result.stdout, part
+    assert re.search(r" 1  of_a_later_version$", result.stdout, re.M)
 
 
 def test_status_says_first_that_nothing_is_enforced(place):

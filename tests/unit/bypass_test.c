@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -582,6 +583,46 @@ static void a_name_without_a_certificate_is_nobody(void **state)
     assert_answer(f, REASON_DENY_RULE);
 }
 
+/* The lines that asking so often writes to the log, into `text`. */
+static size_t lines_logged(struct fixture *f, size_t times, char *text, size_t capacity)
+{
+    FILE *log = tmpfile();
+    int before = dup(STDERR_FILENO);
+    assert_non_null(log);
+    assert_true(before >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    for (size_t i = 0; i < times; i++)
+        (void)ask(f);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    close(before);
+    rewind(log);
+    size_t size = fread(text, 1, capacity - 1, log), lines = 0;
+    fclose(log);
+    text[size] = '\0';
+    for (size_t i = 0; i < size; i++)
+        lines += text[i] == '\n';
+    return lines;
+}
+
+static void a_thousand_refused_certificates_are_one_line_of_log_a_minute(void **state)
+{
+    struct fixture *f = *state;
+    static char text[64 * 1024];
+    f->parts.certificate = "-----BEGIN CERTIFICATE-----%0Anone%0A";
+    assert_int_equal(lines_logged(f, 1000, text, sizeof(text)), 1);
+    assert_non_null(strstr(text, "warn  refused reason=\"certificate_malformed\" meaning=\""));
+    assert_non_null(strstr(text, " do=\"look at the caller's certificate with `bartizan pki show`"));
+    assert_non_null(strstr(text, "untold_before=0\n"));
+    f->clock.realtime_ns += INT64_C(60) * 1000000000;
+    assert_int_equal(lines_logged(f, 10, text, sizeof(text)), 1);
+    assert_non_null(strstr(text, "untold_before=999\n"));
+    f->parts.certificate = f->certificate;
+    f->parts.path = "/admin"; /* a rule's answer, not a fault */
+    assert_int_equal(lines_logged(f, 10, text, sizeof(text)), 0);
+    f->parts.path = "/admin#";
+    assert_int_equal(lines_logged(f, 10, text, sizeof(text)), 1);
+    assert_non_null(strstr(text, "caller=\"" WORLD_WEB "\""));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -609,6 +650,7 @@ int main(void)
         CASE(a_cached_token_with_another_payload_is_another_token),
         CASE(a_revocation_that_came_while_a_check_waited_holds_for_it),
         CASE(a_name_without_a_certificate_is_nobody),
+        CASE(a_thousand_refused_certificates_are_one_line_of_log_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

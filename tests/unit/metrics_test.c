@@ -108,8 +108,8 @@ static void metrics_counters_end_in_total_and_gauges_do_not(void **state)
     free(text);
 }
 
-/* docs/metrics.md lists by hand what the tables hold. */
-static void metrics_and_reasons_are_all_documented(void **state)
+/* docs/metrics.md lists by hand what the table holds; docs/reasons.md is printed by `bartizan reasons`. */
+static void metrics_are_all_documented(void **state)
 {
     (void)state;
     static char manual[64 * 1024];
@@ -124,11 +124,6 @@ static void metrics_and_reasons_are_all_documented(void **state)
         if (strstr(manual, name) == NULL)
             fail_msg("docs/metrics.md lacks %s", name + 3);
     }
-    for (size_t i = 0; i < REASON_COUNT; i++) {
-        snprintf(name, sizeof name, "| `%.*s` |", VIEW_ARG(reason_info((enum reason)i)->name));
-        if (i != REASON_NONE && strstr(manual, name) == NULL)
-            fail_msg("docs/metrics.md lacks the reason %s", name + 2);
-    }
     free(text);
 }
 
@@ -140,7 +135,7 @@ int main(void)
         cmocka_unit_test(metrics_histogram_is_cumulative_and_in_seconds),
         cmocka_unit_test(metrics_exposition_is_well_formed_and_declares_each_metric_once),
         cmocka_unit_test(metrics_counters_end_in_total_and_gauges_do_not),
-        cmocka_unit_test(metrics_and_reasons_are_all_documented),
+        cmocka_unit_test(metrics_are_all_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 #include "reason.h"
 
-static void every_reason_has_a_name_a_family_and_a_sentence(void **state)
+static void every_reason_has_a_name_a_family_a_sentence_and_an_advice(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < REASON_COUNT; i++) {
@@ -17,6 +17,7 @@ static void every_reason_has_a_name_a_family_and_a_sentence(void **state)
         assert_false(view_is_empty(info->name));
         assert_false(view_is_empty(info->family));
         assert_false(view_is_empty(info->sentence));
+        assert_false(view_is_empty(info->advice));
     }
 }
 
@@ -133,6 +134,20 @@ static void a_reason_is_named_by_its_name_and_its_family_and_nothing_else(void *
     assert_false(reason_is_named(REASON_TOKEN_EXPIRED, VIEW("")));
 }
 
+static void a_rules_answer_is_no_fault_and_a_bad_credential_is(void **state)
+{
+    (void)state;
+    static const enum reason faults[] = {REASON_INTERNAL,     REASON_CERTIFICATE_EXPIRED, REASON_CERTIFICATE_STATUS,
+                                         REASON_XFCC_HOPS,    REASON_TOKEN_SIGNATURE,     REASON_TOKEN_BINDING,
+                                         REASON_REQUEST_PATH, REASON_KEYS_UNAVAILABLE,    REASON_OVERLOAD};
+    static const enum reason answers[] = {REASON_RULE,      REASON_DEFAULT, REASON_DENY_RULE, REASON_NO_USER,
+                                          REASON_ASSURANCE, REASON_SCOPE,   REASON_PURPOSE,   REASON_DELEGATION};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        assert_true(reason_is_fault(faults[i]));
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        assert_false(reason_is_fault(answers[i]));
+}
+
 static void a_verdict_that_is_none_reads_deny(void **state)
 {
     (void)state;
@@ -145,7 +160,7 @@ static void a_verdict_that_is_none_reads_deny(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_reason_has_a_name_a_family_and_a_sentence),
+        cmocka_unit_test(every_reason_has_a_name_a_family_a_sentence_and_an_advice),
         cmocka_unit_test(no_two_reasons_share_a_name),
         cmocka_unit_test(only_the_rule_allows),
         cmocka_unit_test(only_unmet_assurance_challenges_and_asks_for_a_step_up),
@@ -156,6 +171,7 @@ int main(void)
         cmocka_unit_test(each_name_parses_to_its_own_reason),
         cmocka_unit_test(parse_refuses_a_family_and_what_is_nearly_a_name),
         cmocka_unit_test(a_reason_is_named_by_its_name_and_its_family_and_nothing_else),
+        cmocka_unit_test(a_rules_answer_is_no_fault_and_a_bad_credential_is),
         cmocka_unit_test(a_verdict_that_is_none_reads_deny),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,34 @@ static void nobody_leaves_no_trace_of_the_caller_before(void **state)
     assert_string_equal(out[1].caller, "spiffe://a.example/b");
 }
 
+static void a_reason_is_told_once_an_interval_and_then_how_often_it_was_not(void **state)
+{
+    (void)state;
+    struct refusal_log log;
+    uint64_t untold = 9;
+    refusal_log_init(&log);
+    assert_true(refusal_log_tells(&log, 1000, REASON_CERTIFICATE_EXPIRED, &untold));
+    assert_int_equal(untold, 0);
+    for (int i = 0; i < 999; i++)
+        assert_false(refusal_log_tells(&log, 1000 + i % REFUSAL_LOG_INTERVAL, REASON_CERTIFICATE_EXPIRED, &untold));
+    assert_true(refusal_log_tells(&log, 1000, REASON_XFCC_HOPS, &untold)); /* another reason has its own */
+    assert_int_equal(untold, 0);
+    assert_true(refusal_log_tells(&log, 1000 + REFUSAL_LOG_INTERVAL, REASON_CERTIFICATE_EXPIRED, &untold));
+    assert_int_equal(untold, 999);
+    assert_false(refusal_log_tells(&log, 1000 + REFUSAL_LOG_INTERVAL, REASON_CERTIFICATE_EXPIRED, &untold));
+}
+
+static void a_clock_that_steps_back_silences_no_reason(void **state)
+{
+    (void)state;
+    struct refusal_log log;
+    uint64_t untold;
+    refusal_log_init(&log);
+    assert_true(refusal_log_tells(&log, 1800000000, REASON_CERTIFICATE_EXPIRED, &untold));
+    assert_true(refusal_log_tells(&log, 1700000000, REASON_CERTIFICATE_EXPIRED, &untold));
+    assert_false(refusal_log_tells(&log, 1700000001, REASON_CERTIFICATE_EXPIRED, &untold));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +137,8 @@ int main(void)
         cmocka_unit_test(the_newest_refusal_comes_first),
         cmocka_unit_test(a_full_log_keeps_all_and_one_more_forgets_the_oldest),
         cmocka_unit_test(a_text_that_fits_is_whole_and_one_byte_more_is_cut),
+        cmocka_unit_test(a_reason_is_told_once_an_interval_and_then_how_often_it_was_not),
+        cmocka_unit_test(a_clock_that_steps_back_silences_no_reason),
         cmocka_unit_test(nobody_leaves_no_trace_of_the_caller_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
