@@ -55,7 +55,9 @@ class Contender:
         return statistics.median(each[what] for each in self.rounds)
 
 
-def world(stack: Stack) -> Path:
+def world(stack: Stack):
+    """Files of a sidecar, one request that its policy allows, and what others like it are made of:
+    the request's file, the authority, the headers."""
     folder = stack.folder
     ca = Authority("prod.example", folder)
     console = ca.issue("/ns/ops/sa/console", "console")
@@ -76,7 +78,7 @@ def world(stack: Stack) -> Path:
     certificate = console.certificate_file.read_text()
     path = folder / "request.bin"
     path.write_bytes(check_request("POST", HOST, PATH, headers, console.spiffe_id, certificate))
-    return path
+    return path, ca, headers
 
 
 def main() -> int:
@@ -90,7 +92,7 @@ def main() -> int:
     folder = runtime_folder()
     try:
         with Stack(folder, options.bin.resolve(), Path("/nonexistent")) as stack:
-            request = world(stack)
+            request, _, _ = world(stack)
             stack.bartizan = options.bin.resolve() / "bartizan"
             stack.start_bartizan()
             status = json.loads(stack.run("status", "--config", stack.config_file, "--format", "json").stdout)

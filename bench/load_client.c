@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Closed-loop load: one connection, N checks in flight, one request file.
+/* Load over one connection, of one request file.
  *
  *   load_client SOCKET REQUEST_FILE IN_FLIGHT SECONDS
+ *   load_client SOCKET REQUEST_FILE IN_FLIGHT SECONDS RATE [COLD_FILE EVERY]
  *
- * Prints one line of JSON: requests, seconds, p50_us, p99_us, allowed, other.
- * "allowed" counts answers whose first field, status, is empty or has code 0. */
+ * Without RATE the loop is closed: IN_FLIGHT checks at any time. With it, RATE checks
+ * a second are due at even times whatever is answered (at most IN_FLIGHT at once), and
+ * their latency counts from when they were due. COLD_FILE holds further requests, each
+ * behind its size (4 bytes, little-endian): every EVERY-th check is the next of them,
+ * once each; they are counted apart.
+ *
+ * Prints one line of JSON: requests, seconds, p50_us, p99_us, allowed, other, and with
+ * COLD_FILE cold, cold_p50_us, cold_p99_us. "allowed" counts answers whose first field,
+ * status, is empty or has code 0. */
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -24,7 +32,14 @@ struct call_slot {
     grpc_byte_buffer *answer;
     grpc_status_code status;
     grpc_slice details;
-    int64_t sent_ns;
+    int64_t sent_ns; /* or when it was due */
+    bool is_cold;
+    struct call_slot *next_free;
+};
+
+struct latencies {
+    uint32_t histogram[BUCKETS]; /* microseconds, the last bucket holds all above */
+    uint64_t count;
 };
 
 struct load {
@@ -32,9 +47,11 @@ struct load {
     grpc_completion_queue *queue;
     void *method;
     grpc_byte_buffer *request;
+    FILE *cold; /* NULL: none, or no more of them */
+    unsigned every;
     struct call_slot slots[IN_FLIGHT_MAX];
-    uint32_t histogram[BUCKETS]; /* microseconds, the last bucket holds all above */
-    uint64_t requests, allowed, other;
+    struct latencies warm, rare;
+    uint64_t allowed, other;
 };
 
 static int64_t now_ns(void)
@@ -44,10 +61,31 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void send_one(struct load *load, struct call_slot *slot)
+static grpc_byte_buffer *buffer_of(const char *bytes, size_t size)
 {
-    *slot = (struct call_slot){.sent_ns = now_ns()};
-    slot->request = grpc_byte_buffer_copy(load->request);
+    grpc_slice slice = grpc_slice_from_copied_buffer(bytes, size);
+    grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+    grpc_slice_unref(slice);
+    return buffer;
+}
+
+/* The next of the cold requests, or NULL. */
+static grpc_byte_buffer *next_cold(struct load *load)
+{
+    static char bytes[REQUEST_MAX];
+    uint8_t size[4];
+    if (load->cold == NULL || fread(size, 1, 4, load->cold) != 4)
+        return NULL;
+    size_t wanted = (size_t)(size[0] | size[1] << 8 | size[2] << 16) + ((size_t)size[3] << 24);
+    if (wanted > sizeof bytes || fread(bytes, 1, wanted, load->cold) != wanted)
+        return NULL;
+    return buffer_of(bytes, wanted);
+}
+
+static void send_one(struct load *load, struct call_slot *slot, int64_t due_ns, grpc_byte_buffer *cold)
+{
+    *slot = (struct call_slot){.sent_ns = due_ns, .is_cold = cold != NULL};
+    slot->request = cold != NULL ? cold : grpc_byte_buffer_copy(load->request);
     grpc_metadata_array_init(&slot->initial);
     grpc_metadata_array_init(&slot->trailing);
     slot->call = grpc_channel_create_registered_call(load->channel, NULL, 0, load->queue, load->method,
@@ -88,8 +126,9 @@ static bool answer_allows(grpc_byte_buffer *answer)
 static void finish_one(struct load *load, struct call_slot *slot)
 {
     int64_t microseconds = (now_ns() - slot->sent_ns) / 1000;
-    load->histogram[microseconds < BUCKETS ? microseconds : BUCKETS - 1]++;
-    load->requests++;
+    struct latencies *latencies = slot->is_cold ? &load->rare : &load->warm;
+    latencies->histogram[microseconds < BUCKETS ? microseconds : BUCKETS - 1]++;
+    latencies->count++;
     if (slot->status == GRPC_STATUS_OK && answer_allows(slot->answer))
         load->allowed++;
     else
@@ -102,11 +141,11 @@ static void finish_one(struct load *load, struct call_slot *slot)
     grpc_call_unref(slot->call);
 }
 
-static uint32_t quantile(const struct load *load, double q)
+static uint32_t quantile(const struct latencies *latencies, double q)
 {
-    uint64_t wanted = (uint64_t)((double)load->requests * q), seen = 0;
+    uint64_t wanted = (uint64_t)((double)latencies->count * q), seen = 0;
     for (uint32_t i = 0; i < BUCKETS; i++) {
-        seen += load->histogram[i];
+        seen += latencies->histogram[i];
         if (seen > wanted)
             return i;
     }
@@ -117,7 +156,7 @@ static void drive(struct load *load, unsigned in_flight, int64_t until_ns)
 {
     unsigned running = 0;
     for (; running < in_flight; running++)
-        send_one(load, &load->slots[running]);
+        send_one(load, &load->slots[running], now_ns(), NULL);
     while (running > 0) {
         grpc_event event = grpc_completion_queue_next(load->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
         if (event.type != GRPC_OP_COMPLETE)
@@ -125,9 +164,42 @@ static void drive(struct load *load, unsigned in_flight, int64_t until_ns)
         struct call_slot *slot = event.tag;
         finish_one(load, slot);
         if (now_ns() < until_ns)
-            send_one(load, slot);
+            send_one(load, slot, now_ns(), NULL);
         else
             running--;
+    }
+}
+
+/* Asks the queue without waiting: a wait of gRPC's is a millisecond at least. */
+static void drive_open(struct load *load, unsigned in_flight, double rate, int64_t from_ns, int64_t until_ns)
+{
+    struct call_slot *free_slots = NULL;
+    unsigned running = 0;
+    uint64_t sent = 0;
+    for (unsigned i = 0; i < in_flight; i++) {
+        load->slots[i].next_free = free_slots;
+        free_slots = &load->slots[i];
+    }
+    for (;;) {
+        int64_t due = from_ns + (int64_t)((double)sent * 1e9 / rate), now = now_ns();
+        bool is_over = due >= until_ns;
+        if (is_over && running == 0)
+            return;
+        if (!is_over && due <= now && free_slots != NULL) {
+            struct call_slot *slot = free_slots;
+            free_slots = slot->next_free;
+            sent++;
+            running++;
+            send_one(load, slot, due, load->every != 0 && sent % load->every == 0 ? next_cold(load) : NULL);
+        }
+        grpc_event event = grpc_completion_queue_next(load->queue, gpr_time_0(GPR_CLOCK_MONOTONIC), NULL);
+        if (event.type != GRPC_OP_COMPLETE)
+            continue;
+        struct call_slot *slot = event.tag;
+        finish_one(load, slot);
+        slot->next_free = free_slots;
+        free_slots = slot;
+        running--;
     }
 }
 
@@ -139,21 +211,31 @@ static grpc_byte_buffer *read_request(const char *path)
         return NULL;
     size_t size = fread(bytes, 1, sizeof bytes, file);
     (void)fclose(file);
-    grpc_slice slice = grpc_slice_from_copied_buffer(bytes, size);
-    grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
-    grpc_slice_unref(slice);
-    return buffer;
+    return buffer_of(bytes, size);
+}
+
+static void report(const struct load *load, double took)
+{
+    const struct latencies *warm = &load->warm, *rare = &load->rare;
+    (void)printf("{\"requests\": %llu, \"seconds\": %.3f, \"p50_us\": %u, \"p99_us\": %u, \"allowed\": %llu, "
+                 "\"other\": %llu",
+                 (unsigned long long)(warm->count + rare->count), took, quantile(warm, 0.5), quantile(warm, 0.99),
+                 (unsigned long long)load->allowed, (unsigned long long)load->other);
+    if (load->cold != NULL)
+        (void)printf(", \"cold\": %llu, \"cold_p50_us\": %u, \"cold_p99_us\": %u", (unsigned long long)rare->count,
+                     quantile(rare, 0.5), quantile(rare, 0.99));
+    (void)puts("}");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        (void)fprintf(stderr, "usage: load_client SOCKET REQUEST_FILE IN_FLIGHT SECONDS\n");
+    if (argc != 5 && argc != 6 && argc != 8) {
+        (void)fprintf(stderr, "usage: load_client SOCKET REQUEST_FILE IN_FLIGHT SECONDS [RATE [COLD_FILE EVERY]]\n");
         return 3;
     }
     unsigned in_flight = (unsigned)strtoul(argv[3], NULL, 10);
-    double seconds = strtod(argv[4], NULL);
-    if (in_flight == 0 || in_flight > IN_FLIGHT_MAX || seconds <= 0)
+    double seconds = strtod(argv[4], NULL), rate = argc > 5 ? strtod(argv[5], NULL) : 0;
+    if (in_flight == 0 || in_flight > IN_FLIGHT_MAX || seconds <= 0 || (argc > 5 && rate <= 0))
         return 3;
     grpc_init();
     static struct load load;
@@ -161,6 +243,14 @@ int main(int argc, char **argv)
     if (load.request == NULL) {
         perror(argv[2]);
         return 4;
+    }
+    if (argc == 8) {
+        load.cold = fopen(argv[6], "rb");
+        load.every = (unsigned)strtoul(argv[7], NULL, 10);
+        if (load.cold == NULL || load.every == 0) {
+            perror(argv[6]);
+            return 4;
+        }
     }
     char target[256];
     (void)snprintf(target, sizeof target, "unix:%s", argv[1]);
@@ -171,17 +261,16 @@ int main(int argc, char **argv)
     load.method =
         grpc_channel_register_call(load.channel, "/envoy.service.auth.v3.Authorization/Check", "localhost", NULL);
     drive(&load, in_flight, now_ns() + 200 * 1000000LL); /* warm up */
-    memset(load.histogram, 0, sizeof load.histogram);
-    load.requests = load.allowed = load.other = 0;
+    memset(&load.warm, 0, sizeof load.warm);
+    load.allowed = load.other = 0;
     (void)puts("warm");
     (void)fflush(stdout);
-    int64_t start = now_ns();
-    drive(&load, in_flight, start + (int64_t)(seconds * 1e9));
-    double took = (double)(now_ns() - start) / 1e9;
-    (void)printf(
-        "{\"requests\": %llu, \"seconds\": %.3f, \"p50_us\": %u, \"p99_us\": %u, \"allowed\": %llu, \"other\": %llu}\n",
-        (unsigned long long)load.requests, took, quantile(&load, 0.5), quantile(&load, 0.99),
-        (unsigned long long)load.allowed, (unsigned long long)load.other);
+    int64_t start = now_ns(), until = start + (int64_t)(seconds * 1e9);
+    if (rate > 0)
+        drive_open(&load, in_flight, rate, start, until);
+    else
+        drive(&load, in_flight, until);
+    report(&load, (double)(now_ns() - start) / 1e9);
     grpc_byte_buffer_destroy(load.request);
     grpc_channel_destroy(load.channel);
     grpc_completion_queue_shutdown(load.queue);
@@ -190,5 +279,7 @@ int main(int argc, char **argv)
     }
     grpc_completion_queue_destroy(load.queue);
     grpc_shutdown();
-    return load.requests > 0 ? 0 : 1;
+    if (load.cold != NULL)
+        (void)fclose(load.cold);
+    return load.warm.count > 0 ? 0 : 1;
 }
