@@ -159,6 +159,60 @@ static void slipped_denies(const struct model *model, struct diag_list *diags)
     }
 }
 
+/* ---- what a proxy's word is enough for ------------------------------------------------------ */
+
+static bool is_among(const struct string_list *list, struct view value)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (view_equals(list->items[i], value))
+            return true;
+    return false;
+}
+
+static bool share_a_value(const struct string_list *a, const struct string_list *b)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (is_among(b, a->items[i]))
+            return true;
+    return false;
+}
+
+/* No resource is selected by both: they ask one label for different values. */
+static bool are_apart(const struct rule *a, const struct rule *b)
+{
+    for (size_t i = 0; i < a->label_count; i++)
+        for (size_t k = 0; k < b->label_count; k++)
+            if (view_equals(a->labels[i].key, b->labels[k].key) &&
+                !share_a_value(&a->labels[i].values, &b->labels[k].values))
+                return true;
+    return false;
+}
+
+/* A rule, `rule` itself perhaps, that wants an assurance for what `rule` allows; NULL when there is none. */
+static const struct rule *guard_of(const struct model *model, const struct rule *rule)
+{
+    for (size_t i = 0; i < model->rule_count; i++) {
+        const struct rule *other = &model->rules[i];
+        if ((other->assurance || other->unless_assurance) && share_an_action(rule, other) && !are_apart(rule, other))
+            return other;
+    }
+    return NULL;
+}
+
+static void believed_callers(const struct model *model, struct diag_list *diags)
+{
+    for (size_t i = 0; i < model->rule_count; i++) {
+        const struct rule *rule = &model->rules[i];
+        bool is_weak = rule->effect == RULE_ALLOW && rule->accepts_xfcc_text;
+        const struct rule *guard = is_weak ? guard_of(model, rule) : NULL;
+        if (guard)
+            warn(diags, LINT_BELIEVED_CALLER, model_span(model, rule->span),
+                 VIEW("leave `proof` out, and let the proxies send the certificate"),
+                 "`%.*s` takes a proxy's word for the caller, where `%.*s` asks for an assurance", VIEW_ARG(rule->name),
+                 VIEW_ARG(guard->name));
+    }
+}
+
 /* ---- what nothing uses -------------------------------------------------------------------- */
 
 static bool names_role(const struct model *model, const struct role *role)
@@ -336,6 +390,7 @@ void lint(const struct model *model, struct diag_list *diags)
 {
     stolen_tokens(model, diags);
     slipped_denies(model, diags);
+    believed_callers(model, diags);
     roles(model, diags);
     assurances(model, diags);
     actions(model, diags);

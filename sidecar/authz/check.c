@@ -87,6 +87,8 @@ static void fill_rule(const struct config *config, struct caller_proof_rule *rul
             rule->uses_certificate = true;
         } else {
             rule->uses_xfcc = true;
+            rule->believes_text = source->kind == SOURCE_XFCC_TEXT;
+            rule->believes_without_hash = rule->believes_text && source->accepts_missing_hash;
             rule->hops = source->hops;
             rule->by = source->by;
             rule->by_count = source->by_count;
@@ -245,8 +247,11 @@ static void identify(struct passage *p)
     facts->workload_failure = refusal;
     if (p->caller == NULL)
         return;
-    facts->workload = (struct workload_facts){
-        .proof = PROOF_CERTIFICATE, .spiffe_id = p->caller->id.text, .trust_domain = p->caller->id.trust_domain};
+    if (p->caller->is_believed)
+        metrics_add(context->metrics, METRIC_BELIEVED_CALLERS, 1);
+    facts->workload = (struct workload_facts){.proof = p->caller->is_believed ? PROOF_XFCC_TEXT : PROOF_CERTIFICATE,
+                                              .spiffe_id = p->caller->id.text,
+                                              .trust_domain = p->caller->id.trust_domain};
 }
 
 /* Bindings and revocation are judged on every request, outside the cache. */
@@ -259,7 +264,8 @@ static enum reason judge_token(struct passage *p)
         .issuer = user->issuer, .subject = user->subject, .id = token->id, .issued_at = user->issued_at};
     if (revocations_has_token(p->context->snapshot->revocations, &revocation, p->facts.now))
         return REASON_TOKEN_REVOKED;
-    const uint8_t *certificate = p->caller != NULL ? p->caller->sha256 : NULL;
+    /* RFC 8705 section 3 binds to a certificate whose possession was seen; a Hash is hearsay. */
+    const uint8_t *certificate = p->caller != NULL && !p->caller->is_believed ? p->caller->sha256 : NULL;
     return token_check_binding(token, certificate, p->facts.workload.spiffe_id, user);
 }
 

@@ -73,8 +73,10 @@ static void fill_caller(const struct decision_record *r, struct audit_decision *
     }
     d->caller = r->caller->id.text;
     d->trust_domain = r->caller->id.trust_domain;
-    d->certificate_sha256 = (struct view){.data = (const char *)r->caller->sha256, .size = SHA256_BYTES};
-    d->is_caller_verified = true;
+    d->is_caller_verified = !r->caller->is_believed;
+    static const uint8_t not_stated[SHA256_BYTES];
+    if (memcmp(r->caller->sha256, not_stated, sizeof(not_stated)) != 0)
+        d->certificate_sha256 = (struct view){.data = (const char *)r->caller->sha256, .size = SHA256_BYTES};
 }
 
 static void fill_user(const struct decision_record *r, struct subject_hashes *hashes, struct audit_decision *d)

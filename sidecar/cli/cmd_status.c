@@ -40,6 +40,9 @@ static void print_head(const struct screen *screen, const json_t *status)
     json_t *reason;
     if (!view_equals(status_text(status, "enforcement"), VIEW("enforce")))
         puts("ENFORCEMENT IS `report`: EVERY REQUEST IS ALLOWED; what would have been refused is only recorded\n");
+    if (json_is_true(json_object_get(status, "xfcc_text")))
+        puts(
+            "IDENTITY IS `xfcc-text`: callers without a certificate are believed by what the proxies in front write\n");
     puts(is_ready ? "ready" : "NOT READY");
     json_array_foreach(json_object_get(status, "not_ready_reasons"), i, reason)
     {

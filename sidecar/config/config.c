@@ -27,11 +27,14 @@ static read_value read_section;
     VALUE("listeners[].group", config_read_name, OF(listener_config, group), 0, 0, "", "", "group of the socket file; unchanged unless given") \
     VALUE("listeners[].allow_uids", config_read_uids, 0, 0, UINT32_MAX, "", "", "user ids that may ask on a unix socket; every one that the mode admits unless given") \
     SECTION("identity") \
-    VALUE("identity.sources", config_read_sources, 0, 1, IDENTITY_SOURCES_MAX, "", "", "where the caller's certificate is: `certificate`, `{xfcc: ..}`; [certificate] unless given") \
+    VALUE("identity.sources", config_read_sources, 0, 1, IDENTITY_SOURCES_MAX, "", "", "where the caller's certificate is: `certificate`, `{xfcc: ..}`; or `{xfcc-text: ..}` alone; [certificate] unless given") \
     VALUE("identity.sources[].xfcc", config_read_xfcc, 0, 0, 0, "", "", "x-forwarded-client-cert, written by proxies in front") \
-    REFUSED("identity.sources[].xfcc-text") \
     VALUE("identity.sources[].xfcc.hops", config_read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
     VALUE("identity.sources[].xfcc.by", config_read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
+    VALUE("identity.sources[].xfcc-text", config_read_xfcc_text, 0, 0, 0, "", "", "the weaker mode: the URI and Hash that proxies write into x-forwarded-client-cert are believed where no certificate is there; only rules that say `proof: xfcc-text` take it") \
+    VALUE("identity.sources[].xfcc-text.hops", config_read_number, OF(identity_source, hops), 0, 7, "", "0", "trusted proxies in front of this one's Envoy") \
+    VALUE("identity.sources[].xfcc-text.by", config_read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
+    VALUE("identity.sources[].xfcc-text.missing_hash", config_read_choice, OF(identity_source, accepts_missing_hash), 0, 0, "refuse|accept", "refuse", "an element without Hash, as a waypoint writes it") \
     VALUE("identity.trust_domains", config_read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
     VALUE("identity.trust_domains.{}.bundle", config_read_bundle, 0, 0, 0, "", "", "its authorities: FILE, {file: FILE, owner: feed} or {map: FILE}; required") \
     VALUE("identity.trust_domains.{}.bundle.file", config_read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; this or `map`") \

@@ -20,13 +20,14 @@ struct listener_config {
     size_t allow_uid_count;
 };
 
-enum identity_source_kind { SOURCE_CERTIFICATE = 0, SOURCE_XFCC };
+enum identity_source_kind { SOURCE_CERTIFICATE = 0, SOURCE_XFCC, SOURCE_XFCC_TEXT };
 
 struct identity_source {
     enum identity_source_kind kind;
-    uint32_t hops;         /* SOURCE_XFCC: trusted proxies in front, 0 to 7 */
-    const struct view *by; /* SOURCE_XFCC: their SPIFFE IDs, exactly `hops` of them */
+    uint32_t hops;         /* but for SOURCE_CERTIFICATE: trusted proxies in front, 0 to 7 */
+    const struct view *by; /* likewise: their SPIFFE IDs, exactly `hops` of them */
     size_t by_count;
+    bool accepts_missing_hash; /* SOURCE_XFCC_TEXT */
 };
 
 enum { IDENTITY_SOURCES_MAX = 2 };
@@ -54,7 +55,8 @@ struct config {
     const struct listener_config *listeners; /* default: unix:///run/bartizan/check.sock */
     size_t listener_count;
     struct {
-        struct identity_source sources[IDENTITY_SOURCES_MAX]; /* the operator's order; default: certificate */
+        struct identity_source sources[IDENTITY_SOURCES_MAX]; /* the operator's order; default: certificate;
+                                                                 SOURCE_XFCC_TEXT stands alone */
         size_t source_count;
         const struct trust_domain_config *domains;
         size_t domain_count;
@@ -122,6 +124,12 @@ MUST_CHECK enum err config_parse(const char *file, struct view text, struct aren
 
 /* Reads the file itself. ERR_IO or ERR_INVALID with diags. */
 MUST_CHECK enum err config_read(const char *file, struct arena *arena, struct diag_list *diags, struct config *out);
+
+/* True in the weaker mode: SOURCE_XFCC_TEXT is the source. */
+static inline bool config_believes_text(const struct config *config)
+{
+    return config->identity.source_count > 0 && config->identity.sources[0].kind == SOURCE_XFCC_TEXT;
+}
 
 /* One key of the configuration, for the reference manual and for hints. */
 struct config_key {

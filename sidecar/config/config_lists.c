@@ -124,28 +124,41 @@ void config_read_by(const struct task *task, void *target)
     source->by_count = list->count;
 }
 
-void config_read_xfcc(const struct task *task, void *target)
+/* Of x-forwarded-client-cert, whichever way it is read. */
+static void read_hops(const struct task *task, enum identity_source_kind kind, struct identity_source *source)
 {
-    struct identity_source *source = target;
-    config_read_map(task, target);
+    source->kind = kind;
+    config_set_fallbacks(task->reader, view_of(task->field->path), (char *)source);
+    config_read_map(task, (char *)source);
     if (task->node->kind == NODE_MAP && source->by_count != source->hops)
         config_complain(task, "C0202", VIEW("`by` names each trusted proxy once"),
                         "`hops` is %u, and `by` has %zu SPIFFE IDs", source->hops, source->by_count);
+}
+
+void config_read_xfcc(const struct task *task, void *target)
+{
+    read_hops(task, SOURCE_XFCC, target);
+}
+
+void config_read_xfcc_text(const struct task *task, void *target)
+{
+    read_hops(task, SOURCE_XFCC_TEXT, target);
 }
 
 static void read_source(const struct task *task, struct identity_source *source)
 {
     const struct node *node = task->node;
     if (node->kind == NODE_SCALAR) {
-        static const char words[] = "certificate|xfcc|(xfcc-text";
+        static const char words[] = "certificate|xfcc";
         struct field field = {.path = task->field->path, .words = words};
         struct task word = *task;
         word.field = &field;
-        config_read_word(&word, &source->kind);
+        if (view_equals(node->text, VIEW("xfcc-text"))) /* never by a word that is easily swapped for another */
+            config_complain(task, "C0104", VIEW("write `xfcc-text: {hops: 0}`"), "`xfcc-text` is a map");
+        else
+            config_read_word(&word, &source->kind);
         return;
     }
-    source->kind = SOURCE_XFCC;
-    config_set_fallbacks(task->reader, VIEW("identity.sources[].xfcc"), (char *)source);
     config_read_map(task, (char *)source);
     if (node->kind == NODE_MAP && node->count != 1)
         config_complain(task, "C0104", VIEW("write `certificate` or `xfcc: {hops: N, by: [..]}`"),
@@ -161,8 +174,12 @@ void config_read_sources(const struct task *task, void *target)
     for (size_t i = 0; i < task->node->count; i++) {
         struct task item = element_of(task, i);
         read_source(&item, &sources[i]);
+        bool is_weak = sources[i].kind == SOURCE_XFCC_TEXT || sources[0].kind == SOURCE_XFCC_TEXT;
         if (i > 0 && sources[i].kind == sources[0].kind)
             config_complain(&item, "C0106", (struct view){0}, "this source is given twice");
+        else if (i > 0 && is_weak)
+            config_complain(&item, "C0105", VIEW("a certificate that arrives is verified in it as well"),
+                            "`xfcc-text` is the only source, or none");
     }
     config->identity.source_count = task->node->count;
 }

@@ -8,6 +8,11 @@ static bool has_certificate(const struct caller_proof_input *in)
     return !view_is_empty(in->source_certificate);
 }
 
+static bool has_certificate_text(const struct caller_proof_hop *hop)
+{
+    return view_is_present(hop->leaf) || view_is_present(hop->chain);
+}
+
 enum reason caller_proof_presence(const struct caller_proof_input *in)
 {
     const struct caller_proof_rule *rule = in->rule;
@@ -36,6 +41,9 @@ struct svid_key caller_proof_key(const struct caller_proof_input *in)
 static enum reason select_element(const struct caller_proof_rule *rule, const struct xfcc_element *element,
                                   struct caller_proof_hop *out)
 {
+    bool has_certificate = view_is_present(element->cert) || view_is_present(element->chain);
+    if (!view_is_present(element->hash) && (has_certificate || !rule->believes_without_hash))
+        return REASON_XFCC_MALFORMED;
     if (element->uri_count > 1 || (rule->hops > 0 && element->by_count != 1))
         return REASON_XFCC_MISMATCH;
     *out = (struct caller_proof_hop){
@@ -45,14 +53,16 @@ static enum reason select_element(const struct caller_proof_rule *rule, const st
 
 /* Hop 0 may come without Cert: `source.certificate` is its certificate then, and
  * has to hash to its Hash like any other. */
-static bool has_proof(struct caller_proof_hop *hop, bool is_last, const struct caller_proof_input *in)
+static enum reason find_proof(const struct xfcc_element *element, bool is_last, const struct caller_proof_input *in,
+                              struct caller_proof_hop *hop)
 {
-    if (view_is_present(hop->leaf) || view_is_present(hop->chain))
-        return true;
-    if (!is_last || !has_certificate(in))
-        return false;
-    hop->leaf = in->source_certificate;
-    return true;
+    if (is_last && !has_certificate_text(hop) && has_certificate(in))
+        hop->leaf = in->source_certificate;
+    if (has_certificate_text(hop))
+        return REASON_NONE;
+    if (!in->rule->believes_text || !view_is_present(hop->uri))
+        return REASON_XFCC_HOPS;
+    return element->is_as_written ? REASON_NONE : REASON_XFCC_MISMATCH;
 }
 
 static enum reason select_xfcc(const struct caller_proof_input *in, struct caller_proof *out)
@@ -66,10 +76,10 @@ static enum reason select_xfcc(const struct caller_proof_input *in, struct calle
     for (size_t i = 0; i < xfcc.count; i++) {
         bool is_last = i + 1 == xfcc.count;
         reason = select_element(in->rule, &xfcc.elements[i], &out->hops[i]);
+        if (reason == REASON_NONE)
+            reason = find_proof(&xfcc.elements[i], is_last, in, &out->hops[i]);
         if (reason != REASON_NONE)
             return reason;
-        if (!has_proof(&out->hops[i], is_last, in))
-            return REASON_XFCC_HOPS;
         /* `By` of the last names our own Envoy, which nobody here can verify. */
         if (is_last)
             out->hops[i].by = (struct view){0};
@@ -95,9 +105,46 @@ enum reason caller_proof_select(const struct caller_proof_input *in, struct call
     return REASON_NONE;
 }
 
+/* A domain whose authorities are not there or were all taken back has no callers here either. */
+static enum reason check_domain(const struct trust_bundle *bundle)
+{
+    if (!bundle)
+        return REASON_CERTIFICATE_DOMAIN;
+    if (!trust_bundle_is_loaded(bundle))
+        return REASON_KEYS_UNAVAILABLE;
+    return trust_bundle_count(bundle) > 0 ? REASON_NONE : REASON_CERTIFICATE_UNTRUSTED;
+}
+
+/* The text of an element is all there is: nothing tells from when and until when it holds. */
+static enum reason believe_hop(const struct caller_proof_hop *hop, const struct trust_bundles *bundles,
+                               struct x509_svid *out)
+{
+    memset(out, 0, sizeof *out);
+    out->is_believed = true;
+    out->not_before = INT64_MIN;
+    out->not_after = INT64_MAX;
+    if (hop->uri.size > sizeof out->id_text)
+        return REASON_CERTIFICATE_SPIFFE_ID;
+    memcpy(out->id_text, hop->uri.data, hop->uri.size);
+    struct view text = {.data = out->id_text, .size = hop->uri.size};
+    if (spiffe_id_parse(text, &out->id) != ERR_NONE || view_is_empty(out->id.path)) {
+        out->id = (struct spiffe_id){0};
+        return REASON_CERTIFICATE_SPIFFE_ID;
+    }
+    if (view_is_present(hop->hash) && !hex_decode(hop->hash, out->sha256, sizeof out->sha256))
+        return REASON_XFCC_MALFORMED;
+    const struct trust_bundle *bundle = trust_bundles_find(bundles, out->id.trust_domain);
+    enum reason reason = check_domain(bundle);
+    if (reason == REASON_NONE)
+        out->bundle_generation = trust_bundle_generation(bundle);
+    return reason;
+}
+
 static enum reason verify_hop(const struct caller_proof_hop *hop, const struct trust_bundles *bundles, int64_t now,
                               struct x509_svid *out)
 {
+    if (!has_certificate_text(hop))
+        return believe_hop(hop, bundles, out);
     enum reason reason = x509_svid_verify(hop->leaf, hop->chain, bundles, now, out);
     if (reason != REASON_NONE)
         return reason;
@@ -130,6 +177,7 @@ static void rest_on(const struct x509_svid *hop, const struct view *id, struct x
     proxy->id = *id;
     memcpy(proxy->sha256, hop->sha256, sizeof proxy->sha256);
     memcpy(proxy->spki_sha256, hop->spki_sha256, sizeof proxy->spki_sha256);
+    caller->is_believed = caller->is_believed || hop->is_believed;
     caller->not_before = hop->not_before > caller->not_before ? hop->not_before : caller->not_before;
     caller->not_after = hop->not_after < caller->not_after ? hop->not_after : caller->not_after;
 }

@@ -23,11 +23,14 @@ struct x509_svid_proxy {
     uint8_t spki_sha256[SHA256_BYTES];
 };
 
-/* Self-contained: no pointer out of itself but the views of `id`, which point into
+/* A caller that xfcc-text believes has an ID and what Hash says, if it says something;
+ * the rest is zero, and no time bounds it.
+ * Self-contained: no pointer out of itself but the views of `id`, which point into
  * `id_text`, and the IDs of `proxies`. */
 struct x509_svid {
     char id_text[SPIFFE_ID_MAX];
     struct spiffe_id id;
+    bool is_believed;                    /* by the text of a proxy (caller_proof.h); never so from x509_svid_verify */
     uint8_t sha256[SHA256_BYTES];        /* of the leaf's DER: RFC 8705 x5t#S256, XFCC Hash */
     uint8_t spki_sha256[SHA256_BYTES];   /* of the leaf's SubjectPublicKeyInfo DER */
     uint8_t issuer_sha256[SHA256_BYTES]; /* of the issuer name's DER */

@@ -7,16 +7,16 @@ struct cursor {
     const char *end;
 };
 
-/* What an element of XFCC may say once, and where it goes. */
-enum pair_kind { PAIR_OTHER = 0, PAIR_BY, PAIR_HASH, PAIR_CERT, PAIR_CHAIN, PAIR_SUBJECT, PAIR_URI };
+/* What an element of XFCC says, in the order in which Envoy writes it. */
+enum pair_kind { PAIR_OTHER = 0, PAIR_BY, PAIR_HASH, PAIR_CERT, PAIR_CHAIN, PAIR_SUBJECT, PAIR_URI, PAIR_DNS };
 
 static enum pair_kind pair_kind(struct view key)
 {
     static const char *const names[] = {
-        [PAIR_BY] = "by",       [PAIR_HASH] = "hash",       [PAIR_CERT] = "cert",
-        [PAIR_CHAIN] = "chain", [PAIR_SUBJECT] = "subject", [PAIR_URI] = "uri",
+        [PAIR_BY] = "by",           [PAIR_HASH] = "hash", [PAIR_CERT] = "cert", [PAIR_CHAIN] = "chain",
+        [PAIR_SUBJECT] = "subject", [PAIR_URI] = "uri",   [PAIR_DNS] = "dns",
     };
-    for (enum pair_kind kind = PAIR_BY; kind <= PAIR_URI; kind++) {
+    for (enum pair_kind kind = PAIR_BY; kind <= PAIR_DNS; kind++) {
         if (view_equals_ignoring_case(key, view_of(names[kind])))
             return kind;
     }
@@ -105,26 +105,33 @@ static bool is_hash(struct view value)
     return true;
 }
 
-static bool take_pair(struct xfcc_element *element, struct view key, struct view value)
+static bool take_pair(struct xfcc_element *element, enum pair_kind kind, struct view value)
 {
-    switch (pair_kind(key)) {
+    switch (kind) {
     case PAIR_BY: return set_first(&element->by, &element->by_count, value);
     case PAIR_URI: return set_first(&element->uri, &element->uri_count, value);
     case PAIR_HASH: return is_hash(value) && set_once(&element->hash, value);
     case PAIR_CERT: return set_once(&element->cert, value);
     case PAIR_CHAIN: return set_once(&element->chain, value);
     case PAIR_SUBJECT: return set_once(&element->subject, value);
+    case PAIR_DNS:
     case PAIR_OTHER: return true;
     }
     return false;
 }
 
-/* At most one pair and the separator behind it: *separator is ',', ';' or NUL at the end. */
-static bool read_pair(struct cursor *in, struct xfcc_element *element, char *separator)
+/* At most one pair and the separator behind it: *separator is ',', ';' or NUL at the end.
+ * *last is the kind of the pair before, and of this one then. */
+static bool read_pair(struct cursor *in, struct xfcc_element *element, enum pair_kind *last, char *separator)
 {
     struct view key, value;
-    if (!read_key(in, &key) || !read_value(in, &value) || !take_pair(element, key, value))
+    if (!read_key(in, &key) || !read_value(in, &value))
         return false;
+    enum pair_kind kind = pair_kind(key);
+    if (!take_pair(element, kind, value))
+        return false;
+    element->is_as_written = element->is_as_written && kind != PAIR_OTHER && kind >= *last;
+    *last = kind;
     *separator = '\0';
     if (in->at == in->end)
         return true;
@@ -139,13 +146,14 @@ static bool read_pair(struct cursor *in, struct xfcc_element *element, char *sep
 static bool read_element(struct cursor *in, struct xfcc_element *element, bool *is_last)
 {
     char separator;
-    *element = (struct xfcc_element){0};
+    enum pair_kind last = PAIR_OTHER;
+    *element = (struct xfcc_element){.is_as_written = true};
     do {
-        if (!read_pair(in, element, &separator))
+        if (!read_pair(in, element, &last, &separator))
             return false;
     } while (separator == ';');
     *is_last = separator == '\0';
-    return view_is_present(element->hash);
+    return true;
 }
 
 enum reason xfcc_parse(struct view text, struct xfcc *out)

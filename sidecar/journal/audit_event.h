@@ -46,7 +46,8 @@ struct audit_event {
         struct view caller; /* SPIFFE ID */
         struct view trust_domain;
         struct view certificate_sha256; /* 32 bytes */
-        bool is_caller_verified;        /* false: the caller field is what an unverified certificate claims */
+        bool is_caller_verified;        /* false: the caller field is what an unverified certificate claims,
+                                         * with PROOF_XFCC_TEXT what a trusted proxy wrote */
         struct view user_issuer, user_subject;
         bool is_subject_hashed; /* user_subject is a keyed HMAC in hex */
         bool is_user_verified;

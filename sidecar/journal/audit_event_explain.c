@@ -20,10 +20,11 @@ static void line_number(struct builder *out, const char *title, uint64_t value)
 static void explain_caller(struct builder *out, const struct audit_decision *decision)
 {
     struct view proof = decision->proof == PROOF_CERTIFICATE ? VIEW("certificate, verified here")
-                        : decision->proof == PROOF_XFCC_TEXT ? VIEW("text of x-forwarded-client-cert, believed")
-                                                             : VIEW("none");
+                        : decision->proof == PROOF_XFCC_TEXT
+                            ? VIEW("text of x-forwarded-client-cert, believed; nothing was verified here")
+                            : VIEW("none");
     line(out, "caller", decision->caller);
-    if (decision->caller.size > 0 && !decision->is_caller_verified)
+    if (decision->caller.size > 0 && !decision->is_caller_verified && decision->proof == PROOF_NONE)
         line(out, "", VIEW("NOT verified: what an unverified certificate claims"));
     line(out, "caller's proof", proof);
     if (decision->certificate_sha256.size > 0) {

@@ -119,7 +119,7 @@ static void add_caller(struct builder *out, const struct audit_decision *decisio
         builder_add(out, VIEW("a caller without identity"));
         return;
     }
-    if (!decision->is_caller_verified)
+    if (!decision->is_caller_verified && decision->proof == PROOF_NONE)
         builder_add(out, VIEW("unverified "));
     builder_add_escaped(out, short_name(decision->caller));
     if (decision->proof == PROOF_XFCC_TEXT)

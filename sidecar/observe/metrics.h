@@ -27,12 +27,14 @@
     X(TOKEN_HITS,          "counter", "bartizan_cache_hits_total", "{cache=\"tokens\"}", "") \
     X(CERTIFICATE_MISSES,  "counter", "bartizan_cache_misses_total", "{cache=\"certificates\"}", "verifications that had to be computed") \
     X(TOKEN_MISSES,        "counter", "bartizan_cache_misses_total", "{cache=\"tokens\"}", "") \
+    X(BELIEVED_CALLERS,    "counter", "bartizan_xfcc_text_checks_total", "", "checks whose caller is known by the text of x-forwarded-client-cert alone") \
     X(CHECKS_PARKED,       "counter", "bartizan_checks_parked_total", "", "checks handed to a verifying worker") \
     X(CHECKS_SHARED,       "counter", "bartizan_checks_shared_total", "", "checks that waited for another's verification of the same certificate or token") \
     X(PARKED,              "gauge",   "bartizan_parked_checks", "", "checks that wait for a verifying worker now") \
     X(CONNECTIONS,         "gauge",   "bartizan_connections", "", "open connections to the check listeners") \
     X(READY,               "gauge",   "bartizan_ready", "", "1 when the snapshot in force can decide") \
     X(ENFORCING,           "gauge",   "bartizan_enforcing", "", "1 when refusals are enforced, 0 under enforcement: report") \
+    X(BELIEVES_TEXT,       "gauge",   "bartizan_xfcc_text", "", "1 when identity.sources is xfcc-text, the weaker mode") \
     X(SNAPSHOT_GENERATION, "gauge",   "bartizan_snapshot_generation", "", "generation of the snapshot in force") \
     X(SNAPSHOT_TIME,       "gauge",   "bartizan_snapshot_timestamp_seconds", "", "when the snapshot in force was taken, Unix time") \
     X(REVOCATION_SEQUENCE, "gauge",   "bartizan_revocation_sequence", "", "sequence of the deny list in force") \

@@ -259,6 +259,8 @@ static enum err start(struct decider *d)
     TRY(open_edges(d, snapshot));
     if (d->config->config->policy.enforcement == REPORT)
         log_line(LOG_WARN, log_say("enforcement is `report`: every request is allowed, refusals are only recorded"));
+    if (config_believes_text(d->config->config))
+        log_line(LOG_WARN, log_say("identity is `xfcc-text`: callers are believed by what the proxies in front write"));
     snapshot_each_missing(snapshot, d->config->config, tell_missing, NULL);
     tell_override(snapshot);
     log_line(LOG_INFO, log_say(snapshot->is_ready ? "ready" : "serving, not ready"),

@@ -25,6 +25,7 @@ void decider_state_init(struct decider_state *state, const struct config *config
     (void)pthread_mutex_init(&state->lock, NULL);
     metrics_set(&state->metrics, METRIC_START_TIME, (uint64_t)state->started_at);
     metrics_set(&state->metrics, METRIC_ENFORCING, config->policy.enforcement == ENFORCE);
+    metrics_set(&state->metrics, METRIC_BELIEVES_TEXT, config_believes_text(config));
 }
 
 static void set_gauges(struct decider_state *state, const struct snapshot *snapshot)
@@ -158,8 +159,9 @@ static void write_head(struct decider_state *state, const struct snapshot *snaps
     write_time(now, out);
     (void)fprintf(out, ", \"uptime_seconds\": %" PRId64 ", \"instance\": ", now - state->started_at);
     utf8_print_json(state->config->instance, out);
-    (void)fprintf(out, ", \"enforcement\": \"%s\", \"config\": ",
-                  state->config->policy.enforcement == REPORT ? "report" : "enforce");
+    (void)fprintf(out, ", \"enforcement\": \"%s\", \"xfcc_text\": %s, \"config\": ",
+                  state->config->policy.enforcement == REPORT ? "report" : "enforce",
+                  config_believes_text(state->config) ? "true" : "false");
     utf8_print_json(view_of(state->config->file), out);
 }
 

@@ -385,6 +385,26 @@ def test_lint_warns_of_a_rule_that_a_broader_one_always_decides_before(place):
     assert lint(place, spec.replace("{allow: broad, ", "{allow: broad, when: {port: 1}, ")) == []
 
 
+@pytest.mark.parametrize(
+    "proof, resources, guard, is_found",
+    [
+        ("xfcc-text", "", "{allow: op, subjects: {user: [op], workload: [app]}, actions: [read], assurance: fresh}", True),
+        ("certificate", "", "{allow: op, subjects: {user: [op], workload: [app]}, actions: [read], assurance: fresh}", False),
+        ("xfcc-text", "", "{allow: op, subjects: {user: [op], workload: [app]}, actions: [write], assurance: fresh}", False),
+        ("xfcc-text", "", "{deny: stale, subjects: {user: any}, actions: [read], unlessAssurance: fresh}", True),
+        ("xfcc-text", ", resources: {labels: {tier: [low]}}",
+         "{allow: op, subjects: {user: [op], workload: [app]}, actions: [read], resources: {labels: {tier: [high]}}, assurance: fresh}", False),
+        ("xfcc-text", ", resources: {labels: {tier: [low, high]}}",
+         "{allow: op, subjects: {user: [op], workload: [app]}, actions: [read], resources: {labels: {tier: [high]}}, assurance: fresh}", True),
+    ],
+)
+def test_lint_warns_of_a_proxys_word_where_an_assurance_is_asked_for(place, proof, resources, guard, is_found):
+    spec = USERS + "  assurance: {fresh: {factors: 2}}\n  resourceTypes: {item: {id: [path.item]}}\n"
+    spec += READ.replace("}]}}", "}]}, write: {http: [{methods: [PUT], paths: [\"/v/{item}\"]}]}}")
+    spec += f"  rules:\n    - {{allow: it, subjects: {{workload: [app], proof: {proof}}}, actions: [read]{resources}}}\n    - {guard}\n"
+    assert (("W1011", line(spec, "allow: it")) in lint(place, spec)) == is_found
+
+
 def test_lint_finds_nothing_in_the_policies_that_are_shipped(place, root):
     for path in ("tests/policy/inference-gateway.yaml", "deploy/k8s/base/inference-gateway.yaml", "deploy/demo/policy"):
         result = place.run("policy", "lint", root / path)

@@ -102,6 +102,12 @@ static const struct caller_proof_rule one_hop_both = {
     .uses_certificate = true, .uses_xfcc = true, .hops = 1, .by = by_front, .by_count = 1};
 static const struct caller_proof_rule two_hops = {.uses_xfcc = true, .hops = 2, .by = by_both, .by_count = 2};
 
+static const struct caller_proof_rule text_direct = {.uses_xfcc = true, .believes_text = true};
+static const struct caller_proof_rule text_waypoint = {
+    .uses_xfcc = true, .believes_text = true, .believes_without_hash = true};
+static const struct caller_proof_rule text_one_hop = {
+    .uses_xfcc = true, .believes_text = true, .hops = 1, .by = by_front, .by_count = 1};
+
 static struct x509_svid caller;
 
 /* `certificate` NULL: none. */
@@ -300,6 +306,17 @@ static void proof_of_every_hop_is_verified(void **state)
     test_cert_free(&fake);
 }
 
+static void proof_wants_one_hash_in_each_element(void **state)
+{
+    (void)state;
+    const struct element good = {.cert = &web};
+    assert_int_equal(verify(&only_xfcc, NULL, xfcc_of(&good, 1)), REASON_NONE);
+    struct view whole = xfcc_of(&good, 1);
+    struct view cut = view_slice(whole, view_index_of(whole, ';', 0) + 1, whole.size);
+    assert_int_equal(verify(&only_xfcc, NULL, cut), REASON_XFCC_MALFORMED);
+    assert_int_equal(verify(&text_waypoint, NULL, cut), REASON_XFCC_MALFORMED);
+}
+
 static void proof_rule_that_contradicts_itself_refuses_everything(void **state)
 {
     (void)state;
@@ -327,6 +344,146 @@ static void proof_key_holds_every_byte_the_verdict_rests_on(void **state)
     assert_true(view_is_present(key.chain));
 }
 
+/* ---- xfcc-text ------------------------------------------------------------- */
+
+#define ABC "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"
+#define IN_MESH ";Subject=\"\";URI=" /* as Istio's proxy goes on after Hash */
+#define DIRECT "By=" BACK ";Hash=" ABC IN_MESH
+
+static void assert_refused(const struct caller_proof_rule *rule, const char *text_, enum reason expected)
+{
+    assert_int_equal(verify(rule, NULL, view_of(text_)), expected);
+}
+
+static void believed_text_is_uri_and_hash_of_the_one_element(void **state)
+{
+    (void)state;
+    assert_int_equal(verify(&text_direct, NULL, VIEW(DIRECT WEB)), REASON_NONE);
+    assert_caller(WEB);
+    assert_true(caller.is_believed);
+    assert_true(view_equals(caller.id.trust_domain, VIEW("prod.example")));
+    assert_int_equal(caller.sha256[0], 0xab);
+    assert_int_equal(caller.sha256[31], 0xcd);
+    assert_true(caller.not_before == INT64_MIN && caller.not_after == INT64_MAX);
+    assert_int_equal(verify(&text_direct, NULL, VIEW(DIRECT WEB ";DNS=web.example;DNS=web")), REASON_NONE);
+    /* Without the mode, the same text is nobody. */
+    assert_refused(&only_xfcc, DIRECT WEB, REASON_XFCC_HOPS);
+    assert_int_equal(verify(&text_direct, NULL, none), REASON_CERTIFICATE_NONE);
+    assert_refused(&text_direct, "", REASON_XFCC_MALFORMED);
+}
+
+static void believed_text_is_a_spiffe_id_of_a_workload_of_a_known_domain(void **state)
+{
+    (void)state;
+    assert_refused(&text_direct, DIRECT "spiffe://partner.example/a", REASON_NONE);
+    assert_refused(&text_direct, DIRECT, REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "spiffe://prod.example", REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "spiffe://Prod.example/a", REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "SPIFFE://prod.example/a", REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "spiffe://prod.example/a/../b", REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "spiffe://prod.example/%61", REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "https://prod.example/a", REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "web.example", REASON_CERTIFICATE_SPIFFE_ID);
+    assert_refused(&text_direct, DIRECT "spiffe://other.example/a", REASON_CERTIFICATE_DOMAIN);
+    assert_true(view_equals(caller.id.text, VIEW("spiffe://other.example/a"))); /* for the record */
+}
+
+static void believed_text_wants_a_domain_that_has_authorities(void **state)
+{
+    (void)state;
+    const struct trust_bundle_source states[] = {
+        {.trust_domain = VIEW("prod.example")},
+        {.trust_domain = VIEW("partner.example"), .text = VIEW("{\"spiffe_sequence\": 2, \"keys\": []}")}};
+    struct trust_bundles *all = bundles;
+    struct arena arena;
+    struct diag_list diags;
+    arena_init(&arena, 64 * 1024);
+    diag_list_init(&diags, &arena);
+    assert_int_equal(trust_bundles_build(states, 2, &diags, &bundles), ERR_NONE);
+    arena_free(&arena);
+    assert_refused(&text_direct, DIRECT WEB, REASON_KEYS_UNAVAILABLE);
+    assert_refused(&text_direct, DIRECT "spiffe://partner.example/a", REASON_CERTIFICATE_UNTRUSTED);
+    trust_bundles_free(bundles);
+    bundles = all;
+    assert_refused(&text_direct, DIRECT WEB, REASON_NONE);
+}
+
+/* Envoy writes SANs as they are: what a URI or DNS SAN adds is an element or a pair too many, or stands
+ * where Envoy writes none. */
+static void believed_text_that_a_san_has_written_is_refused(void **state)
+{
+    (void)state;
+    assert_refused(&text_direct, DIRECT WEB ";URI=" BOSS, REASON_XFCC_MISMATCH);
+    assert_refused(&text_direct, DIRECT ";DNS=a;URI=" BOSS, REASON_XFCC_MISMATCH);
+    assert_refused(&text_direct, DIRECT WEB ",By=" BACK ";Hash=" ABC ";URI=" BOSS, REASON_XFCC_HOPS);
+    assert_refused(&text_direct, "By=" BACK ";Hash=" ABC ";URI=" BOSS "," DIRECT WEB, REASON_XFCC_HOPS);
+    assert_refused(&text_direct, DIRECT WEB ";Hash=" ABC, REASON_XFCC_MALFORMED);
+    assert_refused(&text_direct, DIRECT WEB ";Role=admin", REASON_XFCC_MISMATCH);
+    /* A certificate without URI SAN, where Envoy is not asked for URI: its DNS SAN is the only one to say one. */
+    assert_refused(&text_direct, "By=" BACK ";Hash=" ABC ";DNS=a;URI=" BOSS, REASON_XFCC_MISMATCH);
+    assert_refused(&text_direct, "By=" BACK ";Hash=" ABC ";Subject=\"CN=a\";DNS=spiffe://prod.example/a",
+                   REASON_XFCC_HOPS);
+}
+
+static void believed_text_without_hash_is_a_waypoints_and_configured(void **state)
+{
+    (void)state;
+    assert_refused(&text_direct, "By=" BACK ";URI=" WEB, REASON_XFCC_MALFORMED);
+    assert_refused(&text_waypoint, "By=" BACK ";URI=" WEB, REASON_NONE);
+    assert_true(caller.is_believed);
+    assert_int_equal(caller.sha256[0], 0);
+    assert_refused(&text_waypoint, "URI=" WEB, REASON_NONE);
+    assert_refused(&text_waypoint, "URI=" WEB ";Cert=\"x\"", REASON_XFCC_MALFORMED);
+    assert_refused(&text_waypoint, "URI=" WEB ",URI=" BOSS, REASON_XFCC_HOPS);
+}
+
+#define LEFT(by) "By=" by ";Hash=" ABC IN_MESH
+static void believed_text_behind_a_proxy_has_its_element_and_names_it(void **state)
+{
+    (void)state;
+    assert_refused(&text_one_hop, LEFT(FRONT) WEB "," DIRECT FRONT, REASON_NONE);
+    assert_caller(WEB);
+    assert_true(caller.is_believed);
+    assert_int_equal(caller.proxy_count, 1);
+    assert_true(view_equals(caller.proxies[0].id, VIEW(FRONT)));
+    assert_int_equal(caller.proxies[0].sha256[0], 0xab);
+    assert_refused(&text_one_hop, LEFT(FRONT) WEB "," DIRECT BOSS, REASON_XFCC_MISMATCH);
+    assert_refused(&text_one_hop, LEFT(BACK) WEB "," DIRECT FRONT, REASON_XFCC_MISMATCH);
+    assert_refused(&text_one_hop, DIRECT WEB, REASON_XFCC_HOPS);
+    assert_refused(&text_one_hop, LEFT(FRONT) BOSS "," LEFT(FRONT) WEB "," DIRECT FRONT, REASON_XFCC_HOPS);
+    /* Straight to the back, the caller's DNS SAN writes a proxy's element: By of its own gives it away. */
+    assert_refused(&text_one_hop, DIRECT WEB ";DNS=a,By=" BACK ";Hash=" ABC ";URI=" FRONT, REASON_XFCC_MISMATCH);
+    assert_refused(&text_one_hop, DIRECT WEB ";DNS=a;By=" FRONT ",By=" BACK ";Hash=" ABC ";URI=" FRONT,
+                   REASON_XFCC_MISMATCH);
+    /* The same of a back whose own certificate has no URI SAN, so that Envoy writes no By. */
+    assert_refused(&text_one_hop, "Hash=" ABC ";URI=" WEB ";DNS=a;By=" FRONT ",By=" BACK ";Hash=" ABC ";URI=" FRONT,
+                   REASON_XFCC_MISMATCH);
+}
+
+static void a_certificate_in_the_weaker_mode_is_verified_and_refuses_where_it_fails(void **state)
+{
+    (void)state;
+    struct test_cert fake = test_ca_leaf(NULL, &(struct test_cert_options){.uri = WEB});
+    const struct element good = {.cert = &web, .uri = WEB}, bad = {.cert = &fake, .uri = WEB};
+    const struct element hearsay = {.cert = &web, .has_no_cert = true, .uri = WEB};
+    const struct element other = {.cert = &boss, .has_no_cert = true, .uri = WEB};
+    assert_int_equal(verify(&text_direct, NULL, xfcc_of(&good, 1)), REASON_NONE);
+    assert_false(caller.is_believed);
+    assert_int_equal(verify(&text_direct, NULL, xfcc_of(&bad, 1)), REASON_CERTIFICATE_UNTRUSTED);
+    assert_int_equal(verify(&text_direct, &web, xfcc_of(&hearsay, 1)), REASON_NONE);
+    assert_false(caller.is_believed);
+    assert_int_equal(verify(&text_direct, &fake, xfcc_of(&hearsay, 1)), REASON_CERTIFICATE_UNTRUSTED);
+    assert_int_equal(verify(&text_direct, &web, xfcc_of(&other, 1)), REASON_XFCC_MISMATCH);
+    /* One hop without a certificate is enough for the whole to be believed only. */
+    const struct element left = {.cert = &web, .by = FRONT};
+    (void)xfcc_of(&left, 1);
+    append(",", DIRECT FRONT, "");
+    assert_int_equal(verify(&text_one_hop, NULL, (struct view){.data = text, .size = text_size}), REASON_NONE);
+    assert_true(caller.is_believed);
+    assert_true(caller.not_after < INT64_MAX);
+    test_cert_free(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,8 +500,16 @@ int main(void)
         cmocka_unit_test(proof_proxies_are_exactly_those_of_the_rule),
         cmocka_unit_test(proof_by_names_the_element_to_its_right_exactly_once),
         cmocka_unit_test(proof_of_every_hop_is_verified),
+        cmocka_unit_test(proof_wants_one_hash_in_each_element),
         cmocka_unit_test(proof_rule_that_contradicts_itself_refuses_everything),
         cmocka_unit_test(proof_key_holds_every_byte_the_verdict_rests_on),
+        cmocka_unit_test(believed_text_is_uri_and_hash_of_the_one_element),
+        cmocka_unit_test(believed_text_is_a_spiffe_id_of_a_workload_of_a_known_domain),
+        cmocka_unit_test(believed_text_wants_a_domain_that_has_authorities),
+        cmocka_unit_test(believed_text_that_a_san_has_written_is_refused),
+        cmocka_unit_test(believed_text_without_hash_is_a_waypoints_and_configured),
+        cmocka_unit_test(believed_text_behind_a_proxy_has_its_element_and_names_it),
+        cmocka_unit_test(a_certificate_in_the_weaker_mode_is_verified_and_refuses_where_it_fails),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -77,6 +77,25 @@ static void config_has_a_default_for_all_but_the_policy(void **state)
     assert_false(view_is_empty(config.instance));
 }
 
+static void config_reads_the_weaker_mode_which_is_off_unless_written(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(GOOD, &config), ERR_NONE);
+    assert_false(config_believes_text(&config));
+    assert_int_equal(parse(GOOD "identity: {sources: [{xfcc: {hops: 0}}]}\n", &config), ERR_NONE);
+    assert_false(config_believes_text(&config));
+    assert_int_equal(parse(GOOD "identity: {sources: [{xfcc-text: {hops: 1, by: [\"spiffe://a/gw\"]}}]}\n", &config),
+                     ERR_NONE);
+    assert_true(config_believes_text(&config));
+    assert_int_equal(config.identity.sources[0].kind, SOURCE_XFCC_TEXT);
+    assert_int_equal(config.identity.sources[0].hops, 1);
+    assert_int_equal(config.identity.sources[0].by_count, 1);
+    assert_false(config.identity.sources[0].accepts_missing_hash);
+    assert_int_equal(parse(GOOD "identity: {sources: [{xfcc-text: {missing_hash: accept}}]}\n", &config), ERR_NONE);
+    assert_true(config.identity.sources[0].accepts_missing_hash);
+}
+
 static void config_reads_every_key(void **state)
 {
     (void)state;
@@ -238,7 +257,15 @@ static const struct bad_file {
      "identity.trust_domains[\"a\"].crl", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: b, crl: {file: c, expired: maybe}}}}\n", 4, 67, "C0203",
      "identity.trust_domains[\"a\"].crl.expired", NULL},
-    {GOOD "identity: {sources: [xfcc-text]}\n", 4, 22, "C0102", "identity.sources[0]", NULL},
+    {GOOD "identity: {sources: [xfcc-text]}\n", 4, 22, "C0104", "identity.sources[0]", NULL},
+    {GOOD "identity: {sources: [{xfcc-text: {hops: 1}}]}\n", 4, 34, "C0202", "identity.sources[0].xfcc-text", NULL},
+    {GOOD "identity: {sources: [{xfcc-text: {missing_hash: fine}}]}\n", 4, 49, "C0203", NULL, NULL},
+    {GOOD "identity: {sources: [{xfcc: {missing_hash: accept}}]}\n", 4, 30, "C0101", NULL, NULL},
+    {GOOD "identity: {sources: [certificate, {xfcc-text: {hops: 0}}]}\n", 4, 35, "C0105", "identity.sources[1]", NULL},
+    {GOOD "identity: {sources: [{xfcc-text: {hops: 0}}, {xfcc: {hops: 0}}]}\n", 4, 46, "C0105", "identity.sources[1]",
+     NULL},
+    {GOOD "identity: {sources: [{xfcc-text: {}}, {xfcc-text: {}}]}\n", 4, 39, "C0106", "identity.sources[1]", NULL},
+    {GOOD "identity: {sources: [{xfcc-text: {}, xfcc: {}}]}\n", 4, 22, "C0104", "identity.sources[0]", NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {url: u}}}}\n", 4, 41, "C0102",
      "tokens.issuers[\"https://i\"].keys.url", NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {discovery: u}}}}\n", 4, 41, "C0102", NULL, NULL},
@@ -482,6 +509,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(config_has_a_default_for_all_but_the_policy),
+        CASE(config_reads_the_weaker_mode_which_is_off_unless_written),
         CASE(config_reads_every_key),
         CASE(signers_are_files_and_leave_is_for_one_revision),
         CASE(platform_owners_are_a_list_of_names),

@@ -144,11 +144,14 @@ static void xfcc_refuses_empty_elements_and_pairs(void **state)
         assert_malformed(bad[i]);
 }
 
-static void xfcc_wants_one_hash_of_64_hex_digits_in_each_element(void **state)
+static void xfcc_a_hash_is_64_hex_digits_once_and_may_be_absent(void **state)
 {
     (void)state;
-    assert_malformed(VIEW("URI=a"));
-    assert_malformed(VIEW("Hash=" HASH ",URI=a"));
+    struct xfcc xfcc;
+    assert_int_equal(xfcc_parse(VIEW("Hash=" HASH ",URI=a"), &xfcc), REASON_NONE);
+    assert_true(view_is_present(xfcc.elements[0].hash));
+    assert_false(view_is_present(xfcc.elements[1].hash));
+    assert_malformed(VIEW("Hash=" HASH ";Hash=" HASH));
     assert_malformed(VIEW("Hash=" HASH "0"));
     assert_malformed(VIEW("Hash="));
     assert_malformed(VIEW("Hash=g123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
@@ -163,6 +166,29 @@ static void xfcc_refuses_cert_chain_or_subject_twice(void **state)
     assert_malformed(VIEW("Hash=" HASH ";Subject=\"a\";Subject=\"a\""));
     assert_malformed(VIEW("Hash=" HASH ";Subject=\"\";Subject=\"a\""));
     assert_good(VIEW("Hash=" HASH ";By=a;By=b;DNS=a;DNS=a"), 1);
+}
+
+static bool is_as_written(struct view text)
+{
+    struct xfcc xfcc;
+    assert_int_equal(xfcc_parse(text, &xfcc), REASON_NONE);
+    return xfcc.elements[xfcc.count - 1].is_as_written;
+}
+
+/* Envoy, conn_manager_utility.cc: By, Hash, then what set_current_client_cert_details asks for. */
+static void xfcc_tells_an_element_in_envoys_order_from_one_that_a_san_has_added_to(void **state)
+{
+    (void)state;
+    assert_true(is_as_written(VIEW("By=a;Hash=" HASH ";Cert=\"c\";Chain=\"c\";Subject=\"\";URI=u;DNS=d;DNS=e")));
+    assert_true(is_as_written(VIEW("By=a;By=b;Hash=" HASH ";Subject=\"CN=x\";URI=u")));
+    assert_true(is_as_written(VIEW("by=a;uri=u")));
+    assert_false(is_as_written(VIEW("By=a;Hash=" HASH ";DNS=d;URI=u")));
+    assert_false(is_as_written(VIEW("Hash=" HASH ";By=a;URI=u")));
+    assert_false(is_as_written(VIEW("By=a;Hash=" HASH ";URI=u;Subject=\"\"")));
+    assert_false(is_as_written(VIEW("By=a;Hash=" HASH ";URI=u;Role=admin")));
+    assert_false(is_as_written(VIEW("By=a;Hash=" HASH ";URI=u;DNS=d;By=b")));
+    /* Each element by itself. */
+    assert_true(is_as_written(VIEW("URI=u;By=a,By=a;Hash=" HASH ";URI=u")));
 }
 
 static void xfcc_takes_eight_elements_and_not_nine(void **state)
@@ -208,8 +234,9 @@ int main(void)
         cmocka_unit_test(xfcc_a_backslash_before_another_byte_is_literal),
         cmocka_unit_test(xfcc_refuses_text_around_a_quoted_value),
         cmocka_unit_test(xfcc_refuses_empty_elements_and_pairs),
-        cmocka_unit_test(xfcc_wants_one_hash_of_64_hex_digits_in_each_element),
+        cmocka_unit_test(xfcc_a_hash_is_64_hex_digits_once_and_may_be_absent),
         cmocka_unit_test(xfcc_refuses_cert_chain_or_subject_twice),
+        cmocka_unit_test(xfcc_tells_an_element_in_envoys_order_from_one_that_a_san_has_added_to),
         cmocka_unit_test(xfcc_takes_eight_elements_and_not_nine),
         cmocka_unit_test(xfcc_takes_64_kib_and_not_more),
     };
