@@ -34,10 +34,11 @@ struct taking {
     size_t most, count;
 };
 
-static enum err take(void *context, struct view der)
+static enum err take(void *context, struct view der, uint32_t line)
 {
     struct taking *taking = context;
     const unsigned char *at = (const unsigned char *)der.data;
+    (void)line;
     if (taking->count == taking->most)
         return ERR_LIMIT;
     AUTO(certificate_drop) X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
@@ -48,23 +49,86 @@ static enum err take(void *context, struct view der)
     return ERR_NONE;
 }
 
+static int read_text(const char *path, size_t most, struct arena *arena, struct view *text)
+{
+    enum err err = read_whole(path, most, arena, text);
+    if (err == ERR_NONE)
+        return EXIT_GOOD;
+    fprintf(stderr, "bartizan: %s: %s\n", path, err == ERR_IO ? strerror(errno) : err_text(err));
+    return EXIT_IO;
+}
+
+static int complain(const char *path, const struct bundle_document_error *error, uint32_t first_line, enum err err)
+{
+    uint32_t line = error->line > 0 && first_line > 0 ? first_line + error->line - 1 : first_line + error->line;
+    fprintf(stderr, "bartizan: %s:%u: %s\n", path, line, error->message ? error->message : err_text(err));
+    return EXIT_DATA;
+}
+
 int pki_read_certificates(const char *path, struct arena *arena, X509 **out, size_t most, size_t *count)
 {
     struct view text;
     struct taking taking = {.out = out, .most = most};
     struct bundle_document_error error = {.message = NULL};
-    uint64_t sequence = 0;
-    enum err err = read_whole(path, TRUST_BUNDLE_BYTES_MAX, arena, &text);
-    if (err != ERR_NONE) {
-        fprintf(stderr, "bartizan: %s: %s\n", path, err == ERR_IO ? strerror(errno) : err_text(err));
-        return EXIT_IO;
-    }
-    err = bundle_document_read(text, take, &taking, &sequence, &error);
+    struct bundle_facts facts;
+    int code = read_text(path, TRUST_BUNDLE_BYTES_MAX, arena, &text);
+    if (code != EXIT_GOOD)
+        return code;
+    enum err err = bundle_document_read(text, take, &taking, &facts, &error);
     *count = taking.count;
-    if (err == ERR_NONE)
-        return EXIT_GOOD;
-    fprintf(stderr, "bartizan: %s:%u: %s\n", path, error.line, error.message ? error.message : err_text(err));
-    return EXIT_DATA;
+    return err == ERR_NONE ? EXIT_GOOD : complain(path, &error, 0, err);
+}
+
+/* One more bundle, whose text begins on `first_line` of the file (0: it is the file). */
+static int add_bundle(const char *path, struct view trust_domain, struct view text, uint32_t first_line,
+                      struct pki_bundles *bundles)
+{
+    struct pki_bundle *bundle = &bundles->items[bundles->count++];
+    struct bundle_document_error error = {.message = NULL};
+    struct taking taking = {.out = bundles->certificates + bundles->certificate_count,
+                            .most = PKI_CERTIFICATES_MOST - bundles->certificate_count};
+    enum err err = bundle_document_read(text, take, &taking, &bundle->facts, &error);
+    bundle->trust_domain = trust_domain;
+    bundle->items = taking.out;
+    bundle->count = taking.count;
+    bundles->certificate_count += taking.count;
+    return err == ERR_NONE ? EXIT_GOOD : complain(path, &error, first_line, err);
+}
+
+static int read_map(const char *path, struct view text, struct arena *arena, struct pki_bundles *bundles)
+{
+    struct bundle_map map;
+    struct bundle_document_error error = {.message = NULL};
+    enum err err = bundle_map_parse(text, arena, &map, &error);
+    if (err != ERR_NONE)
+        return complain(path, &error, 0, err);
+    bundles->is_map = true;
+    for (size_t i = 0; i < map.count; i++) {
+        const struct bundle_map_entry *entry = &map.entries[i];
+        int code = add_bundle(path, entry->trust_domain, entry->document, entry->line, bundles);
+        if (code != EXIT_GOOD)
+            return code;
+    }
+    return EXIT_GOOD;
+}
+
+int pki_read_bundles(const char *path, struct arena *arena, struct pki_bundles **out)
+{
+    struct view text;
+    *out = arena_take(arena, sizeof **out);
+    if (*out == NULL)
+        return EXIT_IO;
+    int code = read_text(path, PKI_FILE_MOST, arena, &text);
+    if (code != EXIT_GOOD)
+        return code;
+    return bundle_map_is_meant(text) ? read_map(path, text, arena, *out)
+                                     : add_bundle(path, (struct view){0}, text, 0, *out);
+}
+
+void pki_bundles_free(struct pki_bundles **bundles)
+{
+    for (size_t i = 0; *bundles != NULL && i < (*bundles)->certificate_count; i++)
+        X509_free((*bundles)->certificates[i]);
 }
 
 int cmd_pki(int argc, char **argv)

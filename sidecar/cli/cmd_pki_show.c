@@ -7,6 +7,7 @@
 #include "svid_report.h"
 #include "x509_svid.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum { CERTIFICATES_MOST = TRUST_BUNDLE_AUTHORITIES_MAX };
@@ -97,25 +98,110 @@ static json_t *report_json(const struct svid_report *report, struct arena *arena
         "findings", views_json(report->findings, report->finding_count, arena));
 }
 
-static int show(struct certificates *certificates, bool is_json)
+/* What a bundle says beside its certificates, and what of it no reader may use. */
+static void show_facts(const struct pki_bundle *bundle, struct arena *arena)
 {
-    int64_t now = now_seconds();
-    AUTO(json_drop) json_t *reports = json_array();
-    for (size_t i = 0; i < certificates->count; i++) {
+    const struct bundle_facts *facts = &bundle->facts;
+    struct view name = view_is_present(bundle->trust_domain) ? bundle->trust_domain : VIEW("(not named by the text)");
+    if (!facts->is_document)
+        return;
+    printf("SPIFFE bundle of %.*s\n", VIEW_ARG(text_print(name, arena)));
+    line_print("sequence", facts->has_sequence ? arena_print(arena, "%" PRIu64, facts->sequence) : VIEW("none"), arena);
+    line_print("refresh hint",
+               facts->has_refresh_hint ? arena_print(arena, "%" PRIu64 " s", facts->refresh_hint) : VIEW("none"),
+               arena);
+    line_print("authorities", arena_print(arena, "%zu", bundle->count), arena);
+    if (facts->other_uses > 0)
+        line_print("passed over", arena_print(arena, "%u elements for another kind of SVID", facts->other_uses), arena);
+    if (facts->ignored > 0)
+        line_print("WRONG", arena_print(arena, "%u elements that every reader must ignore", facts->ignored), arena);
+    if (facts->extra_values > 0)
+        line_print("WRONG", arena_print(arena, "%u x5c values behind a first one, ignored", facts->extra_values),
+                   arena);
+    if (facts->key_ids > 0)
+        line_print("WRONG", arena_print(arena, "%u x509-svid elements with a kid, which none may have", facts->key_ids),
+                   arena);
+}
+
+/* Of 64 bits: what JSON's readers may cut off is written as text. */
+static json_t *number_json(bool is_there, uint64_t number)
+{
+    char digits[VIEW_U64_DIGITS];
+    struct view text = view_of_u64(number, digits);
+    if (!is_there)
+        return json_null();
+    return number <= INT64_MAX ? json_integer((json_int_t)number) : json_stringn(text.data, text.size);
+}
+
+static json_t *facts_json(const struct pki_bundle *bundle, json_t *certificates, struct arena *arena)
+{
+    const struct bundle_facts *facts = &bundle->facts;
+    bool is_named = view_is_present(bundle->trust_domain);
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o}", "trust_domain",
+                     is_named ? json_of_view(bundle->trust_domain, arena) : json_null(), "sequence",
+                     number_json(facts->has_sequence, facts->sequence), "refresh_hint",
+                     number_json(facts->has_refresh_hint, facts->refresh_hint), "other_uses",
+                     (json_int_t)facts->other_uses, "ignored", (json_int_t)facts->ignored, "extra_values",
+                     (json_int_t)facts->extra_values, "key_ids", (json_int_t)facts->key_ids, "certificates",
+                     certificates);
+}
+
+/* The certificates of one bundle: printed, or into *out. */
+static int show_certificates(const struct pki_bundle *bundle, int64_t now, struct arena *arena, json_t *out)
+{
+    for (size_t i = 0; i < bundle->count; i++) {
         struct svid_report report;
-        enum err err = svid_report_make(certificates->items[i], now, &certificates->arena, &report);
-        if (err != ERR_NONE) {
+        if (svid_report_make(bundle->items[i], now, arena, &report) != ERR_NONE) {
             fprintf(stderr, "bartizan: certificate %zu has extensions that do not parse\n", i + 1);
             return EXIT_DATA;
         }
-        if (is_json)
-            json_array_append_new(reports, report_json(&report, &certificates->arena));
+        if (out != NULL)
+            json_array_append_new(out, report_json(&report, arena));
         else
-            show_text(&report, now, &certificates->arena);
+            show_text(&report, now, arena);
     }
-    if (is_json)
-        json_print(json_incref(reports));
     return EXIT_GOOD;
+}
+
+static int show_text_of(const struct pki_bundles *bundles, int64_t now, struct arena *arena)
+{
+    int code = EXIT_GOOD;
+    for (size_t i = 0; i < bundles->count && code == EXIT_GOOD; i++) {
+        show_facts(&bundles->items[i], arena);
+        code = show_certificates(&bundles->items[i], now, arena, NULL);
+    }
+    return code;
+}
+
+/* Of PEM a list of certificates, of a bundle document or map an object with its bundles. */
+static int show_json_of(const struct pki_bundles *bundles, int64_t now, struct arena *arena)
+{
+    AUTO(json_drop) json_t *all = json_array();
+    bool is_pem = !bundles->is_map && !bundles->items[0].facts.is_document;
+    for (size_t i = 0; i < bundles->count; i++) {
+        json_t *certificates = is_pem ? json_incref(all) : json_array();
+        int code = show_certificates(&bundles->items[i], now, arena, certificates);
+        if (is_pem)
+            json_decref(certificates);
+        else
+            json_array_append_new(all, facts_json(&bundles->items[i], certificates, arena));
+        if (code != EXIT_GOOD)
+            return code;
+    }
+    json_print(is_pem ? json_incref(all) : json_pack("{s:O}", "bundles", all));
+    return EXIT_GOOD;
+}
+
+static int show(const char *path, bool is_json)
+{
+    AUTO(arena_free) struct arena arena;
+    AUTO(pki_bundles_free) struct pki_bundles *bundles = NULL;
+    int64_t now = now_seconds();
+    arena_init(&arena, COMMAND_MEMORY);
+    int code = pki_read_bundles(path, &arena, &bundles);
+    if (code == EXIT_GOOD)
+        code = is_json ? show_json_of(bundles, now, &arena) : show_text_of(bundles, now, &arena);
+    return code;
 }
 
 int cmd_pki_show(int argc, char **argv)
@@ -126,8 +212,9 @@ int cmd_pki_show(int argc, char **argv)
     const struct option_spec options[] = {{"format", "text|json", "how it is printed", &format}};
     const struct usage usage = {
         .line = "bartizan pki show FILE [--format text|json]",
-        .summary = "Tells of every certificate in PEM text or in a SPIFFE bundle document what it is in SPIFFE's\n"
-                   "terms, and which rules of the X509-SVID standard it breaks. Verifies no signature.",
+        .summary = "Tells of every certificate in PEM text, in a SPIFFE bundle document or in a bundle map what it\n"
+                   "is in SPIFFE's terms, and which rules of the X509-SVID standard it breaks; of a bundle also what\n"
+                   "of it every reader must ignore. Verifies no signature.",
         .options = options,
         .option_count = 1,
         .operands_least = 1,
@@ -137,12 +224,27 @@ int cmd_pki_show(int argc, char **argv)
         return code;
     if (!format_parse(format, &is_json))
         return usage_error(&usage, "`--format` is text or json, not `%s`", format);
-    AUTO(certificates_free) struct certificates certificates;
-    code = certificates_read(path, &certificates);
-    return code == EXIT_GOOD ? show(&certificates, is_json) : code;
+    return show(path, is_json);
 }
 
 /* ---- pki verify ---- */
+
+/* The domain's document in a map, in place of the map. */
+static bool select_bundle(const char *path, struct arena *arena, struct trust_bundle_source *source)
+{
+    struct bundle_map map;
+    struct bundle_document_error error = {.message = NULL};
+    enum err err = bundle_map_parse(source->text, arena, &map, &error);
+    if (err != ERR_NONE) {
+        fprintf(stderr, "bartizan: %s:%u: %s\n", path, error.line, error.message ? error.message : err_text(err));
+        return false;
+    }
+    const struct bundle_map_entry *entry = bundle_map_find(&map, source->trust_domain);
+    source->is_left_out = entry == NULL;
+    source->text = entry != NULL ? entry->document : (struct view){0};
+    source->line = entry != NULL ? entry->line : 0;
+    return true;
+}
 
 static int verify(struct certificates *certificates, const char *bundle, int64_t at)
 {
@@ -156,7 +258,7 @@ static int verify(struct certificates *certificates, const char *bundle, int64_t
     if (diags == NULL)
         return EXIT_IO;
     diag_list_init(diags, arena);
-    enum err err = read_whole(bundle, TRUST_BUNDLE_BYTES_MAX, arena, &source.text);
+    enum err err = read_whole(bundle, PKI_FILE_MOST, arena, &source.text);
     if (err != ERR_NONE) {
         fprintf(stderr, "bartizan: %s: %s\n", bundle, err == ERR_IO ? "cannot be read" : err_text(err));
         return EXIT_IO;
@@ -165,6 +267,8 @@ static int verify(struct certificates *certificates, const char *bundle, int64_t
     if (svid_report_make(certificates->items[0], at, arena, &report) == ERR_NONE &&
         spiffe_id_parse(report.spiffe_id, &id) == ERR_NONE)
         source.trust_domain = id.trust_domain;
+    if (bundle_map_is_meant(source.text) && !select_bundle(bundle, arena, &source))
+        return EXIT_DATA;
     err = trust_bundles_build(&source, 1, diags, &bundles);
     if (err != ERR_NONE)
         return print_findings(diags, false, err);

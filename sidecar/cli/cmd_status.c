@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-enum { SOON_SECONDS = 7 * 24 * 3600, EXIT_NOT_READY = EXIT_FAILED };
+enum { DOMAINS_SHOWN = 8, SOON_SECONDS = 7 * 24 * 3600, EXIT_NOT_READY = EXIT_FAILED };
 
 struct screen {
     struct arena *arena;
@@ -69,6 +69,32 @@ static void print_signature(const struct screen *screen, const json_t *signature
         printf("  OVERRIDE   %.*s\n", VIEW_ARG(safe_at(screen, signature, "override")));
 }
 
+/* One line for each trust domain, of the first few. */
+static void print_bundles(const struct screen *screen, const json_t *bundles)
+{
+    const json_t *domains = json_object_get(bundles, "domains");
+    size_t i;
+    json_t *item;
+    printf("  bundles    generation %" PRId64 ", %zu trust domains\n", status_number(bundles, "generation"),
+           json_array_size(domains));
+    json_array_foreach(domains, i, item)
+    {
+        if (i == DOMAINS_SHOWN)
+            break;
+        printf("    %.*s: %" PRId64 " authorities", VIEW_ARG(safe_at(screen, item, "name")),
+               status_number(item, "authorities"));
+        if (json_is_integer(json_object_get(item, "sequence")))
+            printf(", sequence %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "sequence")));
+        if (json_is_integer(json_object_get(item, "refresh_hint_seconds")))
+            printf(", to be refreshed every %" PRId64 " s", status_number(item, "refresh_hint_seconds"));
+        if (view_is_present(status_text(item, "expires")))
+            printf(", the first expires %.*s", VIEW_ARG(distance(screen, status_text(item, "expires"))));
+        puts("");
+    }
+    if (i < json_array_size(domains))
+        printf("    and %zu more\n", json_array_size(domains) - i);
+}
+
 static void print_snapshot(const struct screen *screen, const json_t *snapshot)
 {
     if (!json_is_object(snapshot)) {
@@ -83,8 +109,7 @@ static void print_snapshot(const struct screen *screen, const json_t *snapshot)
            status_number(policy, "generation"), status_number(policy, "rules"), safe_at(screen, policy, "digest").data,
            VIEW_ARG(safe_at(screen, policy, "path")));
     print_signature(screen, json_object_get(policy, "signature"));
-    printf("  bundles    generation %" PRId64 ", %zu trust domains\n", status_number(bundles, "generation"),
-           json_array_size(json_object_get(bundles, "domains")));
+    print_bundles(screen, bundles);
     printf("  keys       generation %" PRId64 ", %zu issuers\n", status_number(keys, "generation"),
            json_array_size(json_object_get(keys, "issuers")));
     printf("  deny list  generation %" PRId64 ", sequence %" PRId64 ", %" PRId64 " entries\n",
@@ -101,6 +126,15 @@ static void print_shadow(const struct screen *screen, const json_t *shadow)
         printf("  shadow     generation %" PRId64 ", %" PRId64 " of %" PRId64 " checks would differ, %.*s\n",
                status_number(shadow, "generation"), status_number(shadow, "differences"),
                status_number(shadow, "checks"), VIEW_ARG(safe_at(screen, shadow, "path")));
+}
+
+/* Why a domain has no authorities, in words. */
+static const char *without_authorities(const json_t *domain)
+{
+    struct view state = status_text(domain, "state");
+    if (view_equals(state, VIEW("missing")))
+        return "is not there yet";
+    return view_equals(state, VIEW("left-out")) ? "is in its map no more" : "has no authority";
 }
 
 static void print_policy_expiry(const struct screen *screen, const json_t *signature)
@@ -123,10 +157,14 @@ static void print_expiring(const struct screen *screen, const json_t *snapshot)
         int64_t at = 0;
         struct view expires = status_text(item, "expires");
         if (status_number(item, "authorities") == 0)
-            printf("  NO BUNDLE  %.*s: its workloads are refused\n", VIEW_ARG(safe_at(screen, item, "name")));
+            printf("  NO TRUST   %.*s: its bundle %s: its workloads are refused\n",
+                   VIEW_ARG(safe_at(screen, item, "name")), without_authorities(item));
         else if (rfc3339_parse(expires, &at) && at - screen->now < SOON_SECONDS)
             printf("  %s    an authority of %.*s: %.*s (%.*s)\n", at <= screen->now ? "EXPIRED" : "EXPIRES",
                    VIEW_ARG(safe_at(screen, item, "name")), VIEW_ARG(distance(screen, expires)), VIEW_ARG(expires));
+        if (status_number(item, "ignored") > 0)
+            printf("  IGNORED    %" PRId64 " parts of the bundle of %.*s that no reader may use: bartizan pki show\n",
+                   status_number(item, "ignored"), VIEW_ARG(safe_at(screen, item, "name")));
         struct view next = status_text(item, "next_update");
         if (view_is_present(next) && rfc3339_parse(next, &at) && at <= screen->now)
             printf("  EXPIRED    a revocation list of %.*s: %.*s (%.*s)\n", VIEW_ARG(safe_at(screen, item, "name")),

@@ -15,6 +15,7 @@ struct reading {
     struct arena *arena; /* of the result */
     struct bundle_map *map;
     struct bundle_document_error *error;
+    struct pem_place place; /* of the entry that was read last */
 };
 
 static enum err refuse(const struct reading *reading, const char *message, uint32_t line)
@@ -37,20 +38,20 @@ static enum err read_values(const struct reading *reading, struct arena *values,
 }
 
 /* A name with `spiffe://` in front would leave its domain without a bundle, and nobody would be told. */
-static enum err read_entry(const struct reading *reading, struct view name, const struct json *value,
+static enum err read_entry(struct reading *reading, struct view name, const struct json *value,
                            struct bundle_map_entry *out)
 {
     if (value->kind != JSON_OBJECT)
         return refuse(reading, "a trust domain's value is not a bundle document", 0);
-    size_t at = (size_t)(value->text.data - reading->text.data);
+    uint32_t line = pem_place_move(&reading->place, reading->text, (size_t)(value->text.data - reading->text.data));
     if (!trust_domain_is_valid(name))
-        return refuse(reading, "a key of `trust_domains` is not the name of a trust domain",
-                      pem_line(reading->text, at));
-    *out = (struct bundle_map_entry){.trust_domain = arena_copy(reading->arena, name), .document = value->text};
+        return refuse(reading, "a key of `trust_domains` is not the name of a trust domain", line);
+    *out = (struct bundle_map_entry){
+        .trust_domain = arena_copy(reading->arena, name), .document = value->text, .line = line};
     return view_is_present(out->trust_domain) ? ERR_NONE : ERR_NO_MEMORY;
 }
 
-static enum err read_map(const struct reading *reading, struct arena *values)
+static enum err read_map(struct reading *reading, struct arena *values)
 {
     struct json whole;
     TRY(read_values(reading, values, &whole));
@@ -83,4 +84,14 @@ const struct bundle_map_entry *bundle_map_find(const struct bundle_map *map, str
         if (view_equals(map->entries[i].trust_domain, trust_domain))
             return &map->entries[i];
     return NULL;
+}
+
+bool bundle_map_is_meant(struct view text)
+{
+    struct view start = pem_skip_space(text);
+    size_t at = view_starts_with(start, VIEW("{")) ? view_index_of(start, '"', 0) : start.size;
+    for (; at < start.size; at = view_index_of(start, '"', at + 1))
+        if (view_starts_with(view_slice(start, at, start.size), VIEW("\"trust_domains\"")))
+            return true;
+    return false;
 }

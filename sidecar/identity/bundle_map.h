@@ -17,6 +17,7 @@ enum { BUNDLE_MAP_DOMAINS_MAX = 256 };
 struct bundle_map_entry {
     struct view trust_domain; /* its name, without `spiffe://` */
     struct view document;     /* as it stands in the text: an object, not looked into */
+    uint32_t line;            /* in which it begins, from 1 */
 };
 
 struct bundle_map {
@@ -30,6 +31,10 @@ struct bundle_map {
  * *error. ERR_NO_MEMORY. */
 MUST_CHECK enum err bundle_map_parse(struct view text, struct arena *arena, struct bundle_map *out,
                                      struct bundle_document_error *error);
+
+/* True for a text that means to be one: an object with the name `trust_domains` somewhere. For tools that take
+ * either form; a decider is told. */
+bool bundle_map_is_meant(struct view text);
 
 /* The entry of `trust_domain`, or NULL: the map says that nobody of it is trusted. */
 const struct bundle_map_entry *bundle_map_find(const struct bundle_map *map, struct view trust_domain);

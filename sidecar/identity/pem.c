@@ -160,10 +160,15 @@ struct view pem_skip_space(struct view text)
     return view_slice(text, at, text.size);
 }
 
+uint32_t pem_place_move(struct pem_place *place, struct view text, size_t at)
+{
+    for (; place->at < at && place->at < text.size; place->at++)
+        place->lines += text.data[place->at] == '\n';
+    return place->lines + 1;
+}
+
 uint32_t pem_line(struct view text, size_t at)
 {
-    uint32_t line = 1;
-    for (size_t i = 0; i < at && i < text.size; i++)
-        line += text.data[i] == '\n';
-    return line;
+    struct pem_place place = {0};
+    return pem_place_move(&place, text, at);
 }

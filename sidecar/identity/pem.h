@@ -25,6 +25,13 @@ struct view pem_skip_space(struct view text);
 /* The line, from 1, in which byte `at` of `text` stands. */
 uint32_t pem_line(struct view text, size_t at);
 
+/* The same for bytes of one text asked for in order, which reads it once. Zeroed at first. */
+struct pem_place {
+    size_t at;
+    uint32_t lines; /* that end before `at` */
+};
+uint32_t pem_place_move(struct pem_place *place, struct view text, size_t at);
+
 /* Base64 of one line, as x5c has it (RFC 7517 section 4.7). The same errors. */
 MUST_CHECK enum err pem_base64_decode(struct view text, uint8_t *out, size_t capacity, size_t *size);
 

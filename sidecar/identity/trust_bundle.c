@@ -17,7 +17,7 @@ struct trust_bundle {
     X509_STORE *store;
     STACK_OF(X509) * authorities; /* in order of the text */
     uint64_t generation;
-    uint64_t sequence;
+    struct bundle_facts facts;
     int64_t expires;
     bool is_loaded, is_left_out;
     struct crl_set *crls; /* NULL: none are configured */
@@ -35,12 +35,17 @@ struct load {
     const struct trust_bundle_source *source;
     struct diag_list *diags;
     struct trust_bundle *bundle;
+    uint32_t line; /* in the text, of what is read; 0: none */
 };
 
+/* A finding, with the trust domain that it is about and its line in the file, of which the text may be a part. */
 static enum err refuse(const struct load *load, const char *code, const char *message, const char *hint)
 {
+    const struct trust_bundle_source *source = load->source;
+    uint32_t line = load->line > 0 && source->line > 0 ? source->line + load->line - 1 : load->line + source->line;
     diag_add(load->diags, &(struct diag){.code = view_of(code),
-                                         .span = {.file = load->source->file},
+                                         .span = {.file = source->file, .line = line},
+                                         .path = source->trust_domain,
                                          .message = view_of(message),
                                          .hint = view_of(hint)});
     return ERR_INVALID;
@@ -61,6 +66,14 @@ static bool is_authority(X509 *certificate)
     return X509_check_purpose(certificate, -1, 0) == 1 && X509_check_ca(certificate) == 1 && is_signer;
 }
 
+/* Nobody verifies an anchor's signature, so that a damaged one would only show by whom it does not let in. An
+ * intermediate's is another's to verify. */
+static bool is_intact(X509 *certificate)
+{
+    return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) != 0 ||
+           X509_verify(certificate, X509_get0_pubkey(certificate)) == 1;
+}
+
 static enum err add_authority(const struct load *load, X509 *certificate)
 {
     struct trust_bundle *bundle = load->bundle;
@@ -69,6 +82,9 @@ static enum err add_authority(const struct load *load, X509 *certificate)
         return refuse(
             load, "E1003", "a certificate of the bundle is no certificate authority",
             "a bundle holds authorities (basicConstraints CA:TRUE, keyCertSign), never a workload's own SVID");
+    if (!is_intact(certificate))
+        return refuse(load, "E1007", "a root's own signature does not verify: it is damaged",
+                      "take the bundle from its source again");
     if (!x509_path_seconds(X509_get0_notAfter(certificate), &until))
         return refuse(load, "E1002", "an authority's validity cannot be read", NULL);
     if (sk_X509_num(bundle->authorities) >= TRUST_BUNDLE_AUTHORITIES_MAX)
@@ -83,9 +99,10 @@ static enum err add_authority(const struct load *load, X509 *certificate)
     return ERR_NONE;
 }
 
-static enum err take_der(void *context, struct view der)
+static enum err take_der(void *context, struct view der, uint32_t line)
 {
-    const struct load *load = context;
+    struct load *load = context;
+    load->line = line;
     const unsigned char *at = (const unsigned char *)der.data;
     X509 *certificate = der.size <= LONG_MAX ? d2i_X509(NULL, &at, (long)der.size) : NULL;
     if (!certificate || at != (const unsigned char *)der.data + der.size) {
@@ -97,31 +114,18 @@ static enum err take_der(void *context, struct view der)
     return e;
 }
 
-/* In the file, of which the text may be a part. */
-static uint32_t line_of(const struct trust_bundle_source *source, const struct bundle_document_error *error)
-{
-    if (!view_is_present(source->whole))
-        return error->line;
-    uint32_t first = pem_line(source->whole, (size_t)(source->text.data - source->whole.data));
-    return error->line > 0 ? first + error->line - 1 : first;
-}
-
-static enum err read_text(const struct load *load)
+static enum err read_text(struct load *load)
 {
     struct bundle_document_error error = {0};
-    enum err e =
-        bundle_document_read(load->source->text, take_der, (void *)(uintptr_t)load, &load->bundle->sequence, &error);
+    enum err e = bundle_document_read(load->source->text, take_der, load, &load->bundle->facts, &error);
     if (e == ERR_NONE || e == ERR_INVALID || e == ERR_NO_MEMORY)
         return e;
-    diag_add(load->diags, &(struct diag){.code = VIEW("E1001"),
-                                         .span = {.file = load->source->file, .line = line_of(load->source, &error)},
-                                         .message = view_of(error.message),
-                                         .hint = VIEW("PEM blocks labelled CERTIFICATE with nothing between them, or a "
-                                                      "SPIFFE bundle document")});
-    return ERR_INVALID;
+    load->line = error.line;
+    return refuse(load, "E1001", error.message,
+                  "PEM blocks labelled CERTIFICATE with nothing between them, or a SPIFFE bundle document");
 }
 
-static enum err load_bundle(const struct load *load)
+static enum err load_bundle(struct load *load)
 {
     struct trust_bundle *bundle = load->bundle;
     const struct trust_bundle_source *source = load->source;
@@ -327,9 +331,9 @@ int64_t trust_bundle_expires(const struct trust_bundle *bundle)
     return bundle->expires;
 }
 
-uint64_t trust_bundle_sequence(const struct trust_bundle *bundle)
+const struct bundle_facts *trust_bundle_facts(const struct trust_bundle *bundle)
 {
-    return bundle->sequence;
+    return &bundle->facts;
 }
 
 bool trust_bundle_is_loaded(const struct trust_bundle *bundle)

@@ -4,6 +4,7 @@
 #ifndef BARTIZAN_TRUST_BUNDLE_H
 #define BARTIZAN_TRUST_BUNDLE_H
 
+#include "bundle_document.h"
 #include "crl_set.h"
 #include "x509_path.h"
 
@@ -14,10 +15,10 @@ struct trust_bundles;
 
 struct trust_bundle_source {
     struct view trust_domain;
-    struct view file;  /* for messages */
-    struct view text;  /* PEM certificates or a SPIFFE bundle document; absent: not there yet (feed owns it) */
-    struct view whole; /* the text around it, for line numbers; absent: `text` is the whole */
-    bool is_left_out;  /* the bundle map that is there does not have the domain: loaded, nobody is trusted */
+    struct view file; /* for messages */
+    struct view text; /* PEM certificates or a SPIFFE bundle document; absent: not there yet (feed owns it) */
+    uint32_t line;    /* of the file in which it begins; 0: the first */
+    bool is_left_out; /* the bundle map that is there does not have the domain: loaded, nobody is trusted */
     uint64_t generation;
     bool has_crls;              /* revocation lists are configured */
     struct x509_path_crls crls; /* and how they count */
@@ -49,8 +50,8 @@ size_t trust_bundle_count(const struct trust_bundle *bundle);      /* authoritie
 uint64_t trust_bundle_generation(const struct trust_bundle *bundle);
 /* Unix seconds of the first authority to expire; INT64_MAX when there is none. */
 int64_t trust_bundle_expires(const struct trust_bundle *bundle);
-/* `spiffe_sequence` of a SPIFFE bundle document; 0 when it has none. */
-uint64_t trust_bundle_sequence(const struct trust_bundle *bundle);
+/* What its text says beside the authorities: sequence, refresh hint, what was ignored. */
+const struct bundle_facts *trust_bundle_facts(const struct trust_bundle *bundle);
 /* False when its text was absent: nobody can be judged (REASON_KEYS_UNAVAILABLE).
  * True with no authorities is the domain's mass revocation: nobody is trusted. */
 bool trust_bundle_is_loaded(const struct trust_bundle *bundle);

@@ -140,10 +140,11 @@ enum err authority_folder_current(struct authority *authority, char out[AUTHORIT
     return ERR_NONE;
 }
 
-static enum err pass_over(void *context, struct view der)
+static enum err pass_over(void *context, struct view der, uint32_t line)
 {
     (void)context;
     (void)der;
+    (void)line;
     return ERR_NONE;
 }
 
@@ -151,13 +152,15 @@ enum err authority_folder_sequence(struct authority *authority, uint64_t *out)
 {
     struct view text;
     struct bundle_document_error error = {.message = ""};
+    struct bundle_facts facts;
     enum err err = read_file(authority, "bundle.json", FILE_MOST, &text);
     *out = 0;
     if (err == ERR_NOT_FOUND)
         return ERR_NONE;
     if (err != ERR_NONE)
         return file_problem(authority, err, "bundle.json");
-    err = bundle_document_read(text, pass_over, NULL, out, &error);
+    err = bundle_document_read(text, pass_over, NULL, &facts, &error);
+    *out = facts.sequence;
     return err == ERR_NONE ? err : authority_problem(authority, ERR_INVALID, "bundle.json: %s", error.message);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decider_state.h"
 
+#include "bundle_status.h"
 #include "policy_status.h"
 #include "rfc3339.h"
 #include "shadow_status.h"
@@ -165,31 +166,6 @@ static void write_head(struct decider_state *state, const struct snapshot *snaps
     utf8_print_json(view_of(state->config->file), out);
 }
 
-static void write_time_or_null(int64_t seconds, FILE *out)
-{
-    if (seconds == INT64_MAX)
-        (void)fputs("null", out);
-    else
-        write_time(seconds, out);
-}
-
-static void write_domain(void *context, struct view name, const struct trust_bundle *bundle)
-{
-    struct json_list *list = context;
-    int64_t expires = trust_bundle_expires(bundle);
-    next_item(list);
-    (void)fputs("{\"name\": ", list->out);
-    utf8_print_json(name, list->out);
-    (void)fprintf(list->out, ", \"authorities\": %zu, \"expires\": ", trust_bundle_count(bundle));
-    write_time_or_null(expires, list->out);
-    if (trust_bundle_crls(bundle) != NULL) {
-        (void)fprintf(list->out,
-                      ", \"revocation_lists\": %zu, \"next_update\": ", crl_set_count(trust_bundle_crls(bundle)));
-        write_time_or_null(crl_set_expires(trust_bundle_crls(bundle)), list->out);
-    }
-    (void)fputc('}', list->out);
-}
-
 static void write_issuers(const struct decider_state *state, const struct snapshot *snapshot, FILE *out)
 {
     struct json_list list = {.out = out};
@@ -207,7 +183,6 @@ static void write_issuers(const struct decider_state *state, const struct snapsh
 
 static void write_snapshot(const struct decider_state *state, const struct snapshot *snapshot, int64_t now, FILE *out)
 {
-    struct json_list domains = {.out = out};
     (void)fprintf(out, ", \"snapshot\": {\"generation\": %" PRIu64 ", \"age_seconds\": %" PRId64, snapshot->generation,
                   now - snapshot->built_at);
     (void)fprintf(out, ", \"policy\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"rules\": %zu, \"path\": ",
@@ -215,10 +190,10 @@ static void write_snapshot(const struct decider_state *state, const struct snaps
                   policy_rule_count(snapshot->policy));
     utf8_print_json(view_of(state->config->policy.path), out);
     policy_status_write(&snapshot->standing, now, out);
-    (void)fprintf(out, "}, \"bundles\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"domains\": [",
+    (void)fprintf(out, "}, \"bundles\": {\"generation\": %" PRIu64 ", \"digest\": \"%.*s\", \"domains\": ",
                   snapshot->bundle_generation, VIEW_ARG(trust_bundles_digest(snapshot->bundles)));
-    trust_bundles_each(snapshot->bundles, write_domain, &domains);
-    (void)fprintf(out, "]}, \"keys\": {\"generation\": %" PRIu64 ", \"issuers\": [", snapshot->key_generation);
+    bundle_status_write(snapshot->bundles, out);
+    (void)fprintf(out, "}, \"keys\": {\"generation\": %" PRIu64 ", \"issuers\": [", snapshot->key_generation);
     write_issuers(state, snapshot, out);
     (void)fprintf(out,
                   "]}, \"revocations\": {\"generation\": %" PRIu64 ", \"sequence\": %" PRIu64 ", \"entries\": %zu}}",

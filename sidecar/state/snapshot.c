@@ -3,7 +3,6 @@
 
 #include "bundle_map.h"
 #include "file_set.h"
-#include "pem.h"
 #include "policy_image.h"
 
 #include <errno.h>
@@ -260,7 +259,7 @@ static enum err check_sequences(struct builder *b, const struct trust_bundles *b
     for (size_t i = 0; i < b->config->identity.domain_count; i++) {
         const struct trust_domain_config *domain = &b->config->identity.domains[i];
         const struct trust_bundle *bundle = trust_bundles_find(bundles, domain->name);
-        uint64_t sequence = trust_bundle_sequence(bundle), *highest = &b->next->sequences[i];
+        uint64_t sequence = trust_bundle_facts(bundle)->sequence, *highest = &b->next->sequences[i];
         if (!trust_bundle_is_loaded(bundle) || trust_bundle_is_left_out(bundle))
             continue;
         if (sequence < *highest) {
@@ -332,7 +331,7 @@ static enum err read_map_entry(struct builder *b, const struct trust_domain_conf
     const struct bundle_map_entry *entry = bundle_map_find(&file->map, domain->name);
     source->is_left_out = view_is_present(file->text) && entry == NULL;
     source->text = entry != NULL ? entry->document : (struct view){0};
-    source->whole = file->text;
+    source->line = entry != NULL ? entry->line : 0;
     return fill_state(b, source->is_left_out ? VIEW("") : source->text, before, state);
 }
 
@@ -358,8 +357,7 @@ static void warn_unnamed(struct builder *b)
             const struct diag diag = {
                 .severity = DIAG_WARNING,
                 .code = VIEW("W0908"),
-                .span = {.file = view_of(file->path),
-                         .line = pem_line(file->text, (size_t)(entry->document.data - file->text.data))},
+                .span = {.file = view_of(file->path), .line = entry->line},
                 .message =
                     arena_print(b->arena, "`%.*s` of this map is no trust domain of the configuration: passed over",
                                 VIEW_ARG(entry->trust_domain))};

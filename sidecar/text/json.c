@@ -369,3 +369,18 @@ const struct json *json_get(const struct json *object, struct view name)
             return &object->items[i];
     return NULL;
 }
+
+bool json_to_u64(const struct json *value, uint64_t *out)
+{
+    uint64_t n = 0;
+    if (value == NULL || value->kind != JSON_NUMBER)
+        return false;
+    for (size_t i = 0; i < value->text.size; i++) {
+        char digit = value->text.data[i];
+        if (digit < '0' || digit > '9' || __builtin_mul_overflow(n, UINT64_C(10), &n) ||
+            __builtin_add_overflow(n, (uint64_t)(digit - '0'), &n))
+            return false;
+    }
+    *out = n;
+    return true;
+}

@@ -30,4 +30,7 @@ MUST_CHECK enum err json_parse_located(struct view text, struct arena *arena, st
 /* The member `name` of an object, or NULL; `object` may be NULL or of another kind. */
 const struct json *json_get(const struct json *object, struct view name);
 
+/* True for a number written with digits alone that fits 64 bits; false for any other value, and for NULL. */
+bool json_to_u64(const struct json *value, uint64_t *out);
+
 #endif

@@ -301,6 +301,40 @@ def test_show_agrees_with_openssl_about_the_fingerprint(pki):
     assert said.split("=")[1].strip().replace(":", "").lower() == report["sha256"]
 
 
+def test_show_tells_what_of_a_bundle_no_reader_may_use(pki):
+    bundle = json.loads((pki.folder / "pki" / "bundle.json").read_text())
+    (shown,) = json.loads(pki.run("show", "pki/bundle.json", "--format", "json"))["bundles"]
+    assert shown["trust_domain"] is None and shown["sequence"] == bundle["spiffe_sequence"]
+    assert len(shown["certificates"]) == len(bundle["keys"]) and shown["ignored"] == shown["key_ids"] == 0
+    assert "WRONG" not in pki.run("show", "pki/bundle.json")
+    bundle["keys"][0]["kid"] = "a"
+    bundle["keys"][0]["x5c"].append("b")
+    bundle["keys"] += [{"kty": "EC", "use": "x509-svid"}, {"kty": "EC", "use": "jwt-svid", "kid": "c"}]
+    bundle["spiffe_sequence"] = 2**64 - 1
+    (pki.folder / "odd.json").write_text(json.dumps(bundle))
+    (odd,) = json.loads(pki.run("show", "odd.json", "--format", "json"))["bundles"]
+    assert (odd["other_uses"], odd["ignored"], odd["extra_values"], odd["key_ids"]) == (1, 1, 1, 1)
+    assert odd["sequence"] == str(2**64 - 1)
+    assert pki.run("show", "odd.json").count("WRONG") == 3
+
+
+def test_show_and_verify_take_a_bundle_map(pki):
+    pki.issue()
+    bundle = json.loads((pki.folder / "pki" / "bundle.json").read_text())
+    entries = {"other.example": {"keys": []}, "prod.example": bundle}
+    (pki.folder / "map.json").write_text(json.dumps({"trust_domains": entries}, indent=1))
+    shown = json.loads(pki.run("show", "map.json", "--format", "json"))["bundles"]
+    assert [(each["trust_domain"], len(each["certificates"])) for each in shown] == [
+        ("other.example", 0),
+        ("prod.example", len(bundle["keys"])),
+    ]
+    assert "SPIFFE bundle of prod.example" in pki.run("show", "map.json")
+    assert pki.run("verify", "web.pem", "--bundle", "map.json").startswith("good: ")
+    del entries["prod.example"]
+    (pki.folder / "map.json").write_text(json.dumps({"trust_domains": entries}))
+    assert "certificate_untrusted" in pki.run("verify", "web.pem", "--bundle", "map.json", code=1)
+
+
 # ---- what is refused -----------------------------------------------------------
 
 

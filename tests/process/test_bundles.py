@@ -128,3 +128,18 @@ def test_a_domain_of_the_map_that_is_not_configured_is_told_at_the_start_and_pro
     assert "W0908" in place.sidecar.log() and "other.example" in place.sidecar.log()
     assert place.ask(other.issue("/a", "stranger")) == REFUSED
     assert place.last_reason() == "certificate_domain"
+
+
+def test_status_tells_sequence_refresh_hint_and_what_no_reader_may_use(place):
+    prod = document(place.prod, spiffe_sequence=7, spiffe_refresh_hint=300)
+    prod["keys"] += [{"kty": "EC", "use": "jwt-svid", "kid": "a"}, {"kty": "EC", "use": "x509-svid"}, 7]
+    place.write_map(prod=prod)
+    place.start()
+    partner, mine = place.sidecar.status()["snapshot"]["bundles"]["domains"]
+    assert (partner["state"], partner["authorities"], partner["sequence"]) == ("left-out", 0, None)
+    assert (mine["state"], mine["authorities"], mine["sequence"], mine["refresh_hint_seconds"]) == ("loaded", 1, 7, 300)
+    assert (partner["ignored"], mine["ignored"]) == (0, 2)
+    screen = place.sidecar.cli("status", "--config", place.sidecar.config).stdout
+    assert "prod.example: 1 authorities, sequence 7, to be refreshed every 300 s, the first expires in" in screen
+    assert "NO TRUST   partner.example: its bundle is in its map no more" in screen
+    assert "IGNORED    2 parts of the bundle of prod.example" in screen

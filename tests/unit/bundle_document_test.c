@@ -20,15 +20,17 @@ struct taken {
     char text[64];
     size_t size;
     size_t count, stop_at; /* 0: never */
+    uint32_t line;         /* of the last */
 };
 
 static struct taken taken;
 static struct bundle_document_error error;
-static uint64_t sequence;
+static struct bundle_facts facts;
 
-static enum err take(void *context, struct view der)
+static enum err take(void *context, struct view der, uint32_t line)
 {
     struct taken *to = context;
+    to->line = line;
     assert_true(to->size + der.size + 1 < sizeof to->text);
     memcpy(to->text + to->size, der.data, der.size);
     to->size += der.size;
@@ -40,8 +42,8 @@ static enum err read_text(struct view text)
 {
     taken = (struct taken){.stop_at = taken.stop_at};
     error = (struct bundle_document_error){0};
-    sequence = 99;
-    return bundle_document_read(text, take, &taken, &sequence, &error);
+    facts = (struct bundle_facts){.sequence = 99, .ignored = 99};
+    return bundle_document_read(text, take, &taken, &facts, &error);
 }
 
 static void assert_taken(struct view text, const char *expected)
@@ -68,7 +70,9 @@ static void pem_blocks_come_in_order_with_white_space_between(void **state)
     (void)state;
     assert_taken(VIEW(BEGIN "YWJj\n" END), "abc|");
     assert_taken(VIEW("\n " BEGIN "YWJj\n" END "\r\n\t" BEGIN "ZGVm\n" END "\n"), "abc|def|");
-    assert_int_equal(sequence, 0);
+    assert_int_equal(facts.sequence, 0);
+    assert_false(facts.is_document || facts.has_sequence);
+    assert_int_equal(facts.ignored, 0);
 }
 
 static void pem_text_must_hold_a_certificate_and_nothing_else(void **state)
@@ -106,38 +110,119 @@ static void a_document_without_certificates_is_one_and_without_keys_is_none(void
     assert_malformed(VIEW("[]"));
 }
 
-/* SPIFFE_Trust_Domain_and_Bundle.md section 4.2.2: what is not understood is ignored. */
+/* What was passed over, of each kind. */
+static void assert_passed_over(struct view text, uint32_t other_uses, uint32_t ignored)
+{
+    assert_taken(text, "");
+    assert_int_equal(facts.other_uses, other_uses);
+    assert_int_equal(facts.ignored, ignored);
+}
+
+/* SPIFFE_Trust_Domain_and_Bundle.md section 4.2: what is not understood is ignored, and counted. */
 static void an_element_for_another_use_is_passed_over(void **state)
 {
     (void)state;
     assert_taken(VIEW(SET("{\"kty\":\"EC\",\"use\":\"jwt-svid\",\"x5c\":[\"YWJj\"]}," KEY("ZGVm"))), "def|");
-    assert_taken(VIEW(SET("{\"kty\":\"EC\",\"x5c\":[\"YWJj\"]}")), "");
-    assert_taken(VIEW(SET("{\"use\":\"x509-svid\",\"x5c\":[\"YWJj\"]}")), "");
-    assert_taken(VIEW(SET("{\"kty\":\"EC\",\"use\":\"X509-SVID\",\"x5c\":[\"YWJj\"]}")), "");
-    assert_taken(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\",\"x5c\":[]}")), "");
-    assert_taken(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\"}")), "");
-    assert_taken(VIEW(SET("7")), "");
+    assert_int_equal(facts.other_uses, 1);
+    assert_int_equal(facts.ignored, 0);
+    assert_passed_over(VIEW(SET("{\"kty\":\"EC\",\"use\":\"jwt-svid\"},{\"kty\":\"EC\",\"use\":\"wit-svid\"}")), 2, 0);
+    assert_passed_over(VIEW(SET("{\"kty\":\"EC\",\"use\":\"X509-SVID\",\"x5c\":[\"YWJj\"]}")), 1, 0);
+    assert_passed_over(VIEW(SET("{\"kty\":\"EC\",\"x5c\":[\"YWJj\"]}")), 0, 1);
+    assert_passed_over(VIEW(SET("{\"kty\":\"EC\",\"use\":7,\"x5c\":[\"YWJj\"]}")), 0, 1);
+    assert_passed_over(VIEW(SET("{\"use\":\"x509-svid\",\"x5c\":[\"YWJj\"]}")), 0, 1);
+    assert_passed_over(VIEW(SET("{\"kty\":\"oct\",\"use\":\"x509-svid\",\"x5c\":[\"YWJj\"]}")), 0, 1);
+    assert_passed_over(VIEW(SET("{\"kty\":\"ec\",\"use\":\"x509-svid\",\"x5c\":[\"YWJj\"]}")), 0, 1);
+    assert_passed_over(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\",\"x5c\":[]}")), 0, 1);
+    assert_passed_over(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\"}")), 0, 1);
+    assert_passed_over(VIEW(SET("7,null,[],\"x\"")), 0, 4);
+    assert_taken(VIEW(SET("{\"kty\":\"OKP\",\"use\":\"x509-svid\",\"x5c\":[\"YWJj\"]},"
+                          "{\"kty\":\"RSA\",\"use\":\"x509-svid\",\"x5c\":[\"ZGVm\"]}")),
+                 "abc|def|");
 }
 
-static void an_x5c_value_that_is_not_base64_is_refused(void **state)
+/* X509-SVID.md section 6.2. */
+static void a_key_id_and_more_than_one_x5c_value_are_counted_and_change_nothing(void **state)
+{
+    (void)state;
+    assert_taken(VIEW(SET(KEY("YWJj"))), "abc|");
+    assert_int_equal(facts.key_ids + facts.extra_values, 0);
+    assert_taken(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\",\"kid\":\"x\",\"x5c\":[\"YWJj\",\"?\",7]}")), "abc|");
+    assert_int_equal(facts.key_ids, 1);
+    assert_int_equal(facts.extra_values, 2);
+}
+
+static void an_x5c_that_is_no_list_of_base64_is_refused_with_its_line(void **state)
 {
     (void)state;
     assert_taken(VIEW(SET(KEY("YWI="))), "ab|");
     assert_malformed(VIEW(SET(KEY("YWI"))));
     assert_malformed(VIEW(SET(KEY("YW_j"))));
+    assert_malformed(VIEW(SET(KEY(""))));
+    assert_malformed(VIEW(SET(KEY("YWJj\\n"))));
     assert_malformed(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\",\"x5c\":[7]}")));
+    assert_malformed(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\",\"x5c\":\"YWJj\"}")));
+    assert_malformed(VIEW(SET("{\"kty\":\"EC\",\"use\":\"x509-svid\",\"x5c\":{}}")));
+    assert_malformed(VIEW(SET("\n" KEY("YWJj") ",\n\n" KEY("?"))));
+    assert_int_equal(taken.line, 2);
+    assert_int_equal(error.line, 4);
 }
 
-static void the_sequence_is_a_whole_number(void **state)
+static void the_sequence_is_a_whole_number_of_64_bits(void **state)
 {
     (void)state;
     assert_taken(VIEW("{\"spiffe_sequence\":12,\"keys\":[]}"), "");
-    assert_int_equal(sequence, 12);
+    assert_int_equal(facts.sequence, 12);
+    assert_true(facts.has_sequence && facts.is_document);
+    assert_taken(VIEW("{\"spiffe_sequence\":18446744073709551615,\"keys\":[]}"), "");
+    assert_true(facts.sequence == UINT64_MAX);
     assert_taken(VIEW("{\"keys\":[]}"), "");
-    assert_int_equal(sequence, 0);
+    assert_int_equal(facts.sequence, 0);
+    assert_false(facts.has_sequence);
+    assert_malformed(VIEW("{\"spiffe_sequence\":18446744073709551616,\"keys\":[]}"));
     assert_malformed(VIEW("{\"spiffe_sequence\":-1,\"keys\":[]}"));
-    assert_malformed(VIEW("{\"spiffe_sequence\":1.5,\"keys\":[]}"));
+    assert_malformed(VIEW("{\"spiffe_sequence\":1.0,\"keys\":[]}"));
+    assert_malformed(VIEW("{\"spiffe_sequence\":1e3,\"keys\":[]}"));
     assert_malformed(VIEW("{\"spiffe_sequence\":\"1\",\"keys\":[]}"));
+    assert_malformed(VIEW("{\"spiffe_sequence\":null,\"keys\":[]}"));
+}
+
+static void the_refresh_hint_is_a_whole_number_of_seconds(void **state)
+{
+    (void)state;
+    assert_taken(VIEW("{\"spiffe_refresh_hint\":300,\"keys\":[]}"), "");
+    assert_int_equal(facts.refresh_hint, 300);
+    assert_true(facts.has_refresh_hint);
+    assert_taken(VIEW("{\"keys\":[]}"), "");
+    assert_false(facts.has_refresh_hint);
+    assert_malformed(VIEW("{\"spiffe_refresh_hint\":-1,\"keys\":[]}"));
+    assert_malformed(VIEW("{\"spiffe_refresh_hint\":\"300\",\"keys\":[]}"));
+}
+
+/* What is hostile costs no more than its size. */
+static void ten_thousand_elements_and_deep_nesting_are_read_or_refused_at_once(void **state)
+{
+    (void)state;
+    const char *element = "{\"kty\":\"EC\",\"use\":\"x509-svid\"}\n";
+    char *text = malloc(TRUST_BUNDLE_BYTES_MAX);
+    size_t size = (size_t)sprintf(text, "{\"keys\":["), one = strlen(element), count = 0;
+    for (; size + one + 3 < TRUST_BUNDLE_BYTES_MAX; count++)
+        size += (size_t)sprintf(text + size, "%s%s", count > 0 ? "," : "", element);
+    size += (size_t)sprintf(text + size, "]}");
+    assert_true(count > 10000);
+    assert_int_equal(read_text((struct view){text, size}), ERR_NONE);
+    assert_int_equal(facts.ignored, count);
+    memset(text, '[', TRUST_BUNDLE_BYTES_MAX);
+    memcpy(text, "{\"keys\":", 8);
+    assert_int_equal(read_text((struct view){text, TRUST_BUNDLE_BYTES_MAX}), ERR_MALFORMED);
+    size = 8 + 2 * 500000;
+    memset(text + 8 + 500000, ']', 500000);
+    text[size++] = '}';
+    assert_int_equal(read_text((struct view){text, size}), ERR_LIMIT);
+    for (size_t i = 8; i + 3 < TRUST_BUNDLE_BYTES_MAX; i += 3)
+        memcpy(text + i, "[],", 3);
+    text[8] = '[';
+    assert_int_equal(read_text((struct view){text, TRUST_BUNDLE_BYTES_MAX}), ERR_MALFORMED);
+    free(text);
 }
 
 static void a_name_twice_and_text_behind_the_document_are_refused(void **state)
@@ -185,8 +270,11 @@ int main(void)
         cmocka_unit_test_setup(a_document_gives_the_first_x5c_value_of_each_svid_key, set_up),
         cmocka_unit_test_setup(a_document_without_certificates_is_one_and_without_keys_is_none, set_up),
         cmocka_unit_test_setup(an_element_for_another_use_is_passed_over, set_up),
-        cmocka_unit_test_setup(an_x5c_value_that_is_not_base64_is_refused, set_up),
-        cmocka_unit_test_setup(the_sequence_is_a_whole_number, set_up),
+        cmocka_unit_test_setup(a_key_id_and_more_than_one_x5c_value_are_counted_and_change_nothing, set_up),
+        cmocka_unit_test_setup(an_x5c_that_is_no_list_of_base64_is_refused_with_its_line, set_up),
+        cmocka_unit_test_setup(the_sequence_is_a_whole_number_of_64_bits, set_up),
+        cmocka_unit_test_setup(the_refresh_hint_is_a_whole_number_of_seconds, set_up),
+        cmocka_unit_test_setup(ten_thousand_elements_and_deep_nesting_are_read_or_refused_at_once, set_up),
         cmocka_unit_test_setup(a_name_twice_and_text_behind_the_document_are_refused, set_up),
         cmocka_unit_test_setup(the_first_error_of_the_taker_ends_the_reading, set_up),
         cmocka_unit_test_setup(a_text_at_the_limit_is_read_and_one_byte_more_is_not, set_up),

@@ -381,7 +381,7 @@ static void each_domain_of_a_map_has_its_own_bundle_and_generation(void **state)
     assert_int_equal(build(f, NULL, &first), ERR_NONE);
     assert_true(first->is_ready);
     assert_int_equal(trust_bundle_count(domain_of(first, VIEW("prod.example"))), 1);
-    assert_int_equal(trust_bundle_sequence(domain_of(first, VIEW("partner.example"))), 7);
+    assert_int_equal(trust_bundle_facts(domain_of(first, VIEW("partner.example")))->sequence, 7);
     write_map(&m, BOTH, m.document, "{\"spiffe_sequence\": 8, \"keys\": []}");
     assert_int_equal(build(f, first, &second), ERR_NONE);
     assert_int_equal(second->bundle_generation, 2);
@@ -486,7 +486,7 @@ static void an_older_bundle_sequence_is_refused(void **state)
     struct snapshot *first = NULL, *second = NULL, *third = NULL;
     write_bundle_document(f, 7);
     assert_int_equal(build(f, NULL, &first), ERR_NONE);
-    assert_int_equal(trust_bundle_sequence(trust_bundles_find(first->bundles, VIEW("prod.example"))), 7);
+    assert_int_equal(trust_bundle_facts(trust_bundles_find(first->bundles, VIEW("prod.example")))->sequence, 7);
     world_replace_authority(&f->world);
     write_bundle_document(f, 6);
     assert_int_equal(build(f, first, &second), ERR_STALE);

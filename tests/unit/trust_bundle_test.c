@@ -187,7 +187,7 @@ static void bundle_keeps_its_sequence_generation_and_first_expiry(void **state)
     struct trust_bundles *bundles;
     assert_int_equal(build(VIEW("td"), VIEW("{\"keys\":[],\"spiffe_sequence\":9007199254740993}"), &bundles), ERR_NONE);
     const struct trust_bundle *bundle = trust_bundles_find(bundles, VIEW("td"));
-    assert_int_equal(trust_bundle_sequence(bundle), 9007199254740993);
+    assert_int_equal(trust_bundle_facts(bundle)->sequence, 9007199254740993);
     assert_int_equal(trust_bundle_generation(bundle), 3);
     assert_true(trust_bundle_expires(bundle) == INT64_MAX);
     assert_true(trust_bundle_is_loaded(bundle));
@@ -288,6 +288,102 @@ static void bundles_digest_tells_what_is_trusted(void **state)
     test_cert_free(&b);
 }
 
+/* A root whose name is that of its issuer and whose signature is another's. */
+static void bundle_refuses_a_root_that_is_damaged(void **state)
+{
+    (void)state;
+    struct test_cert root = test_ca_root(NULL);
+    char *text = test_cert_pem_one(&root), *end = strstr(text, "\n-----END");
+    assert_int_equal(count_of(view_of(text)), 1);
+    char *at = end - 8; /* in the signature */
+    *at = *at == 'A' ? 'B' : 'A';
+    assert_int_equal(count_of(view_of(text)), -1);
+    assert_true(view_equals(diags.items[0].code, VIEW("E1007")));
+    free(text);
+    test_cert_free(&root);
+}
+
+/* Flips each bit of a text and cuts it at each length: what is taken has the same authority, or none and says so. */
+static void assert_whole_or_refused(char *text, size_t size)
+{
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        struct trust_bundles *bundles;
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+        arena_reuse(&arena);
+        if (build(VIEW("td"), (struct view){text, size}, &bundles) == ERR_NONE) {
+            const struct trust_bundle *bundle = trust_bundles_find(bundles, VIEW("td"));
+            const struct bundle_facts *facts = trust_bundle_facts(bundle);
+            bool is_same = trust_bundle_count(bundle) == 1;
+            if (!is_same && facts->ignored + facts->other_uses != 1)
+                fail_msg("bit %zu", bit);
+            trust_bundles_free(bundles);
+        }
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+    }
+    while (size > 0 && text[size - 1] == '\n')
+        size--; /* without which it is the same */
+    for (size_t cut = 0; cut < size; cut++) {
+        arena_reuse(&arena);
+        assert_int_equal(count_of((struct view){text, cut}), -1);
+    }
+}
+
+static void bundle_is_whole_or_refused_whatever_bit_is_flipped_and_wherever_it_is_cut(void **state)
+{
+    (void)state;
+    struct test_cert root = test_ca_root(NULL);
+    char *pem = test_cert_pem_one(&root), *x5c = x5c_of(&root);
+    char *document = joined("{\"spiffe_sequence\":7,\"keys\":[{\"kty\":\"EC\",\"use\":\"x509-svid\",\"x5c\":[\"", x5c,
+                            "\"]}],\"spiffe_refresh_hint\":300}");
+    assert_whole_or_refused(pem, strlen(pem));
+    assert_whole_or_refused(document, strlen(document));
+    free(pem);
+    free(x5c);
+    free(document);
+    test_cert_free(&root);
+}
+
+/* As many as the limit are taken, and one more is not. */
+static void bundle_holds_at_most_256_authorities_and_1_mib(void **state)
+{
+    (void)state;
+    struct test_cert root = test_ca_root(NULL);
+    char *pem = test_cert_pem_one(&root), *text = malloc(10 * 1024 * 1024);
+    size_t one = strlen(pem);
+    for (size_t i = 0; i <= TRUST_BUNDLE_AUTHORITIES_MAX; i++)
+        memcpy(text + i * one, pem, one);
+    assert_int_equal(count_of((struct view){text, TRUST_BUNDLE_AUTHORITIES_MAX * one}), TRUST_BUNDLE_AUTHORITIES_MAX);
+    assert_int_equal(count_of((struct view){text, (TRUST_BUNDLE_AUTHORITIES_MAX + 1) * one}), -1);
+    assert_true(view_equals(diags.items[0].code, VIEW("E1004")));
+    memset(text, '\n', 10 * 1024 * 1024);
+    memcpy(text, pem, one);
+    assert_int_equal(count_of((struct view){text, TRUST_BUNDLE_BYTES_MAX}), 1);
+    assert_int_equal(count_of((struct view){text, TRUST_BUNDLE_BYTES_MAX + 1}), -1);
+    assert_int_equal(count_of((struct view){text, 10 * 1024 * 1024}), -1);
+    free(pem);
+    free(text);
+    test_cert_free(&root);
+}
+
+/* The file, the line of the element and the domain: one broken bundle among hundreds is found. */
+static void a_finding_names_domain_and_line(void **state)
+{
+    (void)state;
+    struct test_cert root = test_ca_root(NULL), leaf = test_ca_svid(&root, "spiffe://td/a");
+    char *good = test_cert_pem_one(&root), *bad = test_cert_pem_one(&leaf), *text = joined(good, "\n", bad);
+    uint32_t line = 2;
+    for (const char *c = good; *c != '\0'; c++)
+        line += *c == '\n';
+    assert_int_equal(count_of(view_of(text)), -1);
+    assert_int_equal(diags.items[0].span.line, line);
+    assert_true(view_equals(diags.items[0].path, VIEW("td")));
+    free(good);
+    free(bad);
+    free(text);
+    test_cert_free(&leaf);
+    test_cert_free(&root);
+}
+
 /* The vector `name`, or the absent view where vectors are not there. */
 static struct view vector(const char *name)
 {
@@ -322,6 +418,8 @@ static void bundle_reads_go_spiffe_vectors_as_spiffe_says(void **state)
         {"spiffebundle_multiple_x509.json", 1},
         {"spiffebundle_no_keys.json", -1},
         {"jwks_valid_1.json", 0},
+        {"jwks_valid_2.json", 0},
+        {"jwks_missing_kid.json", 0},
     };
     if (!view_is_present(vector("certs.pem"))) {
         print_message("SKIPPED: no vectors in ../../shared/vectors/spiffe-bundles; set BARTIZAN_VECTORS\n");
@@ -332,6 +430,7 @@ static void bundle_reads_go_spiffe_vectors_as_spiffe_says(void **state)
         if (count != cases[i].count)
             fail_msg("%s: %ld authorities, not %ld", cases[i].name, count, cases[i].count);
     }
+    print_message("spiffe-bundles: %zu vectors, all as docs/identity.md says\n", sizeof cases / sizeof cases[0]);
 }
 
 int main(void)
@@ -346,6 +445,10 @@ int main(void)
         cmocka_unit_test(bundles_refuse_bad_and_repeated_names),
         cmocka_unit_test(bundles_are_found_and_walked_by_name),
         cmocka_unit_test(bundles_digest_tells_what_is_trusted),
+        cmocka_unit_test(bundle_refuses_a_root_that_is_damaged),
+        cmocka_unit_test(bundle_is_whole_or_refused_whatever_bit_is_flipped_and_wherever_it_is_cut),
+        cmocka_unit_test(bundle_holds_at_most_256_authorities_and_1_mib),
+        cmocka_unit_test(a_finding_names_domain_and_line),
         cmocka_unit_test(bundle_reads_go_spiffe_vectors_as_spiffe_says),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
