@@ -176,6 +176,7 @@ static void rest_on(const struct x509_svid *hop, const struct view *id, struct x
     struct x509_svid_proxy *proxy = &caller->proxies[caller->proxy_count++];
     proxy->id = *id;
     memcpy(proxy->sha256, hop->sha256, sizeof proxy->sha256);
+    memcpy(proxy->twin_sha256, hop->twin_sha256, sizeof proxy->twin_sha256);
     memcpy(proxy->spki_sha256, hop->spki_sha256, sizeof proxy->spki_sha256);
     caller->is_believed = caller->is_believed || hop->is_believed;
     caller->not_before = hop->not_before > caller->not_before ? hop->not_before : caller->not_before;

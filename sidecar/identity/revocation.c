@@ -94,13 +94,14 @@ static struct view bytes_view(const uint8_t *bytes)
     return (struct view){.data = (const char *)bytes, .size = SHA256_BYTES};
 }
 
-/* One certificate's owner, by its ID, its certificate and its key. */
+/* One certificate's owner, by its ID, its certificate in both of its forms and its key. */
 static bool is_refused_as(const struct revocations *revocations, const struct spiffe_id *id, const uint8_t *sha,
-                          const uint8_t *spki, int64_t now)
+                          const uint8_t *twin, const uint8_t *spki, int64_t now)
 {
     const struct question questions[] = {
         {.kind = REVOCATION_SPIFFE, .value = id->text, .now = now},
         {.kind = REVOCATION_CERTIFICATE, .value = bytes_view(sha), .now = now},
+        {.kind = REVOCATION_CERTIFICATE, .value = bytes_view(twin), .now = now},
         {.kind = REVOCATION_SPKI, .value = bytes_view(spki), .now = now},
     };
     for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
@@ -114,14 +115,14 @@ bool revocations_has_caller(const struct revocations *revocations, const struct 
 {
     if (revocations->count == 0)
         return false;
-    if (is_refused_as(revocations, &svid->id, svid->sha256, svid->spki_sha256, now))
+    if (is_refused_as(revocations, &svid->id, svid->sha256, svid->twin_sha256, svid->spki_sha256, now))
         return true;
     for (size_t i = 0; i < svid->proxy_count; i++) {
         const struct x509_svid_proxy *proxy = &svid->proxies[i];
         struct spiffe_id id;
         /* An ID that does not parse cannot have been verified: refused. */
         if (spiffe_id_parse(proxy->id, &id) != ERR_NONE ||
-            is_refused_as(revocations, &id, proxy->sha256, proxy->spki_sha256, now))
+            is_refused_as(revocations, &id, proxy->sha256, proxy->twin_sha256, proxy->spki_sha256, now))
             return true;
     }
     return false;

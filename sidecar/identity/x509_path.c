@@ -3,6 +3,8 @@
 
 #include "crl_set.h"
 #include "err.h"
+#include "x509_key.h"
+#include "x509_twin.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -81,7 +83,10 @@ X509_STORE *x509_path_store_new(void)
     X509_VERIFY_PARAM_set_auth_level(param, 2);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     X509_STORE_set_verify_cb(store, on_error);
-    if (X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT) != 1) {
+    /* RFC 5280 section 6.1.1 (c): without the any-policy in it OpenSSL takes the initial set for an empty one. */
+    if (X509_VERIFY_PARAM_add0_policy(param, OBJ_nid2obj(NID_any_policy)) != 1 ||
+        X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT | X509_V_FLAG_POLICY_CHECK) !=
+            1) {
         X509_STORE_free(store);
         return NULL;
     }
@@ -115,16 +120,11 @@ static enum reason reason_of(int error, int depth)
     case X509_V_ERR_SUBJECT_KEY_IDENTIFIER_CRITICAL:
         return depth == 0 ? REASON_CERTIFICATE_LEAF : REASON_CERTIFICATE_UNTRUSTED;
     case X509_V_ERR_CERT_REVOKED: return REASON_CERTIFICATE_REVOKED;
+    case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
+    case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD: return REASON_CERTIFICATE_MALFORMED;
     case X509_V_ERR_OUT_OF_MEM: return REASON_INTERNAL;
     default: return is_about_list(error) ? REASON_CERTIFICATE_STATUS : REASON_CERTIFICATE_UNTRUSTED;
     }
-}
-
-/* One signature check costs what the signer's key is long. */
-static bool is_key_bounded(X509 *authority)
-{
-    EVP_PKEY *key = X509_get0_pubkey(authority);
-    return key && EVP_PKEY_get_bits(key) <= X509_PATH_RSA_BITS_MAX;
 }
 
 /* What OpenSSL lets pass: an authority without basic constraints but with
@@ -142,6 +142,8 @@ static enum reason check_path(STACK_OF(X509) * chain, struct x509_path_validity 
         int64_t from, until;
         if (i > 0 && !is_authority(certificate))
             return REASON_CERTIFICATE_UNTRUSTED;
+        if (!x509_key_is_accepted(certificate))
+            return REASON_CERTIFICATE_KEY;
         if (!x509_path_seconds(X509_get0_notBefore(certificate), &from) ||
             !x509_path_seconds(X509_get0_notAfter(certificate), &until))
             return REASON_CERTIFICATE_MALFORMED;
@@ -154,7 +156,7 @@ static enum reason check_path(STACK_OF(X509) * chain, struct x509_path_validity 
 static enum reason verify(const struct x509_path *path, struct x509_path_validity *out)
 {
     for (int i = 0; path->untrusted && i < sk_X509_num(path->untrusted); i++) {
-        if (!is_key_bounded(sk_X509_value(path->untrusted, i)))
+        if (!x509_key_is_accepted(sk_X509_value(path->untrusted, i)))
             return REASON_CERTIFICATE_KEY;
     }
     AUTO(context_free) X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -175,6 +177,9 @@ static enum reason verify(const struct x509_path *path, struct x509_path_validit
     /* For an anchor OpenSSL finds only lists that its own key could have signed, not those of who issued it. */
     if (path->crls && crl_set_names(path->lists, sk_X509_value(chain, sk_X509_num(chain) - 1)))
         return REASON_CERTIFICATE_REVOKED;
+    if (path->twin_sha256 && sk_X509_num(chain) > 1 &&
+        x509_twin_sha256(path->leaf, sk_X509_value(chain, 1), path->twin_sha256) != ERR_NONE)
+        return REASON_INTERNAL;
     return check_path(chain, out);
 }
 

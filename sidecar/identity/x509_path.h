@@ -3,8 +3,8 @@
  *
  * Every authority of a store is an anchor (PARTIAL_CHAIN), at most
  * X509_PATH_DEPTH authorities stand between leaf and anchor, security level 2
- * (RSA from 2048 bits, no SHA-1), RSA authorities at most 8192 bits, X509_STRICT
- * with two exceptions: a leaf may lack the authority key identifier, and an
+ * (no SHA-1), keys as x509_key.h has them, certificate policies processed (an
+ * authority may demand one), X509_STRICT with two exceptions: a leaf may lack the authority key identifier, and an
  * anchor may lack identifiers and key usage (its form is not part of path
  * validation). A common name is never read as a host name. */
 #ifndef BARTIZAN_X509_PATH_H
@@ -14,7 +14,7 @@
 
 #include <openssl/x509.h>
 
-enum { X509_PATH_DEPTH = 4, X509_PATH_RSA_BITS_MAX = 8192 };
+enum { X509_PATH_DEPTH = 4 };
 
 /* How the store's revocation lists count, for every certificate but the anchor. */
 struct x509_path_crls {
@@ -32,6 +32,7 @@ struct x509_path {
     int64_t now;                       /* unix seconds */
     const struct x509_path_crls *crls; /* NULL: revocation lists are not looked at */
     const struct crl_set *lists;       /* those of the store; not NULL beside `crls` */
+    uint8_t *twin_sha256;              /* receives x509_twin_sha256 of the leaf; NULL: not asked for */
 };
 
 struct x509_path_validity {
@@ -45,7 +46,8 @@ X509_STORE *x509_path_store_new(void);
 /* Unix seconds of `time`; false when it is none. */
 bool x509_path_seconds(const ASN1_TIME *time, int64_t *out);
 
-/* REASON_NONE and *out, or REASON_CERTIFICATE_UNTRUSTED, _EXPIRED, _NOT_YET_VALID,
+/* Of a supplied certificate nothing is computed with before its key is found acceptable.
+ * REASON_NONE and *out, or REASON_CERTIFICATE_UNTRUSTED, _EXPIRED, _NOT_YET_VALID,
  * _KEY, _LEAF (the leaf's purpose or a critical extension of it), _REVOKED or
  * REASON_CERTIFICATE_STATUS (a list that is needed is missing, has run out or is not
  * signed by the issuer). Leaves

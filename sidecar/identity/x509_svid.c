@@ -2,6 +2,7 @@
 #include "x509_svid.h"
 
 #include "pem.h"
+#include "x509_key.h"
 #include "x509_path.h"
 
 #include <openssl/err.h>
@@ -67,11 +68,24 @@ static bool is_canonical(X509 *certificate, struct view der)
     return size >= 0 && view_equals(der, (struct view){.data = (const char *)again, .size = (size_t)size});
 }
 
+/* RFC 5280 section 4.2: readers disagree which instance counts. */
+static bool has_sound_extensions(X509 *certificate)
+{
+    int count = X509_get_ext_count(certificate);
+    for (int i = 0; i < count && count <= SVID_EXTENSIONS_MAX; i++) {
+        const ASN1_OBJECT *object = X509_EXTENSION_get_object(X509_get_ext(certificate, i));
+        if (X509_get_ext_by_OBJ(certificate, object, i) >= 0)
+            return false;
+    }
+    return count <= SVID_EXTENSIONS_MAX;
+}
+
 static enum reason read_der(struct view der, X509 **out)
 {
     const unsigned char *at = (const unsigned char *)der.data;
     AUTO(x509_drop) X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
-    if (!certificate || at != (const unsigned char *)der.data + der.size || !is_canonical(certificate, der))
+    if (!certificate || at != (const unsigned char *)der.data + der.size || !is_canonical(certificate, der) ||
+        !has_sound_extensions(certificate))
         return REASON_CERTIFICATE_MALFORMED;
     /* Fills the extension cache; false for extensions that do not parse. */
     if (X509_check_purpose(certificate, -1, 0) != 1)
@@ -192,8 +206,10 @@ static enum reason read_rest(X509 *leaf, struct x509_svid *out)
         return reason;
     const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
     int size = ASN1_STRING_length(serial);
-    if (size <= 0 || size > SVID_SERIAL_MAX)
+    /* A negative one would be kept as its positive counterpart. */
+    if (size <= 0 || size > SVID_SERIAL_MAX || ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER)
         return REASON_CERTIFICATE_LEAF;
+    memcpy(out->twin_sha256, out->sha256, sizeof out->twin_sha256);
     memcpy(out->serial, ASN1_STRING_get0_data(serial), (size_t)size);
     out->serial_size = (size_t)size;
     if (!x509_path_seconds(X509_get0_notBefore(leaf), &out->not_before) ||
@@ -213,18 +229,6 @@ static bool has_leaf_key_usage(X509 *leaf)
     return (usage & KU_DIGITAL_SIGNATURE) != 0 && (usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) == 0;
 }
 
-/* RFC 5280 section 4.2: readers disagree which instance counts. */
-static bool has_extension_twice(X509 *certificate)
-{
-    int count = X509_get_ext_count(certificate);
-    for (int i = 0; i < count; i++) {
-        const ASN1_OBJECT *object = X509_EXTENSION_get_object(X509_get_ext(certificate, i));
-        if (X509_get_ext_by_OBJ(certificate, object, i) >= 0)
-            return true;
-    }
-    return false;
-}
-
 /* X509-SVID sections 3.1, 4.1 to 4.4 and 5.2. */
 static enum reason check_leaf(X509 *leaf, const struct x509_svid *svid)
 {
@@ -238,33 +242,6 @@ static enum reason check_leaf(X509 *leaf, const struct x509_svid *svid)
     return REASON_NONE;
 }
 
-static bool is_known_curve(EVP_PKEY *key)
-{
-    char name[32];
-    size_t size = 0;
-    if (EVP_PKEY_get_group_name(key, name, sizeof name, &size) != 1)
-        return false;
-    struct view group = {.data = name, .size = size};
-    return view_equals(group, VIEW("prime256v1")) || view_equals(group, VIEW("secp384r1")) ||
-           view_equals(group, VIEW("secp521r1"));
-}
-
-static enum reason check_key(X509 *leaf)
-{
-    EVP_PKEY *key = X509_get0_pubkey(leaf);
-    if (!key)
-        return REASON_CERTIFICATE_KEY;
-    int bits = EVP_PKEY_get_bits(key);
-    bool is_known = false;
-    switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_EC: is_known = is_known_curve(key); break;
-    case EVP_PKEY_RSA: is_known = bits >= 2048 && bits <= X509_PATH_RSA_BITS_MAX; break;
-    case EVP_PKEY_ED25519: is_known = true; break;
-    default: break;
-    }
-    return is_known ? REASON_NONE : REASON_CERTIFICATE_KEY;
-}
-
 static enum reason check_path(X509 *leaf, STACK_OF(X509) * untrusted, const struct trust_bundle *bundle, int64_t now,
                               struct x509_svid *out)
 {
@@ -274,7 +251,8 @@ static enum reason check_path(X509 *leaf, STACK_OF(X509) * untrusted, const stru
                              .purpose = X509_PURPOSE_SSL_CLIENT,
                              .now = now,
                              .crls = trust_bundle_crl_rule(bundle),
-                             .lists = trust_bundle_crls(bundle)};
+                             .lists = trust_bundle_crls(bundle),
+                             .twin_sha256 = out->twin_sha256};
     struct x509_path_validity validity;
     enum reason reason = x509_path_verify(&path, &validity);
     if (reason != REASON_NONE)
@@ -325,16 +303,14 @@ static enum reason verify(struct view leaf_text, struct view chain_text, const s
     enum reason reason = read_certificates(leaf_text, chain_text, &leaf, untrusted, out);
     /* For the record, also where the chain is what was wrong. */
     enum reason id = leaf ? read_id(leaf, out) : REASON_CERTIFICATE_MALFORMED;
-    if (reason == REASON_NONE && has_extension_twice(leaf))
-        reason = REASON_CERTIFICATE_MALFORMED;
     if (reason == REASON_NONE)
         reason = id;
     if (reason == REASON_NONE)
         reason = read_rest(leaf, out);
     if (reason == REASON_NONE)
         reason = check_leaf(leaf, out);
-    if (reason == REASON_NONE)
-        reason = check_key(leaf);
+    if (reason == REASON_NONE && !x509_key_is_accepted(leaf))
+        reason = REASON_CERTIFICATE_KEY;
     if (reason == REASON_NONE)
         reason = check_trust(leaf, untrusted, bundles, now, out);
     return reason;

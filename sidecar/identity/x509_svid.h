@@ -12,6 +12,7 @@
 enum {
     SVID_CHAIN_BYTES_MAX = 64 * 1024, /* of URL-encoded text */
     SVID_CHAIN_MAX = 6,               /* certificates supplied beside the leaf */
+    SVID_EXTENSIONS_MAX = 64,         /* of one certificate */
     SVID_SERIAL_MAX = 20,             /* RFC 5280 section 4.1.2.2 */
     SVID_PROXIES_MAX = 7,             /* trusted proxies that can stand between a caller and us */
 };
@@ -20,6 +21,7 @@ enum {
 struct x509_svid_proxy {
     struct view id; /* points into the configuration, which outlives every caller */
     uint8_t sha256[SHA256_BYTES];
+    uint8_t twin_sha256[SHA256_BYTES];
     uint8_t spki_sha256[SHA256_BYTES];
 };
 
@@ -32,6 +34,7 @@ struct x509_svid {
     struct spiffe_id id;
     bool is_believed;                    /* by the text of a proxy (caller_proof.h); never so from x509_svid_verify */
     uint8_t sha256[SHA256_BYTES];        /* of the leaf's DER: RFC 8705 x5t#S256, XFCC Hash */
+    uint8_t twin_sha256[SHA256_BYTES];   /* of its other form (x509_twin.h), else the same */
     uint8_t spki_sha256[SHA256_BYTES];   /* of the leaf's SubjectPublicKeyInfo DER */
     uint8_t issuer_sha256[SHA256_BYTES]; /* of the issuer name's DER */
     uint8_t serial[SVID_SERIAL_MAX];

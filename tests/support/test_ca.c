@@ -128,8 +128,21 @@ static void add_extensions(X509 *x509, X509 *issuer, const struct test_cert_opti
         if (X509_get0_subject_key_id(issuer))
             add_extension(x509, issuer, NID_authority_key_identifier, "keyid:always");
     }
+    for (size_t i = 0; i < TEST_CERT_EXTENSIONS_MAX; i++)
+        add_extension(x509, issuer, options->extensions[i].nid, options->extensions[i].value);
     add_sans(x509, options);
     add_unknown(x509, options);
+}
+
+static void set_serial(X509 *x509, const char *decimal, long next)
+{
+    BIGNUM *number = NULL;
+    if (!decimal) {
+        must(ASN1_INTEGER_set(X509_get_serialNumber(x509), next), "serial");
+        return;
+    }
+    must(BN_dec2bn(&number, decimal) > 0 && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x509)) != NULL, "serial");
+    BN_free(number);
 }
 
 static struct test_cert make(const struct test_cert *issuer, const struct test_cert_options *wanted, enum role role)
@@ -145,7 +158,7 @@ static struct test_cert make(const struct test_cert *issuer, const struct test_c
     X509 *signer = issuer ? issuer->x509 : cert.x509;
     EVP_PKEY *signer_key = issuer ? issuer->key : cert.key;
     must(X509_set_version(cert.x509, X509_VERSION_3), "version");
-    must(ASN1_INTEGER_set(X509_get_serialNumber(cert.x509), next_serial++), "serial");
+    set_serial(cert.x509, options.serial, next_serial++);
     must(ASN1_TIME_set(X509_getm_notBefore(cert.x509),
                        (time_t)(options.not_before ? options.not_before : TEST_NOT_BEFORE)) != NULL,
          "notBefore");

@@ -16,7 +16,7 @@ struct test_cert {
     EVP_PKEY *key;
 };
 
-enum { TEST_CERT_SANS_MAX = 8 };
+enum { TEST_CERT_SANS_MAX = 8, TEST_CERT_EXTENSIONS_MAX = 2 };
 
 enum test_key { TEST_KEY_P256 = 0, TEST_KEY_P384, TEST_KEY_P521, TEST_KEY_RSA, TEST_KEY_ED25519, TEST_KEY_SECP256K1 };
 
@@ -25,6 +25,12 @@ struct test_san {
     int kind;
     const char *bytes;
     size_t size; /* 0: strlen(bytes) */
+};
+
+/* One more extension, in OpenSSL's text form. */
+struct test_extension {
+    int nid;
+    const char *value; /* NULL: none */
 };
 
 /* Zero means what a good X.509-SVID has. */
@@ -48,6 +54,8 @@ struct test_cert_options {
     bool has_no_key_ids;            /* neither SKI nor AKI */
     const char *extra_oid;          /* an extension unknown to everyone, ASN.1 NULL inside */
     bool is_extra_critical;
+    struct test_extension extensions[TEST_CERT_EXTENSIONS_MAX];
+    const char *serial; /* decimal, with a sign; NULL: the next one */
 };
 
 #define TEST_NOW INT64_C(1800000000) /* 2027-01-15T08:00:00Z */
