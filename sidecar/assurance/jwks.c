@@ -18,7 +18,8 @@ enum {
     RSA_BITS_MAX = 8192,
     RSA_EXPONENT_BITS_MAX = 64, /* what OpenSSL verifies with at every modulus size */
     NUMBER_BYTES_MAX = RSA_BITS_MAX / 8 + 1,
-    P256_BYTES = 32,
+    COORDINATE_BYTES_MAX = 66,
+    ED25519_BYTES = 32,
     SCRATCH_FACTOR = 64, /* tree bytes per text byte, at most */
 };
 
@@ -26,6 +27,7 @@ struct jwks {
     struct view issuer;
     bool is_available;
     uint64_t generation;
+    uint32_t algorithms;
     struct jwk *keys;
     size_t count;
 };
@@ -161,28 +163,69 @@ static const char *read_rsa(const struct json *json, struct jwk *out)
     return out->key != NULL ? NULL : "OpenSSL does not take the key";
 }
 
-static const char *read_ec(const struct json *json, struct jwk *out)
+/* RFC 7518 section 6.2.1.1. */
+struct curve {
+    struct view name;
+    enum jwk_type type;
+    const char *group; /* OpenSSL's name */
+    size_t size;       /* bytes of a coordinate */
+};
+
+static const struct curve *find_curve(struct view name)
+{
+    static const struct curve CURVES[] = {
+        {{"P-256", 5}, JWK_EC_P256, "prime256v1", 32},
+        {{"P-384", 5}, JWK_EC_P384, "secp384r1", 48},
+        {{"P-521", 5}, JWK_EC_P521, "secp521r1", COORDINATE_BYTES_MAX},
+    };
+    for (size_t i = 0; i < sizeof CURVES / sizeof *CURVES; i++)
+        if (view_equals(CURVES[i].name, name))
+            return &CURVES[i];
+    return NULL;
+}
+
+/* The member `crv`; absent when there is none. */
+static struct view curve_name(const struct json *json)
 {
     const struct json *curve = json_get(json, VIEW("crv"));
-    if (curve == NULL || curve->kind != JSON_STRING)
-        return "`crv` is missing";
-    if (!view_equals(curve->text, VIEW("P-256")))
-        return "the curve is not supported";
-    uint8_t point[1 + 2 * P256_BYTES] = {POINT_CONVERSION_UNCOMPRESSED};
+    return curve != NULL && curve->kind == JSON_STRING ? curve->text : (struct view){0};
+}
+
+static const char *read_ec(const struct json *json, struct jwk *out)
+{
+    struct view name = curve_name(json);
+    const struct curve *curve = find_curve(name);
+    if (curve == NULL)
+        return view_is_present(name) ? "the curve is not supported" : "`crv` is missing";
+    uint8_t point[1 + 2 * COORDINATE_BYTES_MAX] = {POINT_CONVERSION_UNCOMPRESSED};
     size_t x, y;
     /* RFC 7518 section 6.2.1.2: the full size of a coordinate, leading zeros included. */
-    if (!read_number(json, VIEW("x"), point + 1, P256_BYTES, &x) || x != P256_BYTES ||
-        !read_number(json, VIEW("y"), point + 1 + P256_BYTES, P256_BYTES, &y) || y != P256_BYTES)
+    if (!read_number(json, VIEW("x"), point + 1, curve->size, &x) || x != curve->size ||
+        !read_number(json, VIEW("y"), point + 1 + curve->size, curve->size, &y) || y != curve->size)
         return "`x` or `y` is missing or malformed";
-    char group[] = "prime256v1";
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point),
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)curve->group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * curve->size),
         OSSL_PARAM_construct_end(),
     };
-    out->type = JWK_EC_P256;
+    out->type = curve->type;
     out->key = key_from("EC", params); /* refuses a point off the curve */
     return out->key != NULL ? NULL : "the point is not on the curve";
+}
+
+/* RFC 8037 section 2. */
+static const char *read_okp(const struct json *json, struct jwk *out)
+{
+    uint8_t point[ED25519_BYTES];
+    size_t size;
+    struct view name = curve_name(json);
+    if (!view_equals(name, VIEW("Ed25519")))
+        return view_is_present(name) ? "the curve is not supported" : "`crv` is missing";
+    if (!read_number(json, VIEW("x"), point, sizeof point, &size) || size != sizeof point)
+        return "`x` is missing or malformed";
+    out->type = JWK_ED25519;
+    out->key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, sizeof point);
+    return out->key != NULL ? NULL : "OpenSSL does not take the key";
 }
 
 /* False for keys of another purpose, e.g. the `enc` key that Keycloak publishes beside. */
@@ -221,6 +264,8 @@ static const char *read_key(const struct json *json, struct jwk *out)
         return read_rsa(json, out);
     if (view_equals(kty->text, VIEW("EC")))
         return read_ec(json, out);
+    if (view_equals(kty->text, VIEW("OKP")))
+        return read_okp(json, out);
     return "its `kty` is not supported";
 }
 
@@ -346,6 +391,7 @@ static enum err add_set(struct jwks_sets *sets, const struct jwks_source *source
     struct jwks *set = &sets->sets[sets->count++];
     set->issuer = arena_copy(&sets->arena, source->issuer);
     set->generation = source->generation;
+    set->algorithms = source->algorithms != 0 ? source->algorithms : JOSE_USUAL;
     set->is_available = view_is_present(source->text);
     if (!view_is_present(set->issuer))
         return ERR_NO_MEMORY;
@@ -443,6 +489,11 @@ size_t jwks_count(const struct jwks *jwks)
 uint64_t jwks_generation(const struct jwks *jwks)
 {
     return jwks->generation;
+}
+
+bool jwks_allows(const struct jwks *jwks, enum jose_algorithm algorithm)
+{
+    return (jwks->algorithms >> algorithm & 1) != 0;
 }
 
 const struct jwk *jwks_find(const struct jwks *jwks, struct view kid)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public keys of token issuers, as OpenSSL keys ready to verify: RFC 7517,
- * RFC 7518 section 6. Immutable once built.
+ * RFC 7518 section 6, RFC 8037 section 2 (Ed25519). Immutable once built.
  *
  * Left out, as RFC 7517 section 5 has it: a key of an unknown kty or curve, a `use`
  * other than `sig`, `key_ops` without `verify`, a malformed or a weak one (RSA below
@@ -11,15 +11,17 @@
 #define BARTIZAN_JWKS_H
 
 #include "diag.h"
+#include "jose_algorithm.h"
 
 enum { JWKS_BYTES_MAX = 256 * 1024, JWKS_KEYS_MAX = 128, JWK_KID_MAX = 256 };
 
 struct jwks_sets;
 
 struct jwks_source {
-    struct view issuer; /* URL */
-    struct view file;   /* for messages */
-    struct view text;   /* the JWKS document; absent: not there yet, tokens of it are unjudgeable */
+    struct view issuer;  /* URL */
+    struct view file;    /* for messages */
+    struct view text;    /* the JWKS document; absent: not there yet, tokens of it are unjudgeable */
+    uint32_t algorithms; /* that its tokens may be signed with; 0: JOSE_USUAL */
     uint64_t generation;
 };
 
@@ -34,10 +36,12 @@ const struct jwks *jwks_sets_find(const struct jwks_sets *sets, struct view issu
 bool jwks_is_available(const struct jwks *jwks); /* false: its document is not there */
 size_t jwks_count(const struct jwks *jwks);
 uint64_t jwks_generation(const struct jwks *jwks);
+/* True when tokens of this issuer may be signed with it. */
+bool jwks_allows(const struct jwks *jwks, enum jose_algorithm algorithm);
 
 struct evp_pkey_st;
 
-enum jwk_type { JWK_UNKNOWN = 0, JWK_RSA, JWK_EC_P256 };
+enum jwk_type { JWK_UNKNOWN = 0, JWK_RSA, JWK_EC_P256, JWK_EC_P384, JWK_EC_P521, JWK_ED25519 };
 
 struct jwk {
     struct view kid; /* absent when there is none */

@@ -76,13 +76,13 @@ bool jws_is_supported(const struct jws *jws)
 enum reason jws_verify(const struct jws *jws, const struct jwks *jwks)
 {
     const struct signature_algorithm *algorithm = signature_algorithm(jws->algorithm);
-    if (algorithm == NULL)
+    if (algorithm == NULL || !jwks_allows(jwks, algorithm->number))
         return REASON_TOKEN_ALGORITHM;
     const struct jwk *key =
-        view_is_present(jws->kid) ? jwks_find(jwks, jws->kid) : jwks_find_only(jwks, algorithm->type, algorithm->name);
+        view_is_present(jws->kid) ? jwks_find(jwks, jws->kid) : jwks_find_only(jwks, algorithm->type, jws->algorithm);
     if (key == NULL)
         return REASON_TOKEN_KEY;
-    if (!jwk_is_for(key, algorithm->type, algorithm->name))
+    if (!jwk_is_for(key, algorithm->type, jws->algorithm))
         return REASON_TOKEN_ALGORITHM;
     return signature_verify(algorithm, key, jws->signed_text, jws->signature) ? REASON_NONE : REASON_TOKEN_SIGNATURE;
 }

@@ -31,7 +31,8 @@ bool jws_is_supported(const struct jws *jws);
 
 /* REASON_NONE when the signature verifies with the key that `kid` names, or, without
  * a kid, with the only one that fits the algorithm; REASON_TOKEN_KEY when there is no
- * such key, REASON_TOKEN_ALGORITHM when the key is for another algorithm,
+ * such key, REASON_TOKEN_ALGORITHM when the key is for another algorithm or the issuer
+ * may not use it,
  * REASON_TOKEN_SIGNATURE. Safe from any thread. */
 enum reason jws_verify(const struct jws *jws, const struct jwks *jwks);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A user's access token, verified: RFC 7515, 7519, 8725, 9068.
  *
- * RS256 and ES256; the key decides the algorithm, never the header alone. Claims
+ * The key and what its issuer may use decide the algorithm, never the header alone. Claims
  * come from the very bytes whose signature verified. Refused whether or not a rule
  * asks: an `exp` that is missing or past, an `nbf` or `iat` ahead of the clock, an
  * `auth_time` ahead of it, wrong types of exp nbf iat auth_time amr acr cnf act (a

@@ -52,6 +52,7 @@ static read_value read_section;
     VALUE("tokens.issuers.{}.keys", config_read_keys, 0, 0, 0, "", "", "where the issuer's keys are; required") \
     VALUE("tokens.issuers.{}.keys.file", config_read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; required") \
     VALUE("tokens.issuers.{}.keys.owner", config_read_choice, OF(issuer_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
+    VALUE("tokens.issuers.{}.algorithms", config_read_algorithms, 0, 1, 11, "", "", "that its tokens may be signed with, of RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519; all but the last two unless given") \
     REFUSED("tokens.issuers.{}.keys.url") \
     REFUSED("tokens.issuers.{}.keys.discovery") \
     REFUSED("tokens.issuers.{}.keys.workload-api") \

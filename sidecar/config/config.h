@@ -45,6 +45,7 @@ struct issuer_config {
     struct view url;
     const char *keys_file;
     bool is_owned_by_feed;
+    uint32_t algorithms; /* 1 << enum jose_algorithm for each; 0: JOSE_USUAL */
 };
 
 enum enforcement { ENFORCE = 0, REPORT };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_reader.h"
 
+#include "jose_algorithm.h"
 #include "spiffe_id.h"
 
 void config_expect_key(const struct task *task, bool is_there, const char *key)
@@ -252,6 +253,25 @@ void config_read_domains(const struct task *task, void *target)
 void config_read_keys(const struct task *task, void *target)
 {
     read_owned_file(task, target);
+}
+
+void config_read_algorithms(const struct task *task, void *target)
+{
+    struct issuer_config *issuer = target;
+    if (!expect_many(task, NODE_LIST))
+        return;
+    for (size_t i = 0; i < task->node->count; i++) {
+        struct task item = element_of(task, i);
+        enum jose_algorithm algorithm;
+        if (!config_expect_text(&item))
+            continue;
+        if (!jose_algorithm_find(item.node->text, &algorithm))
+            config_complain(&item, "C0203",
+                            VIEW("RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or Ed25519"),
+                            "`%.*s` is not an algorithm that tokens are signed with here", VIEW_ARG(item.node->text));
+        else
+            issuer->algorithms |= UINT32_C(1) << algorithm;
+    }
 }
 
 void config_read_issuers(const struct task *task, void *target)

@@ -86,7 +86,7 @@ read_value config_read_issuer_name;      /* struct view */
 read_value config_read_listeners, config_read_sources, config_read_domains, config_read_issuers,
     config_read_revocations, config_read_token_sources, config_read_platform_owners, config_read_signers;
 read_value config_read_xfcc, config_read_xfcc_text, config_read_by;     /* struct identity_source */
-read_value config_read_keys;                                            /* struct issuer_config */
+read_value config_read_keys, config_read_algorithms;                    /* struct issuer_config */
 read_value config_read_bundle, config_read_bundle_map, config_read_crl; /* struct trust_domain_config */
 
 /* "127.0.0.1:80", "[::1]:80", and with `may_omit_host` ":80": true, or false. */

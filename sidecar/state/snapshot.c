@@ -425,7 +425,8 @@ static enum err build_keys(struct builder *b)
         const struct issuer_config *issuer = &b->config->tokens.issuers[i];
         const struct source_state *before = b->previous != NULL ? &b->previous->issuers[i] : NULL;
         struct source_state *state = &b->next->issuers[i];
-        sources[i] = (struct jwks_source){.issuer = issuer->url, .file = view_of(issuer->keys_file)};
+        sources[i] = (struct jwks_source){
+            .issuer = issuer->url, .file = view_of(issuer->keys_file), .algorithms = issuer->algorithms};
         TRY(read_source(b, issuer->keys_file, issuer->is_owned_by_feed, before, state, &sources[i].text));
         sources[i].generation = state->generation;
     }

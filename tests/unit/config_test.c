@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
+#include "jose_algorithm.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,7 +114,7 @@ static void config_reads_every_key(void **state)
              "  revocations: [/var/lib/r, more]\n"
              "tokens:\n"
              "  from: [authorization]\n"
-             "  issuers: {\"https://sso.example\": {keys: {file: sso.jwks}}}\n"
+             "  issuers: {\"https://sso.example\": {keys: {file: sso.jwks}, algorithms: [ES256, EdDSA]}}\n"
              "  resource_metadata: https://api.example/meta\n"
              "audit: {journal: {path: j, mode: batch, max_bytes: 1GiB}, tap: {bind: \"ipc://tap\"}, subject_key: k}\n"
              "admin: {address: \":8282\", socket: admin.sock}\n"
@@ -146,6 +147,7 @@ static void config_reads_every_key(void **state)
     assert_string_equal(config.identity.revocations[1], "/etc/bartizan/more");
     assert_true(view_equals(config.tokens.issuers[0].url, VIEW("https://sso.example")));
     assert_string_equal(config.tokens.issuers[0].keys_file, "/etc/bartizan/sso.jwks");
+    assert_int_equal(config.tokens.issuers[0].algorithms, 1 << JOSE_ES256 | 1 << JOSE_EDDSA);
     assert_true(view_equals(config.tokens.resource_metadata, VIEW("https://api.example/meta")));
     assert_string_equal(config.audit.journal.path, "/etc/bartizan/j");
     assert_int_equal(config.audit.journal.mode, JOURNAL_BATCH);
@@ -275,6 +277,10 @@ static const struct bad_file {
     {GOOD "audit: {journal: {mode: tap}}\n", 4, 25, "C0102", "audit.journal.mode", NULL},
     {GOOD "identity: {trust_domains: {a: {}}}\n", 4, 31, "C0103", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {}}}\n", 4, 33, "C0103", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {file: k}, algorithms: []}}}\n", 4, 63, "C0202", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {file: k}, algorithms: [ES256, HS256]}}}\n", 4, 71, "C0203", NULL,
+     NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {file: k}, algorithms: [none]}}}\n", 4, 64, "C0203", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {}}}}\n", 4, 40, "C0103", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {owner: operator}}}}\n", 4, 40, "C0103", NULL, NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {file: f, owner: me}}}}\n", 4, 57, "C0203",

@@ -126,9 +126,29 @@ static void a_set_gives_its_keys_by_kid(void **state)
     assert_null(jwks_find(jwks, VIEW("E")));
     assert_null(jwks_find(jwks, VIEW("")));
     assert_ptr_equal(jwks_find_only(jwks, JWK_RSA, VIEW("RS256")), jwks_find(jwks, VIEW("r")));
-    assert_null(jwks_find_only(jwks, JWK_RSA, VIEW("PS256")));
+    assert_null(jwks_find_only(jwks, JWK_RSA, VIEW("PS256"))); /* its `alg` says RS256 */
     assert_null(jwks_sets_find(sets, VIEW("https://sso.example/")));
     jwks_sets_free(sets);
+}
+
+static void an_issuer_may_use_the_usual_algorithms_or_those_it_is_given(void **state)
+{
+    (void)state;
+    struct test_key *keys[] = {ec};
+    char *text = test_jwks(keys, 1);
+    struct jwks_sets *sets = NULL;
+    const struct jwks_source sources[] = {
+        {.issuer = VIEW("https://usual.example"), .text = view_of(text)},
+        {.issuer = VIEW("https://given.example"), .text = view_of(text), .algorithms = 1 << JOSE_EDDSA}};
+    assert_int_equal(jwks_sets_build(sources, 2, &diags, &sets), ERR_NONE);
+    const struct jwks *usual = jwks_sets_find(sets, sources[0].issuer),
+                      *given = jwks_sets_find(sets, sources[1].issuer);
+    for (int i = 0; i < JOSE_ALGORITHM_COUNT; i++) {
+        assert_int_equal(jwks_allows(usual, (enum jose_algorithm)i), i != JOSE_EDDSA && i != JOSE_ED25519);
+        assert_int_equal(jwks_allows(given, (enum jose_algorithm)i), i == JOSE_EDDSA);
+    }
+    jwks_sets_free(sets);
+    free(text);
 }
 
 static void an_issuer_without_a_document_is_there_but_not_available(void **state)
@@ -163,7 +183,13 @@ static void unknown_members_are_not_looked_at(void **state)
 static void unknown_kinds_of_keys_are_left_out(void **state)
 {
     (void)state;
+    assert_int_equal(
+        kept("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"),
+        1); /* RFC 8037 appendix A.2 */
     assert_int_equal(kept("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}"), 0);
+    assert_int_equal(kept("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"),
+                     0);
+    assert_int_equal(kept("{\"kty\":\"OKP\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"), 0);
     assert_int_equal(kept_with(ec_jwk, "P-256", "P-384"), 0);
     assert_int_equal(kept_with(ec_jwk, "P-256", "p-256"), 0);
     assert_int_equal(kept_with(ec_jwk, "\"EC\"", "\"ec\""), 0);
@@ -303,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_set_gives_its_keys_by_kid),
+        TEST(an_issuer_may_use_the_usual_algorithms_or_those_it_is_given),
         TEST(an_issuer_without_a_document_is_there_but_not_available),
         TEST(keys_of_another_purpose_are_passed_over),
         TEST(unknown_members_are_not_looked_at),
