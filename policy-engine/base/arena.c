@@ -4,8 +4,19 @@
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-enum { BLOCK_SIZE = 16 * 1024, ZEROED_FROM = 128 * 1024, ALIGNMENT = alignof(max_align_t) };
+/* Blocks grow with the arena, and what would fill a good part of one has a block of its own. */
+enum {
+    BLOCK_SIZE = 16 * 1024,
+    BLOCK_SIZE_MAX = 4 * 1024 * 1024,
+    BLOCK_OF_USED = 8,
+    ALONE_FROM = 4, /* one fourth */
+    ZEROED_FROM = 128 * 1024,
+    LARGE_PAGE = 2 * 1024 * 1024, /* where pages have 4 KiB */
+    ALIGNMENT = alignof(max_align_t)
+};
 
 struct arena_block {
     struct arena_block *previous;
@@ -63,23 +74,61 @@ void arena_reuse(struct arena *arena)
     arena->end = kept->bytes + BLOCK_SIZE;
 }
 
-/* A long block comes zeroed from the system, which gives its pages when they are first written. */
-static bool add_block(struct arena *arena, size_t size)
+/* What is given in large pages is given in less time, and found again in less: where the system has them. */
+static void want_large_pages(void *memory, size_t size)
 {
-    size_t payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), skew = (page - (uintptr_t)memory % page) % page;
+    if (size >= LARGE_PAGE)
+        (void)madvise((char *)memory + skew, (size - skew) / page * page, MADV_HUGEPAGE);
+}
+
+/* A long block comes zeroed from the system, which gives its pages when they are first written. */
+static struct arena_block *make_block(struct arena *arena, size_t payload, bool is_zeroed)
+{
     size_t total = payload + sizeof(struct arena_block);
     if (total > arena->ceiling - arena->used)
-        return false;
-    bool is_zero = total >= ZEROED_FROM;
-    struct arena_block *block = is_zero ? calloc(1, total) : malloc(total);
+        return NULL;
+    struct arena_block *block = is_zeroed ? calloc(1, total) : malloc(total);
+    if (block == NULL)
+        return NULL;
+    want_large_pages(block, total);
+    *block = (struct arena_block){.size = payload, .is_zero = is_zeroed};
+    arena->used += total;
+    return block;
+}
+
+static size_t block_size(const struct arena *arena)
+{
+    size_t size = arena->used / BLOCK_OF_USED;
+    size = size < BLOCK_SIZE ? BLOCK_SIZE : size > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : size & ~(size_t)(ALIGNMENT - 1);
+    return size == BLOCK_SIZE_MAX ? size - sizeof(struct arena_block) : size; /* whole pages */
+}
+
+static bool add_block(struct arena *arena, size_t least, bool must_be_zero)
+{
+    size_t rest = arena->ceiling - arena->used, size = block_size(arena);
+    if (size > BLOCK_SIZE && size + sizeof(struct arena_block) > rest)
+        size = BLOCK_SIZE;
+    size = size > least ? size : least;
+    struct arena_block *block = make_block(arena, size, must_be_zero && size >= ZEROED_FROM);
     if (block == NULL)
         return false;
-    *block = (struct arena_block){.previous = arena->blocks, .size = payload, .is_zero = is_zero};
+    block->previous = arena->blocks;
     arena->blocks = block;
-    arena->used += total;
     arena->next = block->bytes;
-    arena->end = block->bytes + payload;
+    arena->end = block->bytes + block->size;
     return true;
+}
+
+/* In a block of its own, behind the one that goes on being filled. */
+static void *take_alone(struct arena *arena, size_t size, bool must_be_zero)
+{
+    struct arena_block *block = make_block(arena, size, must_be_zero);
+    if (block == NULL)
+        return NULL;
+    block->previous = arena->blocks->previous;
+    arena->blocks->previous = block;
+    return block->bytes;
 }
 
 static void *take(struct arena *arena, size_t size, bool must_be_zero)
@@ -87,11 +136,15 @@ static void *take(struct arena *arena, size_t size, bool must_be_zero)
     if (size > SIZE_MAX / 2)
         return NULL;
     size_t rounded = round_up(size);
-    if ((size_t)(arena->end - arena->next) < rounded && !add_block(arena, rounded))
-        return NULL;
+    if ((size_t)(arena->end - arena->next) < rounded) {
+        if (arena->blocks != NULL && rounded > block_size(arena) / ALONE_FROM)
+            return take_alone(arena, rounded, must_be_zero);
+        if (!add_block(arena, rounded, must_be_zero))
+            return NULL;
+    }
     void *memory = arena->next;
     if (memory == NULL) /* nothing asked of an arena that has no block yet */
-        return add_block(arena, ALIGNMENT) ? arena->next : NULL;
+        return add_block(arena, ALIGNMENT, must_be_zero) ? arena->next : NULL;
     arena->next += rounded;
     if (must_be_zero && !(arena->blocks != NULL && arena->blocks->is_zero))
         memset(memory, 0, rounded);

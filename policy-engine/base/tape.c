@@ -21,7 +21,8 @@ static const char *const CODES[] = {
 
 enum {
     TABLE_FROM = 16, /* maps of more keys look for duplicates in a table */
-    FIRST_ROOM = 256,
+    ROOM_LEAST = 64,
+    BYTES_A_NODE = 4, /* of a dense text */
     TABLE_CEILING = 1 << 30,
 };
 
@@ -32,7 +33,7 @@ _Static_assert(DOCUMENT_MAX * 4 < 1 << 26, "at and size have room for every text
 struct reader {
     yaml_parser_t parser;
     yaml_event_t event;
-    bool has_event;
+    bool has_memory; /* the event */
     bool is_ascii;
     size_t characters, bytes; /* of the text: the same place; libyaml counts characters */
     struct tape tape;
@@ -41,7 +42,7 @@ struct reader {
 
 static void close_reader(struct reader *reader)
 {
-    if (reader->has_event)
+    if (reader->has_memory)
         yaml_event_delete(&reader->event);
     yaml_parser_delete(&reader->parser);
 }
@@ -125,42 +126,69 @@ static void refuse_duplicate(struct reader *reader, size_t key, size_t earlier)
 
 /* ---- entries -------------------------------------------------------------------- */
 
+/* Half of all events begin or end a list or map: there is nothing to be deleted. */
+static bool has_memory(const yaml_event_t *event)
+{
+    if (event->type == YAML_SEQUENCE_START_EVENT)
+        return event->data.sequence_start.anchor != NULL || event->data.sequence_start.tag != NULL;
+    if (event->type == YAML_MAPPING_START_EVENT)
+        return event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL;
+    return event->type != YAML_SEQUENCE_END_EVENT && event->type != YAML_MAPPING_END_EVENT;
+}
+
 static enum err next_event(struct reader *reader)
 {
-    if (reader->has_event)
+    if (reader->has_memory)
         yaml_event_delete(&reader->event);
-    reader->has_event = false;
+    reader->has_memory = false;
     if (yaml_parser_parse(&reader->parser, &reader->event) == 0)
         return refuse_syntax(reader);
-    reader->has_event = true;
+    reader->has_memory = has_memory(&reader->event);
     return ERR_NONE;
 }
 
-static void entry_set_end(struct tape_entry *entry, uint32_t end_column)
+/* Columns up to the end on the same line: at least one. */
+static size_t width_of(const yaml_event_t *event)
 {
-    uint32_t width = end_column - (uint32_t)entry->column;
+    const yaml_mark_t *from = &event->start_mark, *to = &event->end_mark;
+    return to->line == from->line && to->column > from->column ? to->column - from->column : 1;
+}
+
+static void entry_set_width(struct tape_entry *entry, size_t width)
+{
     entry->width = width & 0xffff;
     entry->wide = width >> 16 & 0x1ff;
 }
 
-/* An entry where the current event stands; *out is its number. */
-static enum err push(struct reader *reader, enum node_kind kind, size_t *out)
+static enum err make_room(struct tape *tape)
+{
+    size_t room = tape->room != 0 ? tape->room * 2 : ROOM_LEAST + tape->text.size / BYTES_A_NODE;
+    struct tape_entry *entries = arena_take_unset(&tape->memory, room * sizeof(*entries));
+    if (entries == NULL)
+        return ERR_NO_MEMORY;
+    if (tape->count > 0)
+        memcpy(entries, tape->entries, tape->count * sizeof(*entries));
+    tape->entries = entries;
+    tape->room = room;
+    return ERR_NONE;
+}
+
+/* The entry of the current event, whose value stands at `at`. */
+static enum err push(struct reader *reader, enum node_kind kind, bool is_plain, size_t at, size_t size)
 {
     struct tape *tape = &reader->tape;
-    if (tape->count == tape->room) {
-        size_t room = tape->room != 0 ? tape->room * 2 : FIRST_ROOM;
-        struct tape_entry *entries = realloc(tape->entries, room * sizeof(*entries));
-        if (entries == NULL)
-            return ERR_NO_MEMORY;
-        tape->entries = entries;
-        tape->room = room;
-    }
-    struct span span = span_of(reader, reader->event.start_mark, reader->event.end_mark);
-    struct tape_entry *entry = &tape->entries[tape->count];
-    *entry =
-        (struct tape_entry){.kind = (unsigned)kind & 3, .line = span.line & 0xffffff, .column = span.column & 0xffffff};
-    entry_set_end(entry, span.end_column);
-    *out = tape->count++;
+    const yaml_mark_t *start = &reader->event.start_mark;
+    size_t width = width_of(&reader->event);
+    if (tape->count == tape->room)
+        TRY(make_room(tape));
+    tape->entries[tape->count++] = (struct tape_entry){.at = at & 0x3ffffff,
+                                                       .size = size & 0x3ffffff,
+                                                       .kind = (unsigned)kind & 3,
+                                                       .is_plain = is_plain,
+                                                       .wide = width >> 16 & 0x1ff,
+                                                       .line = (start->line + 1) & 0xffffff,
+                                                       .column = (start->column + 1) & 0xffffff,
+                                                       .width = width & 0xffff};
     return ERR_NONE;
 }
 
@@ -214,22 +242,19 @@ static enum err place_text(struct reader *reader, struct view value, size_t *at)
 
 static enum err read_scalar(struct reader *reader)
 {
-    size_t entry, at;
-    TRY(push(reader, NODE_SCALAR, &entry));
-    if (reader->event.type == YAML_ALIAS_EVENT) {
+    const yaml_event_t *event = &reader->event;
+    if (event->type == YAML_ALIAS_EVENT) {
         refuse(reader, DOCUMENT_ANCHOR, "aliases are not accepted", "write the value where it is used");
-        return ERR_NONE;
+        return push(reader, NODE_SCALAR, false, 0, 0);
     }
-    check_decoration(reader, reader->event.data.scalar.anchor, reader->event.data.scalar.tag);
-    struct view text = {.data = (const char *)reader->event.data.scalar.value,
-                        .size = reader->event.data.scalar.length};
-    if (text.size > 0 && view_index_of(text, '\0', 0) < text.size)
+    check_decoration(reader, event->data.scalar.anchor, event->data.scalar.tag);
+    struct view text = {.data = (const char *)event->data.scalar.value, .size = event->data.scalar.length};
+    bool has_escapes = event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    size_t at;
+    if (has_escapes && view_index_of(text, '\0', 0) < text.size) /* the file itself has none */
         refuse(reader, DOCUMENT_ENCODING, "NUL is not accepted", NULL);
     TRY(place_text(reader, text, &at));
-    reader->tape.entries[entry].at = at & 0x3ffffff;
-    reader->tape.entries[entry].size = text.size & 0x3ffffff;
-    reader->tape.entries[entry].is_plain = reader->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    return ERR_NONE;
+    return push(reader, NODE_SCALAR, event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE, at, text.size);
 }
 
 static enum err read_node(struct reader *reader, unsigned depth);
@@ -315,7 +340,7 @@ static enum err read_map(struct reader *reader, unsigned depth, size_t *count)
 static enum err read_node(struct reader *reader, unsigned depth)
 {
     bool is_list = reader->event.type == YAML_SEQUENCE_START_EVENT;
-    size_t entry, count = 0;
+    size_t entry = reader->tape.count, count = 0;
     if (!is_list && reader->event.type != YAML_MAPPING_START_EVENT)
         return read_scalar(reader);
     if (depth >= DOCUMENT_DEPTH_MAX) {
@@ -326,14 +351,16 @@ static enum err read_node(struct reader *reader, unsigned depth)
         check_decoration(reader, reader->event.data.sequence_start.anchor, reader->event.data.sequence_start.tag);
     else
         check_decoration(reader, reader->event.data.mapping_start.anchor, reader->event.data.mapping_start.tag);
-    TRY(push(reader, is_list ? NODE_LIST : NODE_MAP, &entry));
+    TRY(push(reader, is_list ? NODE_LIST : NODE_MAP, false, 0, 0));
     TRY(is_list ? read_list(reader, depth, &count) : read_map(reader, depth, &count));
     struct tape_entry *made = &reader->tape.entries[entry];
     made->at = reader->tape.count & 0x3ffffff;
     made->size = count & 0x3ffffff;
-    struct span end = span_of(reader, reader->event.start_mark, reader->event.end_mark);
-    if (end.line == made->line && end.end_column > tape_span(&reader->tape, entry).end_column)
-        entry_set_end(made, end.end_column); /* a flow collection on one line */
+    const yaml_mark_t *start = &reader->event.start_mark;
+    size_t width = start->column + 1 + width_of(&reader->event) - made->column;
+    if (start->line + 1 == made->line && start->column + 1 >= made->column &&
+        width > ((size_t)made->wide << 16 | made->width))
+        entry_set_width(made, width); /* a flow collection on one line */
     return ERR_NONE;
 }
 
@@ -366,10 +393,15 @@ static size_t byte_order_mark(struct view text)
 
 static bool is_ascii(struct view text)
 {
-    unsigned char bits = 0;
-    for (size_t i = 0; i < text.size; i++)
-        bits |= (unsigned char)text.data[i];
-    return bits < 0x80;
+    uint64_t bits = 0, word;
+    size_t at = 0;
+    for (; text.size - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text.data + at, sizeof word);
+        bits |= word;
+    }
+    for (; at < text.size; at++)
+        bits |= (unsigned char)text.data[at];
+    return (bits & 0x8080808080808080u) == 0;
 }
 
 /* libyaml would guess an encoding from these and skip a mark in mid-text. */
@@ -406,6 +438,7 @@ enum err tape_read(struct view file, struct view text, struct diag_list *diags, 
 {
     size_t errors = diags->errors;
     struct reader reader = {.diags = diags, .tape = {.file = file, .text = text.size > 0 ? text : VIEW("")}};
+    arena_init(&reader.tape.memory, SIZE_MAX);
     enum err err = read_text(&reader);
     if (err == ERR_NONE && diags->errors > errors)
         err = ERR_INVALID;
@@ -419,7 +452,7 @@ enum err tape_read(struct view file, struct view text, struct diag_list *diags, 
 
 void tape_drop(struct tape *tape)
 {
-    free(tape->entries);
+    arena_free(&tape->memory);
     tape->entries = NULL;
     tape->count = tape->room = tape->root_count = 0;
 }
@@ -429,32 +462,4 @@ void tape_free(struct tape *tape)
     tape_drop(tape);
     free(tape->written);
     *tape = (struct tape){0};
-}
-
-/* ---- what an entry says ---------------------------------------------------------------- */
-
-size_t tape_after(const struct tape *tape, size_t entry)
-{
-    return tape->entries[entry].kind == NODE_SCALAR ? entry + 1 : tape->entries[entry].at;
-}
-
-struct view tape_text(const struct tape *tape, size_t entry)
-{
-    struct tape_entry it = tape->entries[entry];
-    if (it.size == 0)
-        return VIEW("");
-    if (it.at < tape->text.size)
-        return (struct view){.data = tape->text.data + it.at, .size = it.size};
-    return (struct view){.data = tape->written + (it.at - tape->text.size), .size = it.size};
-}
-
-struct span tape_span(const struct tape *tape, size_t entry)
-{
-    struct tape_entry it = tape->entries[entry];
-    uint32_t column = (uint32_t)it.column;
-    return (struct span){.file = tape->file,
-                         .text = tape->text,
-                         .line = (uint32_t)it.line,
-                         .column = column,
-                         .end_column = column + ((uint32_t)it.wide << 16 | (uint32_t)it.width)};
 }

@@ -26,6 +26,7 @@ struct tape_entry {
 
 struct tape {
     struct view file, text; /* borrowed: they must outlive what is made of the tape */
+    struct arena memory;    /* of the entries */
     struct tape_entry *entries;
     size_t count, room;
     char *written; /* scalars that the text does not hold as they are; `at` goes on here behind the text */
@@ -42,11 +43,31 @@ void tape_free(struct tape *tape);
 void tape_drop(struct tape *tape);
 
 /* The entry behind the node and all below it. */
-size_t tape_after(const struct tape *tape, size_t entry);
+static inline size_t tape_after(const struct tape *tape, size_t entry)
+{
+    return tape->entries[entry].kind == NODE_SCALAR ? entry + 1 : tape->entries[entry].at;
+}
 
 /* The value of a scalar. */
-struct view tape_text(const struct tape *tape, size_t entry);
+static inline struct view tape_text(const struct tape *tape, size_t entry)
+{
+    const struct tape_entry *it = &tape->entries[entry];
+    if (it->size == 0)
+        return VIEW("");
+    if (it->at < tape->text.size)
+        return (struct view){.data = tape->text.data + it->at, .size = it->size};
+    return (struct view){.data = tape->written + (it->at - tape->text.size), .size = it->size};
+}
 
-struct span tape_span(const struct tape *tape, size_t entry);
+static inline struct span tape_span(const struct tape *tape, size_t entry)
+{
+    const struct tape_entry *it = &tape->entries[entry];
+    uint32_t column = (uint32_t)it->column;
+    return (struct span){.file = tape->file,
+                         .text = tape->text,
+                         .line = (uint32_t)it->line,
+                         .column = column,
+                         .end_column = column + ((uint32_t)it->wide << 16 | (uint32_t)it->width)};
+}
 
 #endif

@@ -3,11 +3,18 @@
 
 #include "shape.h"
 
+#include <endian.h>
 #include <openssl/evp.h>
 
 enum {
     BUFFER = 16 * 1024, /* a node gives a few bytes, and each update of the hash costs as much as a hundred */
     PAIRS_MAX = 64,     /* more than any block has keys */
+};
+
+/* A pair of a block's map: `rank` is its place in the block's table. */
+struct ranked {
+    const struct shape *shape;
+    uint32_t rank, entry;
 };
 
 struct hasher {
@@ -16,6 +23,8 @@ struct hasher {
     bool is_good;
     size_t used;
     unsigned char bytes[BUFFER];
+    size_t depth; /* blocks in which the node stands that is put */
+    struct ranked pairs[DOCUMENT_DEPTH_MAX][PAIRS_MAX];
 };
 
 static void flush(struct hasher *hasher)
@@ -36,23 +45,33 @@ static void put(struct hasher *hasher, const void *bytes, size_t size)
     hasher->used += size;
 }
 
-static void put_node(struct hasher *hasher, size_t entry, const struct shape *shape);
+/* A kind and a size of 8 bytes, the least significant first. */
+static void put_head(struct hasher *hasher, unsigned kind, uint64_t size)
+{
+    const uint64_t bytes = htole64(size);
+    unsigned char head[1 + sizeof bytes] = {(unsigned char)"slm"[kind]};
+    memcpy(head + 1, &bytes, sizeof bytes);
+    put(hasher, head, sizeof head);
+}
 
-/* A pair of a block's map: `rank` is its place in the block's table. */
-struct ranked {
-    size_t rank, entry;
-    const struct shape *shape;
-};
+static void put_scalar(struct hasher *hasher, size_t entry)
+{
+    struct view text = tape_text(hasher->tape, entry);
+    put_head(hasher, NODE_SCALAR, text.size);
+    put(hasher, text.data, text.size);
+}
+
+static void put_node(struct hasher *hasher, size_t entry, const struct shape *shape);
 
 /* Of a block in the order of its table, whatever the order of the file. */
 static void put_block(struct hasher *hasher, size_t entry, const struct block *block)
 {
-    struct ranked pairs[PAIRS_MAX];
+    struct ranked *pairs = hasher->pairs[hasher->depth];
     size_t count = hasher->tape->entries[entry].size, key = entry + 1;
     for (size_t i = 0; i < count && i < PAIRS_MAX; i++) {
         const struct field *field = block_field(block, tape_text(hasher->tape, key));
-        struct ranked pair = {.rank = field ? (size_t)(field - block->fields) : block->count,
-                              .entry = key,
+        struct ranked pair = {.rank = (uint32_t)(field ? (size_t)(field - block->fields) : block->count),
+                              .entry = (uint32_t)key,
                               .shape = field ? field->shape : NULL};
         size_t at = i;
         for (; at > 0 && pairs[at - 1].rank > pair.rank; at--)
@@ -60,10 +79,12 @@ static void put_block(struct hasher *hasher, size_t entry, const struct block *b
         pairs[at] = pair;
         key = tape_after(hasher->tape, key + 1);
     }
+    hasher->depth++;
     for (size_t i = 0; i < count && i < PAIRS_MAX; i++) {
-        put_node(hasher, pairs[i].entry, NULL);
+        put_scalar(hasher, pairs[i].entry);
         put_node(hasher, pairs[i].entry + 1, pairs[i].shape);
     }
+    hasher->depth--;
 }
 
 static void put_pairs(struct hasher *hasher, size_t entry, const struct shape *shape)
@@ -75,7 +96,7 @@ static void put_pairs(struct hasher *hasher, size_t entry, const struct shape *s
     }
     size_t count = hasher->tape->entries[entry].size, key = entry + 1;
     for (size_t i = 0; i < count; i++) {
-        put_node(hasher, key, NULL);
+        put_scalar(hasher, key);
         put_node(hasher, key + 1, part && part->kind == SHAPE_ENTRIES ? part->of : NULL);
         key = tape_after(hasher->tape, key + 1);
     }
@@ -85,20 +106,18 @@ static void put_node(struct hasher *hasher, size_t entry, const struct shape *sh
 {
     struct tape_entry it = hasher->tape->entries[entry];
     uint64_t size = it.size;
-    unsigned char head[9] = {(unsigned char)"slm"[it.kind]};
-    for (size_t i = 0; i < 8; i++)
-        head[i + 1] = (unsigned char)(size >> 8 * i & 0xff);
-    put(hasher, head, sizeof head);
     if (it.kind == NODE_SCALAR) {
-        struct view text = tape_text(hasher->tape, entry);
-        put(hasher, text.data, text.size);
-    } else if (it.kind == NODE_MAP) {
-        put_pairs(hasher, entry, shape);
-    } else {
-        const struct shape *below = shape_below(shape, NODE_LIST, (struct view){0});
-        for (size_t i = 0, at = entry + 1; i < size; i++, at = tape_after(hasher->tape, at))
-            put_node(hasher, at, below);
+        put_scalar(hasher, entry);
+        return;
     }
+    put_head(hasher, it.kind, size);
+    if (it.kind == NODE_MAP) {
+        put_pairs(hasher, entry, shape);
+        return;
+    }
+    const struct shape *below = shape_below(shape, NODE_LIST, (struct view){0});
+    for (size_t i = 0, at = entry + 1; i < size; i++, at = tape_after(hasher->tape, at))
+        put_node(hasher, at, below);
 }
 
 static void put_documents(struct hasher *hasher, const struct tape *tapes, size_t count)
@@ -116,7 +135,7 @@ enum err policy_digest_make(const struct tape *tapes, size_t count, char hex[POL
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     struct hasher hasher;
-    hasher.used = 0;
+    hasher.used = hasher.depth = 0;
     hasher.context = EVP_MD_CTX_new();
     hasher.is_good = hasher.context != NULL && EVP_DigestInit_ex(hasher.context, EVP_sha256(), NULL) == 1;
     if (hasher.is_good)

@@ -33,7 +33,7 @@ const struct field *block_field(const struct block *block, struct view key)
     if (key.size == 0)
         return NULL;
     for (const struct field *field = block->fields; field < block->fields + block->count; field++)
-        if (field->name.data[0] == key.data[0] && view_equals(field->name, key))
+        if (field->name.size == key.size && view_equals(field->name, key))
             return field;
     return NULL;
 }

@@ -61,6 +61,40 @@ static void a_long_block_is_zeroed_too_and_a_reused_one_again(void **state)
     arena_free(&arena);
 }
 
+/* A block is an eighth of what is taken already: few blocks, and little that lies idle. */
+static void an_arena_takes_larger_blocks_as_it_grows_up_to_its_ceiling(void **state)
+{
+    (void)state;
+    enum { CEILING = 1 << 26, PIECE = 1000 };
+    struct arena arena;
+    size_t taken = 0;
+    char *piece;
+    arena_init(&arena, CEILING);
+    while ((piece = arena_take(&arena, PIECE))) {
+        for (size_t i = 0; i < PIECE; i++)
+            assert_int_equal(piece[i], 0);
+        memset(piece, 1, PIECE);
+        taken += PIECE;
+        assert_in_range(arena.used, taken, taken + taken / 7 + 64 * 1024);
+    }
+    assert_in_range(taken, CEILING - CEILING / 20, CEILING);
+    assert_in_range(arena.used, taken, CEILING);
+    arena_free(&arena);
+}
+
+static void what_is_long_has_a_block_of_its_own_and_leaves_no_gap(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 24);
+    char *before = arena_take(&arena, 16), *longer = arena_take(&arena, 1 << 20), *behind = arena_take(&arena, 16);
+    assert_ptr_equal(behind, before + 16);
+    for (size_t i = 0; i < 1 << 20; i++)
+        assert_int_equal(longer[i], 0);
+    memset(longer, 1, 1 << 20);
+    arena_free(&arena);
+}
+
 static void a_fixed_arena_never_allocates(void **state)
 {
     (void)state;
@@ -118,6 +152,8 @@ int main(void)
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(arena_refuses_past_its_ceiling),
         cmocka_unit_test(a_long_block_is_zeroed_too_and_a_reused_one_again),
+        cmocka_unit_test(an_arena_takes_larger_blocks_as_it_grows_up_to_its_ceiling),
+        cmocka_unit_test(what_is_long_has_a_block_of_its_own_and_leaves_no_gap),
         cmocka_unit_test(a_fixed_arena_never_allocates),
         cmocka_unit_test(arena_print_formats_a_view),
         cmocka_unit_test(a_text_is_written_where_it_fits_and_not_where_it_does_not),
