@@ -94,8 +94,8 @@ enum www_authenticate {
       "see which proxy writes the header: Envoy's own form only, at most 8 elements; a client's text must not get through") \
     X(XFCC_HOPS,               "xfcc_hops",                "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert does not have exactly the configured hops", \
       "count the proxies in front and set `hops`; the first must be SANITIZE_SET. Else a client wrote elements of its own") \
-    X(XFCC_MISMATCH,           "xfcc_mismatch",            "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert contradicts itself or the certificate", \
-      "see that each proxy of `by` adds its own element with `Hash`, `Cert` and `By`. Else a certificate or a client forges the header") \
+    X(XFCC_MISMATCH,           "xfcc_mismatch",            "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert contradicts itself, the certificate or the peer of the connection", \
+      "see that each proxy of `by` adds its own element with `Hash`, `Cert` and `By`, and that none only forwards the header. Else a certificate or a client forges it") \
     X(WORKLOAD,                "workload",                 "default",       DENY,      7, 403, WWW_NONE, "the closest rule is for other workloads", \
       "add the caller to the rule's subjects, if it is to be let in; `bartizan policy why-not` asks about a request") \
     X(USER,                    "user",                     "default",       DENY,      7, 403, WWW_NONE, "the closest rule is for other users", \

@@ -214,13 +214,33 @@ static void decode(struct passage *p, const struct check_clock *clock)
 
 /* ---- identify and prove -------------------------------------------------- */
 
+/* Peer and revocation are judged on every request, outside the cache. */
+static enum reason judge_caller(struct passage *p)
+{
+    const struct x509_svid *caller = p->caller;
+    if (!caller_proof_is_of_peer(&p->caller_input, caller)) {
+        p->unverified_caller = caller->id.text;
+        p->caller = NULL;
+        return REASON_XFCC_MISMATCH;
+    }
+    if (caller->is_believed)
+        metrics_add(p->context->metrics, METRIC_BELIEVED_CALLERS, 1);
+    p->facts.workload = (struct workload_facts){.proof = caller->is_believed ? PROOF_XFCC_TEXT : PROOF_CERTIFICATE,
+                                                .spiffe_id = caller->id.text,
+                                                .trust_domain = caller->id.trust_domain};
+    bool is_revoked = revocations_has_caller(p->context->snapshot->revocations, caller, p->facts.now);
+    return is_revoked ? REASON_CERTIFICATE_REVOKED : REASON_NONE;
+}
+
 static void identify(struct passage *p)
 {
     struct check_context *context = p->context;
     struct facts *facts = &p->facts;
     const struct check_proof *proof = p->check->proof;
-    p->caller_input = (struct caller_proof_input){
-        .rule = &context->rule, .source_certificate = context->request.source.certificate, .xfcc = p->credentials.xfcc};
+    p->caller_input = (struct caller_proof_input){.rule = &context->rule,
+                                                  .source_certificate = context->request.source.certificate,
+                                                  .xfcc = p->credentials.xfcc,
+                                                  .peer = context->request.source.principal};
     enum reason refusal = caller_proof_presence(&p->caller_input);
     if (refusal == REASON_CERTIFICATE_NONE) { /* nobody is no failure: rules may be for anybody */
         facts->workload_failure = REASON_NONE;
@@ -242,16 +262,7 @@ static void identify(struct passage *p)
     }
     if (refusal != REASON_NONE && proof != NULL && proof->has_caller)
         p->unverified_caller = proof->caller.id.text;
-    if (p->caller != NULL && revocations_has_caller(context->snapshot->revocations, p->caller, facts->now))
-        refusal = REASON_CERTIFICATE_REVOKED;
-    facts->workload_failure = refusal;
-    if (p->caller == NULL)
-        return;
-    if (p->caller->is_believed)
-        metrics_add(context->metrics, METRIC_BELIEVED_CALLERS, 1);
-    facts->workload = (struct workload_facts){.proof = p->caller->is_believed ? PROOF_XFCC_TEXT : PROOF_CERTIFICATE,
-                                              .spiffe_id = p->caller->id.text,
-                                              .trust_domain = p->caller->id.trust_domain};
+    facts->workload_failure = p->caller != NULL ? judge_caller(p) : refusal;
 }
 
 /* Bindings and revocation are judged on every request, outside the cache. */

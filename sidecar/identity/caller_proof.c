@@ -26,6 +26,15 @@ enum reason caller_proof_presence(const struct caller_proof_input *in)
     return rule->hops == 0 ? REASON_NONE : REASON_XFCC_HOPS;
 }
 
+bool caller_proof_is_of_peer(const struct caller_proof_input *in, const struct x509_svid *caller)
+{
+    if (!in->rule->uses_xfcc || !view_is_present(in->xfcc) || in->rule->believes_without_hash)
+        return true;
+    size_t proxies = caller->proxy_count;
+    struct view last = proxies > 0 ? caller->proxies[proxies - 1].id : caller->id.text;
+    return view_equals(in->peer, last);
+}
+
 struct svid_key caller_proof_key(const struct caller_proof_input *in)
 {
     struct svid_key key = {0};
@@ -123,7 +132,7 @@ static enum reason believe_hop(const struct caller_proof_hop *hop, const struct 
     out->is_believed = true;
     out->not_before = INT64_MIN;
     out->not_after = INT64_MAX;
-    if (hop->uri.size > sizeof out->id_text)
+    if (view_is_empty(hop->uri) || hop->uri.size > sizeof out->id_text)
         return REASON_CERTIFICATE_SPIFFE_ID;
     memcpy(out->id_text, hop->uri.data, hop->uri.size);
     struct view text = {.data = out->id_text, .size = hop->uri.size};

@@ -45,6 +45,7 @@ struct caller_proof_input {
     const struct caller_proof_rule *rule;
     struct view source_certificate; /* empty or absent: none was presented */
     struct view xfcc;               /* the header's value; absent: not there (empty is there, and malformed) */
+    struct view peer;               /* `source.principal`; empty or absent: Envoy saw no certificate */
 };
 
 /* One certificate to verify, and what its XFCC element says about it; without leaf
@@ -68,6 +69,13 @@ struct caller_proof {
  * REASON_CERTIFICATE_NONE when the declared sources hold no identity (which is
  * "absent", not "failed"), REASON_XFCC_HOPS as in the table above. */
 enum reason caller_proof_presence(const struct caller_proof_input *in);
+
+/* False when `caller` comes of an XFCC that the peer of Envoy's connection has not: hop 0
+ * is another, or nobody showed Envoy a certificate, so that a client wrote the header and
+ * FORWARD_ONLY or ALWAYS_FORWARD_ONLY let it through. `source.principal`, the first URI SAN,
+ * proves nothing and is only ever held against somebody. True where XFCC is no source or
+ * did not arrive, and behind a waypoint (believes_without_hash), which is not the peer. */
+bool caller_proof_is_of_peer(const struct caller_proof_input *in, const struct x509_svid *caller);
 
 /* Every byte of the request on which the verdict of caller_proof_verify depends.
  * Views borrow from `in`. */

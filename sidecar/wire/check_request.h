@@ -30,7 +30,7 @@ struct check_peer {
     struct view address; /* textual IP, or absent */
     uint32_t port;
     struct view service;     /* client-controlled text; never decided on */
-    struct view principal;   /* Envoy's word; for records only */
+    struct view principal;   /* Envoy's word: proves nothing (caller_proof_is_of_peer) */
     struct view certificate; /* URL-encoded PEM of the leaf; absent when none */
 };
 

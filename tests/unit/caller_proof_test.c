@@ -484,6 +484,38 @@ static void a_certificate_in_the_weaker_mode_is_verified_and_refuses_where_it_fa
     test_cert_free(&fake);
 }
 
+/* As Authorino's mtls evaluator takes it: a header with nobody behind it (ALWAYS_FORWARD_ONLY), or somebody else
+ * (FORWARD_ONLY). */
+static void proof_is_of_the_peer_that_envoy_saw_or_of_nobody(void **state)
+{
+    (void)state;
+    const struct element direct = {.cert = &web}, hops[] = {{.cert = &web, .by = FRONT}, {.cert = &front, .by = BACK}};
+    struct caller_proof_input in = {.rule = &only_xfcc, .xfcc = VIEW("x"), .peer = VIEW(WEB)};
+    assert_int_equal(verify(&only_xfcc, NULL, xfcc_of(&direct, 1)), REASON_NONE);
+    assert_true(caller_proof_is_of_peer(&in, &caller));
+    in.peer = VIEW(BOSS);
+    assert_false(caller_proof_is_of_peer(&in, &caller));
+    in.peer = VIEW("");
+    assert_false(caller_proof_is_of_peer(&in, &caller));
+    in.peer = (struct view){0};
+    assert_false(caller_proof_is_of_peer(&in, &caller));
+    in.rule = &text_direct;
+    assert_false(caller_proof_is_of_peer(&in, &caller));
+    in.rule = &text_waypoint; /* its peer is whoever reached the waypoint */
+    assert_true(caller_proof_is_of_peer(&in, &caller));
+    in.rule = &only_certificate;
+    assert_true(caller_proof_is_of_peer(&in, &caller));
+    assert_int_equal(verify(&one_hop, NULL, xfcc_of(hops, 2)), REASON_NONE);
+    in.rule = &one_hop;
+    in.peer = VIEW(FRONT);
+    assert_true(caller_proof_is_of_peer(&in, &caller));
+    in.peer = VIEW(WEB);
+    assert_false(caller_proof_is_of_peer(&in, &caller));
+    in.rule = &one_hop_both; /* both sources, only a certificate came */
+    in.xfcc = none;
+    assert_true(caller_proof_is_of_peer(&in, &caller));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +534,7 @@ int main(void)
         cmocka_unit_test(proof_of_every_hop_is_verified),
         cmocka_unit_test(proof_wants_one_hash_in_each_element),
         cmocka_unit_test(proof_rule_that_contradicts_itself_refuses_everything),
+        cmocka_unit_test(proof_is_of_the_peer_that_envoy_saw_or_of_nobody),
         cmocka_unit_test(proof_key_holds_every_byte_the_verdict_rests_on),
         cmocka_unit_test(believed_text_is_uri_and_hash_of_the_one_element),
         cmocka_unit_test(believed_text_is_a_spiffe_id_of_a_workload_of_a_known_domain),
