@@ -119,6 +119,9 @@ bool utf8_is_line(struct view v)
     size_t step = 0;
 
     for (size_t at = 0; at < v.size; at += step) {
+        step = 1;
+        if (v.data[at] >= ' ' && v.data[at] <= '~') /* nearly all there is: not worth a walk through the ranges */
+            continue;
         step = utf8_decode(v, at, &code);
         if (step == 0 || utf8_is_hidden(code))
             return false;

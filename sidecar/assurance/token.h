@@ -3,6 +3,7 @@
 #ifndef BARTIZAN_TOKEN_H
 #define BARTIZAN_TOKEN_H
 
+#include "clearance.h"
 #include "digest.h"
 #include "facts.h"
 
@@ -20,6 +21,7 @@ struct token {
     bool has_jkt;
     uint8_t jkt[SHA256_BYTES];       /* RFC 9449 section 6.1 */
     struct view confirmed_spiffe_id; /* cnf.spiffe_id: the one workload that may present it; absent when none */
+    struct clearance clearance;      /* of a kept one: what the deny list said last; zero from jwt_verify */
 };
 
 /* Judges the token's binding against the caller (RFC 7800, RFC 8705 section 3): sets

@@ -313,8 +313,8 @@ void token_cache_close(struct token_cache *cache)
     free(cache);
 }
 
-const struct token *token_cache_find(struct token_cache *cache, struct view text, uint64_t epoch, int64_t now,
-                                     enum reason *refusal)
+struct token *token_cache_find(struct token_cache *cache, struct view text, uint64_t epoch, int64_t now,
+                               enum reason *refusal)
 {
     uint64_t hash = keyed_hash(&cache->key, text);
     struct slot *slot = find_slot(cache, hash, text);

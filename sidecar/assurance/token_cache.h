@@ -2,8 +2,8 @@
 /* Verified tokens by their whole text, so that a warm request checks no signature.
  * Bounded, fixed slots, clock eviction, one thread. A hit holds while usable_from
  * <= now < usable_until, the issuer's JWKS generation is the one it was verified
- * under, and the policy is the same. Revocation and binding are judged outside, on
- * every request. Refusals are kept at most 2 seconds under the same conditions. */
+ * under, and the policy is the same. Revocation and binding are judged outside. Refusals are kept at most 2 seconds
+ * under the same conditions. */
 #ifndef BARTIZAN_TOKEN_CACHE_H
 #define BARTIZAN_TOKEN_CACHE_H
 
@@ -24,9 +24,10 @@ void token_cache_close(struct token_cache *cache);
 
 /* `epoch` identifies the policy and keys in force (the snapshot's generation);
  * an entry of another epoch is not found. The verified token, or NULL with
- * *refusal REASON_NONE (verify it) or the cached refusal. Valid until the next insert. */
-const struct token *token_cache_find(struct token_cache *cache, struct view text, uint64_t epoch, int64_t now,
-                                     enum reason *refusal);
+ * *refusal REASON_NONE (verify it) or the cached refusal. Valid until the next insert.
+ * Nothing of it may be written but its clearance. */
+struct token *token_cache_find(struct token_cache *cache, struct view text, uint64_t epoch, int64_t now,
+                               enum reason *refusal);
 
 /* Keeps a success with a deep copy of the claims, or (token NULL) a refusal. What was
  * kept for the text before is forgotten. Not kept: a token that would take more than a

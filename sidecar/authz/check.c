@@ -69,11 +69,13 @@ struct passage {
     struct request_credentials credentials;
     struct caller_proof_input caller_input;
     const struct x509_svid *caller;
+    struct clearance *caller_clearance; /* NULL: the caller is not kept */
     struct view unverified_caller;
     struct view token_text;
     bool is_dpop;
     const struct token *token;
-    bool wants_caller; /* not known yet: to be verified */
+    struct clearance *token_clearance; /* NULL: the token is not kept */
+    bool wants_caller;                 /* not known yet: to be verified */
     bool wants_token;
 };
 
@@ -214,6 +216,41 @@ static void decode(struct passage *p, const struct check_clock *clock)
 
 /* ---- identify and prove -------------------------------------------------- */
 
+static bool is_cleared(const struct passage *p, const struct clearance *clearance)
+{
+    return clearance != NULL && clearance_holds(clearance, p->context->snapshot->revocation_generation, p->facts.now);
+}
+
+static void clear(const struct passage *p, struct clearance *clearance)
+{
+    if (clearance != NULL)
+        *clearance =
+            (struct clearance){.generation = p->context->snapshot->revocation_generation, .since = p->facts.now};
+}
+
+static bool is_caller_revoked(struct passage *p)
+{
+    if (is_cleared(p, p->caller_clearance))
+        return false;
+    if (revocations_has_caller(p->context->snapshot->revocations, p->caller, p->facts.now))
+        return true;
+    clear(p, p->caller_clearance);
+    return false;
+}
+
+static bool is_token_revoked(struct passage *p)
+{
+    const struct user_facts *user = &p->token->user;
+    const struct revocation_token revocation = {
+        .issuer = user->issuer, .subject = user->subject, .id = p->token->id, .issued_at = user->issued_at};
+    if (is_cleared(p, p->token_clearance))
+        return false;
+    if (revocations_has_token(p->context->snapshot->revocations, &revocation, p->facts.now))
+        return true;
+    clear(p, p->token_clearance);
+    return false;
+}
+
 /* Peer and revocation are judged on every request, outside the cache. */
 static enum reason judge_caller(struct passage *p)
 {
@@ -228,8 +265,7 @@ static enum reason judge_caller(struct passage *p)
     p->facts.workload = (struct workload_facts){.proof = caller->is_believed ? PROOF_XFCC_TEXT : PROOF_CERTIFICATE,
                                                 .spiffe_id = caller->id.text,
                                                 .trust_domain = caller->id.trust_domain};
-    bool is_revoked = revocations_has_caller(p->context->snapshot->revocations, caller, p->facts.now);
-    return is_revoked ? REASON_CERTIFICATE_REVOKED : REASON_NONE;
+    return is_caller_revoked(p) ? REASON_CERTIFICATE_REVOKED : REASON_NONE;
 }
 
 static void identify(struct passage *p)
@@ -248,7 +284,10 @@ static void identify(struct passage *p)
     }
     if (refusal == REASON_NONE) {
         struct svid_key key = caller_proof_key(&p->caller_input);
-        p->caller = svid_cache_find(context->callers, &key, context->snapshot->bundles, facts->now, &refusal);
+        struct x509_svid *kept =
+            svid_cache_find(context->callers, &key, context->snapshot->bundles, facts->now, &refusal);
+        p->caller = kept;
+        p->caller_clearance = kept != NULL ? &kept->clearance : NULL;
         bool is_known = p->caller != NULL || refusal != REASON_NONE;
         if (proof == NULL && !p->check->is_again) /* not again when it comes back */
             metrics_add(context->metrics, is_known ? METRIC_CERTIFICATE_HITS : METRIC_CERTIFICATE_MISSES, 1);
@@ -265,15 +304,13 @@ static void identify(struct passage *p)
     facts->workload_failure = p->caller != NULL ? judge_caller(p) : refusal;
 }
 
-/* Bindings and revocation are judged on every request, outside the cache. */
+/* Bindings are judged on every request, outside the cache. */
 static enum reason judge_token(struct passage *p)
 {
     const struct token *token = p->token;
     struct user_facts *user = &p->facts.user;
     *user = token->user;
-    struct revocation_token revocation = {
-        .issuer = user->issuer, .subject = user->subject, .id = token->id, .issued_at = user->issued_at};
-    if (revocations_has_token(p->context->snapshot->revocations, &revocation, p->facts.now))
+    if (is_token_revoked(p))
         return REASON_TOKEN_REVOKED;
     /* RFC 8705 section 3 binds to a certificate whose possession was seen; a Hash is hearsay. */
     const uint8_t *certificate = p->caller != NULL && !p->caller->is_believed ? p->caller->sha256 : NULL;
@@ -296,7 +333,9 @@ static void prove(struct passage *p)
         refusal = REASON_TOKEN_BINDING;
     if (refusal == REASON_NONE) {
         uint64_t epoch = token_epoch(context->snapshot);
-        p->token = token_cache_find(context->tokens, p->token_text, epoch, facts->now, &refusal);
+        struct token *kept = token_cache_find(context->tokens, p->token_text, epoch, facts->now, &refusal);
+        p->token = kept;
+        p->token_clearance = kept != NULL ? &kept->clearance : NULL;
         bool is_known = p->token != NULL || refusal != REASON_NONE;
         if (proof == NULL && !p->check->is_again)
             metrics_add(context->metrics, is_known ? METRIC_TOKEN_HITS : METRIC_TOKEN_MISSES, 1);

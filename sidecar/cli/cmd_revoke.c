@@ -12,23 +12,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SELECTORS = 6 };
-
 /* What every subcommand takes, as written. */
 struct request {
     struct revoke_places places;
     const char *format;
-    const char *selector[SELECTORS]; /* by revocation_kind */
+    const char *selector[REVOCATION_KINDS]; /* by revocation_kind */
     const char *issued_before, *reason, *author, *expires, *above;
 };
 
-static const char *const selector_names[SELECTORS] = {
+static const char *const selector_names[REVOCATION_KINDS] = {
     [REVOCATION_SPIFFE] = "spiffe",
     [REVOCATION_SPIFFE_PREFIX] = "spiffe-prefix",
     [REVOCATION_CERTIFICATE] = "certificate-sha256",
     [REVOCATION_SPKI] = "spki-sha256",
     [REVOCATION_USER] = "user",
     [REVOCATION_TOKEN] = "token",
+    [REVOCATION_SERIAL] = "serial",
+    [REVOCATION_AUTHORITY] = "authority",
 };
 
 /* ---- the entry that the command line names ---- */
@@ -36,7 +36,7 @@ static const char *const selector_names[SELECTORS] = {
 static int read_selector(const struct usage *usage, const struct request *request, struct revocation_entry *entry)
 {
     const char *text = NULL;
-    for (size_t i = 0; i < SELECTORS; i++) {
+    for (size_t i = 0; i < REVOCATION_KINDS; i++) {
         if (request->selector[i] == NULL)
             continue;
         if (text != NULL)
@@ -45,17 +45,19 @@ static int read_selector(const struct usage *usage, const struct request *reques
         entry->kind = (enum revocation_kind)i;
     }
     if (text == NULL)
-        return usage_error(usage, "say whom: --spiffe, --spiffe-prefix, --certificate-sha256, --spki-sha256, --user or "
-                                  "--token");
+        return usage_error(usage, "say whom: --spiffe, --spiffe-prefix, --certificate-sha256, --spki-sha256, --serial, "
+                                  "--authority, --user or --token");
     entry->value = view_of(text);
-    if (entry->kind != REVOCATION_USER && entry->kind != REVOCATION_TOKEN)
+    if (entry->kind != REVOCATION_USER && entry->kind != REVOCATION_TOKEN && entry->kind != REVOCATION_SERIAL)
         return EXIT_GOOD;
     size_t hash = view_index_of(entry->value, '#', 0);
     entry->issuer = view_slice(entry->value, 0, hash);
     entry->value = view_slice(entry->value, hash + 1, entry->value.size);
     if (view_is_empty(entry->issuer) || view_is_empty(entry->value))
         return usage_error(usage, "`--%s` is written ISSUER#%s", selector_names[entry->kind],
-                           entry->kind == REVOCATION_USER ? "SUBJECT" : "JTI");
+                           entry->kind == REVOCATION_USER    ? "SUBJECT"
+                           : entry->kind == REVOCATION_TOKEN ? "JTI"
+                                                             : "NUMBER");
     return EXIT_GOOD;
 }
 
@@ -92,6 +94,10 @@ static int read_entry(const struct usage *usage, const struct request *request, 
          &(request).selector[REVOCATION_SPIFFE_PREFIX]},                                                               \
         {"certificate-sha256", "HEX", "this certificate", &(request).selector[REVOCATION_CERTIFICATE]},                \
         {"spki-sha256", "HEX", "every certificate with this key", &(request).selector[REVOCATION_SPKI]},               \
+        {"serial", "ISS#HEX", "the certificate of this issuer (keyId:HEX or nameSha256:HEX) and serial number",        \
+         &(request).selector[REVOCATION_SERIAL]},                                                                      \
+        {"authority", "KEY", "all that is issued below this authority (spkiSha256:HEX or keyId:HEX)",                  \
+         &(request).selector[REVOCATION_AUTHORITY]},                                                                   \
         {"user", "ISS#SUB", "tokens of this user", &(request).selector[REVOCATION_USER]},                              \
         {"token", "ISS#JTI", "this token", &(request).selector[REVOCATION_TOKEN]},                                     \
     {                                                                                                                  \

@@ -60,7 +60,7 @@ static int read_lists(struct revoke_session *session)
         return EXIT_IO;
     for (size_t i = 0; i < session->config.identity.revocation_count; i++) {
         const char *dir = session->config.identity.revocations[i];
-        enum err err = file_set_read(dir, arena, &session->diags, session->files);
+        enum err err = file_set_read_revocations(dir, arena, &session->diags, session->files);
         if (err != ERR_NONE)
             return revoke_report(session, dir, err);
     }
@@ -99,6 +99,9 @@ struct view revoke_entry_text(const struct revocation_entry *entry, struct arena
     case REVOCATION_SPKI: return arena_print(arena, "key %.*s", VIEW_ARG(value));
     case REVOCATION_USER: return arena_print(arena, "%.*s#%.*s", VIEW_ARG(issuer), VIEW_ARG(value));
     case REVOCATION_TOKEN: return arena_print(arena, "token %.*s#%.*s", VIEW_ARG(issuer), VIEW_ARG(value));
+    case REVOCATION_SERIAL: return arena_print(arena, "serial %.*s#%.*s", VIEW_ARG(issuer), VIEW_ARG(value));
+    case REVOCATION_AUTHORITY: return arena_print(arena, "everything below %.*s", VIEW_ARG(value));
+    case REVOCATION_KINDS: break;
     }
     return value;
 }

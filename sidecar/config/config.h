@@ -61,7 +61,7 @@ struct config {
         size_t source_count;
         const struct trust_domain_config *domains;
         size_t domain_count;
-        const char *const *revocations; /* folders of *.yaml RevocationLists; the first is where `revoke` writes */
+        const char *const *revocations; /* folders of deny lists; the first is where `revoke` writes */
         size_t revocation_count;
     } identity;
     struct {

@@ -180,16 +180,21 @@ static const struct view *find_proxy(const struct caller_proof_rule *rule, struc
 }
 
 /* The caller is one for as long as every hop is, and while none of them is revoked. */
-static void rest_on(const struct x509_svid *hop, const struct view *id, struct x509_svid *caller)
+static enum reason rest_on(const struct x509_svid *hop, const struct view *id, struct x509_svid *caller)
 {
     struct x509_svid_proxy *proxy = &caller->proxies[caller->proxy_count++];
     proxy->id = *id;
     memcpy(proxy->sha256, hop->sha256, sizeof proxy->sha256);
     memcpy(proxy->twin_sha256, hop->twin_sha256, sizeof proxy->twin_sha256);
     memcpy(proxy->spki_sha256, hop->spki_sha256, sizeof proxy->spki_sha256);
+    proxy->serial = hop->serial;
     caller->is_believed = caller->is_believed || hop->is_believed;
     caller->not_before = hop->not_before > caller->not_before ? hop->not_before : caller->not_before;
     caller->not_after = hop->not_after < caller->not_after ? hop->not_after : caller->not_after;
+    for (size_t i = 0; i < hop->authority_count; i++)
+        if (!x509_svid_add_authority(caller, &hop->authorities[i]))
+            return REASON_INTERNAL;
+    return REASON_NONE;
 }
 
 /* Hops 1 to the last: the proxies, left to right. *last is hop 0 at the end. */
@@ -205,7 +210,9 @@ static enum reason verify_proxies(const struct caller_proof_input *in, const str
         const struct view *id = find_proxy(in->rule, last->id.text, &seen);
         if (!id || !view_equals(proof->hops[i - 1].by, last->id.text))
             return REASON_XFCC_MISMATCH;
-        rest_on(last, id, caller);
+        reason = rest_on(last, id, caller);
+        if (reason != REASON_NONE)
+            return reason;
     }
     return REASON_NONE;
 }

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "revocation.h"
 
+#include "deny_table.h"
+#include "revocation_lines.h"
 #include "revocation_list.h"
 
 #include <stdlib.h>
 
-/* What is compared on lookup: hashes are kept as bytes. */
-struct kept {
-    enum revocation_kind kind;
-    struct view value;
-    struct view issuer;
-    int64_t issued_before; /* INT64_MAX: whenever */
-    int64_t expires;       /* INT64_MAX: never */
+/* What an entry is found by: kinds, and the two ways to name an issuer or authority. */
+enum probe {
+    PROBE_SPIFFE = 0,
+    PROBE_PREFIX,
+    PROBE_CERTIFICATE,
+    PROBE_SPKI,
+    PROBE_USER,
+    PROBE_TOKEN,
+    PROBE_SERIAL_BY_KEY,
+    PROBE_SERIAL_BY_NAME,
+    PROBE_AUTHORITY_KEY,
+    PROBE_AUTHORITY_ID,
+    PROBES,
 };
 
 struct kept_source {
@@ -20,190 +28,255 @@ struct kept_source {
 };
 
 struct revocations {
-    struct arena arena;
-    struct kept *entries; /* in the order of the sources */
-    uint32_t *slots;      /* open addressing over entries: index + 1, or 0 */
-    size_t count;
-    size_t capacity; /* of slots: a power of two */
-    size_t counts[REVOCATION_TOKEN + 1];
+    struct arena arena; /* sources */
+    struct deny_table *table;
+    size_t counts[PROBES];
+    uint64_t depths; /* bit n: some prefix has n segments, the last bit: or more */
     uint64_t sequence;
     struct kept_source *sources;
     size_t source_count;
     char digest[2 * SHA256_BYTES];
 };
 
-enum { ARENA_CEILING = 512 * 1024 * 1024 };
+enum { ARENA_CEILING = 512 * 1024 * 1024, DEPTHS = 64, ISSUER_SIZE_BYTES = 8 };
 
-/* Entries are the operator's, so nobody else can make them collide. */
-static uint64_t hash_of(enum revocation_kind kind, struct view value, struct view issuer)
+_Static_assert((int)DENY_PRINT_BYTES <= (int)DENY_MARK_BYTES && (int)DENY_MARK_BYTES <= (int)SHA256_BYTES,
+               "prints are cut off digests");
+
+/* ---- prints ---- */
+
+static void print_of(enum probe probe, const uint8_t *digest, uint8_t out[DENY_PRINT_BYTES])
 {
-    const struct hash_key key = {.seed = {(uint64_t)kind, 0x1b873593cc9e2d51u}};
-    uint64_t hash = keyed_hash(&key, value);
-    return view_is_empty(issuer) ? hash : hash * 31 + keyed_hash(&key, issuer);
+    memcpy(out, digest, DENY_PRINT_BYTES);
+    out[DENY_PRINT_BYTES - 1] ^= (uint8_t)probe;
 }
 
-/* What a request shows. */
-struct question {
-    enum revocation_kind kind;
-    struct view value;
-    struct view issuer;
-    int64_t issued_at;
-    int64_t now;
+/* SHA-256 of the issuer's size, the issuer and the value. ERR_LIMIT: longer than any entry. */
+static enum err digest_pair(struct view issuer, struct view value, uint8_t out[SHA256_BYTES])
+{
+    char room[ISSUER_SIZE_BYTES + 2 * REVOCATION_TEXT_MAX];
+    if (issuer.size > REVOCATION_TEXT_MAX || value.size > REVOCATION_TEXT_MAX)
+        return ERR_LIMIT;
+    for (size_t i = 0; i < ISSUER_SIZE_BYTES; i++)
+        room[i] = (char)((uint64_t)issuer.size >> 8 * i);
+    size_t size = ISSUER_SIZE_BYTES;
+    if (issuer.size > 0)
+        memcpy(room + size, issuer.data, issuer.size);
+    size += issuer.size;
+    if (value.size > 0)
+        memcpy(room + size, value.data, value.size);
+    return sha256((struct view){.data = room, .size = size + value.size}, out);
+}
+
+static unsigned depth_of(struct view path)
+{
+    unsigned depth = 0;
+    for (size_t at = view_index_of(path, '/', 0); at < path.size; at = view_index_of(path, '/', at + 1))
+        depth++;
+    return depth;
+}
+
+static unsigned depth_bit(unsigned depth)
+{
+    return depth < DEPTHS ? depth : DEPTHS - 1;
+}
+
+/* ---- asking ---- */
+
+struct moment {
+    int64_t now, issued_at;
 };
 
-static bool refuses(const struct kept *entry, const struct question *question)
+static bool is_refused(const struct revocations *revocations, enum probe probe, const uint8_t *digest,
+                       const struct moment *at)
 {
-    return entry->kind == question->kind && question->now < entry->expires &&
-           question->issued_at < entry->issued_before && view_equals(entry->value, question->value) &&
-           view_equals(entry->issuer, question->issuer);
+    uint8_t print[DENY_PRINT_BYTES];
+    if (revocations->counts[probe] == 0)
+        return false;
+    print_of(probe, digest, print);
+    return deny_table_has(revocations->table, print, at->now, at->issued_at);
 }
 
-static bool is_refused(const struct revocations *revocations, const struct question *question)
+/* True also when it cannot be told. */
+static bool is_text_refused(const struct revocations *revocations, enum probe probe, struct view text,
+                            const struct moment *at)
 {
-    if (revocations->counts[question->kind] == 0)
+    uint8_t digest[SHA256_BYTES];
+    if (revocations->counts[probe] == 0)
         return false;
-    size_t mask = revocations->capacity - 1;
-    size_t at = hash_of(question->kind, question->value, question->issuer) & mask;
-    for (; revocations->slots[at] != 0; at = (at + 1) & mask) {
-        if (refuses(&revocations->entries[revocations->slots[at] - 1], question))
-            return true;
-    }
-    return false;
+    return sha256(text, digest) != ERR_NONE || is_refused(revocations, probe, digest, at);
 }
 
-/* Each prefix that ends where a segment does, the trust domain's own ID and the
- * whole ID included. */
-static bool is_refused_by_prefix(const struct revocations *revocations, const struct spiffe_id *id, int64_t now)
+/* Each prefix that ends where a segment does, the trust domain's own ID and the whole ID included; only those of
+ * as many segments as some entry has. */
+static bool is_refused_by_prefix(const struct revocations *revocations, const struct spiffe_id *id,
+                                 const struct moment *at)
 {
-    if (revocations->counts[REVOCATION_SPIFFE_PREFIX] == 0)
-        return false;
     size_t end = id->text.size - id->path.size;
-    for (;;) {
-        struct question question = {
-            .kind = REVOCATION_SPIFFE_PREFIX, .value = view_slice(id->text, 0, end), .now = now};
-        if (is_refused(revocations, &question))
+    for (unsigned depth = 0; revocations->depths != 0; depth++) {
+        if ((revocations->depths >> depth_bit(depth) & 1) != 0 &&
+            is_text_refused(revocations, PROBE_PREFIX, view_slice(id->text, 0, end), at))
             return true;
         if (end == id->text.size)
             return false;
         end = view_index_of(id->text, '/', end + 1);
     }
+    return false;
 }
 
-static struct view bytes_view(const uint8_t *bytes)
+/* One certificate's owner, by the certificate in both of its forms. */
+struct owner {
+    const struct spiffe_id *id;
+    const uint8_t *sha256, *twin_sha256, *spki_sha256;
+    const struct deny_serial *serial;
+};
+
+static bool is_owner_refused(const struct revocations *revocations, const struct owner *owner, const struct moment *at)
 {
-    return (struct view){.data = (const char *)bytes, .size = SHA256_BYTES};
+    return is_text_refused(revocations, PROBE_SPIFFE, owner->id->text, at) ||
+           is_refused(revocations, PROBE_CERTIFICATE, owner->sha256, at) ||
+           is_refused(revocations, PROBE_CERTIFICATE, owner->twin_sha256, at) ||
+           is_refused(revocations, PROBE_SPKI, owner->spki_sha256, at) ||
+           is_refused(revocations, PROBE_SERIAL_BY_KEY, owner->serial->by_key, at) ||
+           is_refused(revocations, PROBE_SERIAL_BY_NAME, owner->serial->by_name, at) ||
+           is_refused_by_prefix(revocations, owner->id, at);
 }
 
-/* One certificate's owner, by its ID, its certificate in both of its forms and its key. */
-static bool is_refused_as(const struct revocations *revocations, const struct spiffe_id *id, const uint8_t *sha,
-                          const uint8_t *twin, const uint8_t *spki, int64_t now)
+static bool is_proxy_refused(const struct revocations *revocations, const struct x509_svid_proxy *proxy,
+                             const struct moment *at)
 {
-    const struct question questions[] = {
-        {.kind = REVOCATION_SPIFFE, .value = id->text, .now = now},
-        {.kind = REVOCATION_CERTIFICATE, .value = bytes_view(sha), .now = now},
-        {.kind = REVOCATION_CERTIFICATE, .value = bytes_view(twin), .now = now},
-        {.kind = REVOCATION_SPKI, .value = bytes_view(spki), .now = now},
-    };
-    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
-        if (is_refused(revocations, &questions[i]))
-            return true;
-    }
-    return is_refused_by_prefix(revocations, id, now);
+    struct spiffe_id id;
+    const struct owner owner = {.id = &id,
+                                .sha256 = proxy->sha256,
+                                .twin_sha256 = proxy->twin_sha256,
+                                .spki_sha256 = proxy->spki_sha256,
+                                .serial = &proxy->serial};
+    /* An ID that does not parse cannot have been verified: refused. */
+    return spiffe_id_parse(proxy->id, &id) != ERR_NONE || is_owner_refused(revocations, &owner, at);
 }
 
 bool revocations_has_caller(const struct revocations *revocations, const struct x509_svid *svid, int64_t now)
 {
-    if (revocations->count == 0)
-        return false;
-    if (is_refused_as(revocations, &svid->id, svid->sha256, svid->twin_sha256, svid->spki_sha256, now))
+    const struct moment at = {.now = now};
+    const struct owner owner = {.id = &svid->id,
+                                .sha256 = svid->sha256,
+                                .twin_sha256 = svid->twin_sha256,
+                                .spki_sha256 = svid->spki_sha256,
+                                .serial = &svid->serial};
+    if (is_owner_refused(revocations, &owner, &at))
         return true;
-    for (size_t i = 0; i < svid->proxy_count; i++) {
-        const struct x509_svid_proxy *proxy = &svid->proxies[i];
-        struct spiffe_id id;
-        /* An ID that does not parse cannot have been verified: refused. */
-        if (spiffe_id_parse(proxy->id, &id) != ERR_NONE ||
-            is_refused_as(revocations, &id, proxy->sha256, proxy->twin_sha256, proxy->spki_sha256, now))
+    for (size_t i = 0; i < svid->authority_count; i++)
+        if (is_refused(revocations, PROBE_AUTHORITY_KEY, svid->authorities[i].spki, &at) ||
+            is_refused(revocations, PROBE_AUTHORITY_ID, svid->authorities[i].key_id, &at))
             return true;
-    }
+    for (size_t i = 0; i < svid->proxy_count; i++)
+        if (is_proxy_refused(revocations, &svid->proxies[i], &at))
+            return true;
     return false;
+}
+
+static bool is_pair_refused(const struct revocations *revocations, enum probe probe, struct view issuer,
+                            struct view value, const struct moment *at)
+{
+    uint8_t digest[SHA256_BYTES];
+    if (revocations->counts[probe] == 0)
+        return false;
+    enum err err = digest_pair(issuer, value, digest);
+    if (err == ERR_LIMIT) /* no entry is as long */
+        return false;
+    return err != ERR_NONE || is_refused(revocations, probe, digest, at);
 }
 
 bool revocations_has_token(const struct revocations *revocations, const struct revocation_token *token, int64_t now)
 {
-    if (revocations->count == 0)
-        return false;
-    struct question user = {
-        .kind = REVOCATION_USER,
-        .value = token->subject,
-        .issuer = token->issuer,
-        .issued_at = token->issued_at == 0 ? INT64_MIN : token->issued_at,
-        .now = now,
-    };
-    if (is_refused(revocations, &user))
-        return true;
-    struct question jti = {.kind = REVOCATION_TOKEN, .value = token->id, .issuer = token->issuer, .now = now};
-    return view_is_present(token->id) && is_refused(revocations, &jti);
+    const struct moment user = {.now = now, .issued_at = token->issued_at == 0 ? INT64_MIN : token->issued_at};
+    const struct moment jti = {.now = now};
+    return is_pair_refused(revocations, PROBE_USER, token->issuer, token->subject, &user) ||
+           (view_is_present(token->id) && is_pair_refused(revocations, PROBE_TOKEN, token->issuer, token->id, &jti));
 }
 
-/* The value as it is compared: digests as bytes. */
-static enum err copy_value(struct arena *arena, const struct revocation_entry *entry, struct view *out)
+/* ---- building ---- */
+
+/* The digest that an entry of octets is found by, and its probe. */
+static enum err digest_octets(const struct revocation_entry *entry, enum probe *probe, uint8_t out[SHA256_BYTES])
 {
-    if (entry->kind != REVOCATION_CERTIFICATE && entry->kind != REVOCATION_SPKI) {
-        *out = arena_copy(arena, entry->value);
-        return view_is_present(*out) ? ERR_NONE : ERR_NO_MEMORY;
-    }
-    uint8_t *bytes = arena_take(arena, SHA256_BYTES);
-    if (!bytes)
-        return ERR_NO_MEMORY;
-    *out = bytes_view(bytes);
-    return hex_decode(entry->value, bytes, SHA256_BYTES) ? ERR_NONE : ERR_MALFORMED;
+    bool is_serial = entry->kind == REVOCATION_SERIAL;
+    enum revocation_key key;
+    struct revocation_octets octets, number;
+    if (!revocation_key_parse(is_serial ? entry->issuer : entry->value, &key, &octets))
+        return ERR_MALFORMED;
+    if (key == REVOCATION_KEY_ID)
+        TRY(deny_marks_of_bytes((struct view){(const char *)octets.bytes, octets.size}, out));
+    else
+        memcpy(out, octets.bytes, DENY_MARK_BYTES);
+    bool is_id = key == REVOCATION_KEY_ID;
+    *probe = is_serial ? is_id ? PROBE_SERIAL_BY_KEY : PROBE_SERIAL_BY_NAME
+             : is_id   ? PROBE_AUTHORITY_ID
+                       : PROBE_AUTHORITY_KEY;
+    if (!is_serial)
+        return ERR_NONE;
+    if (!revocation_octets_parse(entry->value, &number))
+        return ERR_MALFORMED;
+    return deny_marks_of_serial(out, (struct view){(const char *)number.bytes, number.size}, out);
 }
 
-static enum err keep(struct revocations *revocations, const struct revocation_entry *entry)
+static enum err digest_entry(const struct revocation_entry *entry, enum probe *probe, uint8_t out[SHA256_BYTES])
 {
-    struct kept *kept = &revocations->entries[revocations->count];
-    *kept = (struct kept){.kind = entry->kind,
-                          .issued_before = entry->has_issued_before ? entry->issued_before : INT64_MAX,
-                          .expires = entry->has_expires ? entry->expires : INT64_MAX};
-    TRY(copy_value(&revocations->arena, entry, &kept->value));
-    if (view_is_present(entry->issuer)) {
-        kept->issuer = arena_copy(&revocations->arena, entry->issuer);
-        if (!view_is_present(kept->issuer))
-            return ERR_NO_MEMORY;
+    switch (entry->kind) {
+    case REVOCATION_SPIFFE: *probe = PROBE_SPIFFE; return sha256(entry->value, out);
+    case REVOCATION_SPIFFE_PREFIX: *probe = PROBE_PREFIX; return sha256(entry->value, out);
+    case REVOCATION_CERTIFICATE:
+    case REVOCATION_SPKI:
+        *probe = entry->kind == REVOCATION_SPKI ? PROBE_SPKI : PROBE_CERTIFICATE;
+        return hex_decode(entry->value, out, SHA256_BYTES) ? ERR_NONE : ERR_MALFORMED;
+    case REVOCATION_USER: *probe = PROBE_USER; return digest_pair(entry->issuer, entry->value, out);
+    case REVOCATION_TOKEN: *probe = PROBE_TOKEN; return digest_pair(entry->issuer, entry->value, out);
+    case REVOCATION_SERIAL:
+    case REVOCATION_AUTHORITY: return digest_octets(entry, probe, out);
+    case REVOCATION_KINDS: break;
     }
-    size_t mask = revocations->capacity - 1;
-    size_t at = hash_of(kept->kind, kept->value, kept->issuer) & mask;
-    while (revocations->slots[at] != 0)
-        at = (at + 1) & mask;
-    revocations->slots[at] = (uint32_t)++revocations->count;
-    revocations->counts[kept->kind]++;
+    return ERR_MALFORMED;
+}
+
+/* Those that have expired by this clock as well: it may be set back. */
+static enum err keep(void *context, const struct revocation_entry *entry)
+{
+    struct revocations *revocations = context;
+    struct deny_row row = {.expires = entry->has_expires ? entry->expires : DENY_TABLE_ALWAYS,
+                           .issued_before = entry->has_issued_before ? entry->issued_before : DENY_TABLE_ALWAYS};
+    enum probe probe = PROBES;
+    uint8_t digest[SHA256_BYTES];
+    TRY(digest_entry(entry, &probe, digest));
+    print_of(probe, digest, row.print);
+    TRY(deny_table_add(revocations->table, &row));
+    revocations->counts[probe]++;
+    struct spiffe_id id;
+    if (probe == PROBE_PREFIX && spiffe_id_parse(entry->value, &id) == ERR_NONE)
+        revocations->depths |= (uint64_t)1 << depth_bit(depth_of(id.path));
     return ERR_NONE;
 }
 
-static enum err keep_all(struct revocations *revocations, const struct revocation_list *lists, size_t count)
+/* A source while it is read. */
+struct part {
+    struct revocation_list list; /* of a document; of lines the sequence alone */
+    bool is_lines;
+};
+
+/* Lines go straight into the table. */
+static enum err keep_part(struct revocations *revocations, const struct revocation_source *source, struct part *part,
+                          struct diag_list *diags)
 {
-    size_t total = 0, capacity = 16;
-    for (size_t i = 0; i < count; i++)
-        total += lists[i].count;
-    while (capacity < total * 2)
-        capacity *= 2;
-    revocations->capacity = capacity;
-    revocations->entries = arena_take_array(&revocations->arena, total + 1, sizeof *revocations->entries);
-    revocations->slots = arena_take_array(&revocations->arena, capacity, sizeof *revocations->slots);
-    if (!revocations->entries || !revocations->slots || total >= UINT32_MAX)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        revocations->sequence = lists[i].sequence > revocations->sequence ? lists[i].sequence : revocations->sequence;
-        for (size_t k = 0; k < lists[i].count; k++) {
-            /* Those that have expired by this clock as well: it may be set back. */
-            TRY(keep(revocations, &lists[i].entries[k]));
-        }
+    if (part->is_lines) {
+        const struct revocation_sink sink = {.take = keep, .context = revocations};
+        return revocation_lines_parse(source->file, source->text, &sink, diags, &part->list.sequence);
     }
+    for (size_t i = 0; i < part->list.count; i++)
+        TRY(keep(revocations, &part->list.entries[i]));
     return ERR_NONE;
 }
 
 static enum err keep_sources(struct revocations *revocations, const struct revocation_source *sources,
-                             const struct revocation_list *lists, size_t count)
+                             const struct part *parts, size_t count)
 {
     revocations->sources = arena_take_array(&revocations->arena, count + 1, sizeof *revocations->sources);
     if (!revocations->sources)
@@ -211,9 +284,11 @@ static enum err keep_sources(struct revocations *revocations, const struct revoc
     for (size_t i = 0; i < count; i++) {
         struct kept_source *kept = &revocations->sources[i];
         *kept = (struct kept_source){.file = arena_copy(&revocations->arena, sources[i].file),
-                                     .sequence = lists[i].sequence};
+                                     .sequence = parts[i].list.sequence};
         if (!view_is_present(kept->file))
             return ERR_NO_MEMORY;
+        if (kept->sequence > revocations->sequence)
+            revocations->sequence = kept->sequence;
     }
     revocations->source_count = count;
     return ERR_NONE;
@@ -233,18 +308,47 @@ static enum err digest_all(struct revocations *revocations, const struct revocat
     return ERR_NONE;
 }
 
-/* Every file is read before one is refused, so that all findings are told. */
-static enum err parse_all(const struct revocation_source *sources, size_t count, struct arena *arena,
-                          struct diag_list *diags, struct revocation_list *lists)
+static enum err complain(const struct revocation_source *source, enum err err, struct diag_list *diags)
+{
+    if (err == ERR_LIMIT)
+        diag_error(diags, "E1105", &(struct span){.file = source->file}, "more than %d entries in all",
+                   (int)DENY_TABLE_ROWS_MAX);
+    return err == ERR_LIMIT ? ERR_INVALID : err;
+}
+
+/* Every file is read before one is refused, so that all findings are told. *most is how many entries come. */
+static enum err read_documents(const struct revocation_source *sources, size_t count, struct arena *arena,
+                               struct diag_list *diags, struct part *parts, size_t *most)
+{
+    enum err worst = ERR_NONE;
+    *most = 0;
+    for (size_t i = 0; i < count; i++) {
+        parts[i].is_lines = revocation_lines_is(sources[i].text);
+        enum err e = parts[i].is_lines
+                         ? ERR_NONE
+                         : revocation_list_parse(sources[i].file, sources[i].text, arena, diags, &parts[i].list);
+        if (e == ERR_NO_MEMORY)
+            return e;
+        if (e != ERR_NONE)
+            parts[i].list.count = 0;
+        worst = e == ERR_NONE ? worst : e;
+        *most += parts[i].is_lines ? revocation_lines_count(sources[i].text) : parts[i].list.count;
+    }
+    return worst;
+}
+
+static enum err keep_all(struct revocations *revocations, const struct revocation_source *sources, size_t count,
+                         struct part *parts, struct diag_list *diags)
 {
     enum err worst = ERR_NONE;
     for (size_t i = 0; i < count; i++) {
-        enum err e = revocation_list_parse(sources[i].file, sources[i].text, arena, diags, &lists[i]);
+        enum err e = complain(&sources[i], keep_part(revocations, &sources[i], &parts[i], diags), diags);
         if (e == ERR_NO_MEMORY)
             return e;
         worst = e == ERR_NONE ? worst : e;
     }
-    return worst;
+    TRY(worst);
+    return deny_table_close(revocations->table);
 }
 
 static enum err build(const struct revocation_source *sources, size_t count, struct diag_list *diags,
@@ -252,12 +356,17 @@ static enum err build(const struct revocation_source *sources, size_t count, str
 {
     AUTO(arena_free) struct arena scratch;
     arena_init(&scratch, ARENA_CEILING);
-    struct revocation_list *lists = arena_take_array(&scratch, count + 1, sizeof *lists);
-    if (!lists)
+    struct part *parts = arena_take_array(&scratch, count + 1, sizeof *parts);
+    size_t most = 0;
+    if (!parts)
         return ERR_NO_MEMORY;
-    TRY(parse_all(sources, count, &scratch, diags, lists));
-    TRY(keep_all(revocations, lists, count));
-    TRY(keep_sources(revocations, sources, lists, count));
+    enum err worst = read_documents(sources, count, &scratch, diags, parts, &most);
+    if (worst == ERR_NO_MEMORY)
+        return worst;
+    TRY(deny_table_open(most < DENY_TABLE_ROWS_MAX ? most : DENY_TABLE_ROWS_MAX, &revocations->table));
+    TRY(keep_all(revocations, sources, count, parts, diags));
+    TRY(worst);
+    TRY(keep_sources(revocations, sources, parts, count));
     return digest_all(revocations, sources, count);
 }
 
@@ -281,13 +390,19 @@ void revocations_free(struct revocations *revocations)
 {
     if (!revocations)
         return;
+    deny_table_free(revocations->table);
     arena_free(&revocations->arena);
     free(revocations);
 }
 
 size_t revocations_count(const struct revocations *revocations)
 {
-    return revocations->count;
+    return deny_table_count(revocations->table);
+}
+
+size_t revocations_bytes(const struct revocations *revocations)
+{
+    return deny_table_bytes(revocations->table);
 }
 
 uint64_t revocations_sequence(const struct revocations *revocations)

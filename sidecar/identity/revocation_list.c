@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "revocation_list.h"
 
-#include "digest.h"
 #include "document.h"
+#include "revocation_lines.h"
 #include "rfc3339.h"
-#include "spiffe_id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static const char *const kind_keys[] = {
-    [REVOCATION_SPIFFE] = "spiffe",
-    [REVOCATION_SPIFFE_PREFIX] = "spiffePrefix",
-    [REVOCATION_CERTIFICATE] = "certificateSha256",
-    [REVOCATION_SPKI] = "spkiSha256",
-    [REVOCATION_USER] = "user",
-    [REVOCATION_TOKEN] = "token",
-};
-enum { KINDS = REVOCATION_TOKEN + 1 };
 
 static enum err refuse(struct diag_list *diags, const struct node *node, const char *message)
 {
@@ -77,47 +66,54 @@ static enum err read_instant(const struct node *map, struct view key, struct dia
     return ERR_NONE;
 }
 
-static enum err read_user_or_token(const struct node *node, struct diag_list *diags, struct revocation_entry *entry)
+/* What a kind says of a value beside who issued it. */
+static const char *value_key(enum revocation_kind kind)
 {
-    bool is_user = entry->kind == REVOCATION_USER;
-    const struct view user_keys[] = {VIEW("issuer"), VIEW("subject"), VIEW("issuedBefore")};
-    const struct view token_keys[] = {VIEW("issuer"), VIEW("id")};
-    TRY(check_keys(node, is_user ? user_keys : token_keys, is_user ? 3 : 2, diags));
+    return kind == REVOCATION_USER ? "subject" : kind == REVOCATION_TOKEN ? "id" : "number";
+}
+
+static bool has_issuer(enum revocation_kind kind)
+{
+    return kind == REVOCATION_USER || kind == REVOCATION_TOKEN || kind == REVOCATION_SERIAL;
+}
+
+static enum err read_issued(const struct node *node, struct diag_list *diags, struct revocation_entry *entry)
+{
+    const struct view key = view_of(value_key(entry->kind));
+    const struct view known[] = {VIEW("issuer"), key, VIEW("issuedBefore")};
+    TRY(check_keys(node, known, entry->kind == REVOCATION_USER ? 3 : 2, diags));
     TRY(read_text(node, VIEW("issuer"), diags, &entry->issuer));
-    TRY(read_text(node, is_user ? VIEW("subject") : VIEW("id"), diags, &entry->value));
-    TRY(read_instant(node, VIEW("issuedBefore"), diags, &entry->has_issued_before, &entry->issued_before));
-    if (!view_is_present(entry->issuer) || !view_is_present(entry->value))
-        return refuse(diags, node, is_user ? "a user is an issuer and a subject" : "a token is an issuer and an id");
-    return ERR_NONE;
+    TRY(read_text(node, key, diags, &entry->value));
+    if (entry->kind == REVOCATION_USER)
+        TRY(read_instant(node, VIEW("issuedBefore"), diags, &entry->has_issued_before, &entry->issued_before));
+    if (view_is_present(entry->issuer) && view_is_present(entry->value))
+        return ERR_NONE;
+    return refuse(diags, node,
+                  entry->kind == REVOCATION_USER    ? "a user is an issuer and a subject"
+                  : entry->kind == REVOCATION_TOKEN ? "a token is an issuer and an id"
+                                                    : "a serial is an issuer and a number");
 }
 
 static enum err read_value(const struct node *node, struct diag_list *diags, struct revocation_entry *entry)
 {
-    struct spiffe_id id;
-    uint8_t digest[SHA256_BYTES];
-    if (entry->kind == REVOCATION_USER || entry->kind == REVOCATION_TOKEN)
-        return read_user_or_token(node, diags, entry);
-    if (node->kind != NODE_SCALAR)
+    if (has_issuer(entry->kind))
+        TRY(read_issued(node, diags, entry));
+    else if (node->kind != NODE_SCALAR)
         return refuse(diags, node, "a text was expected");
-    entry->value = node->text;
-    bool is_id = entry->kind == REVOCATION_SPIFFE || entry->kind == REVOCATION_SPIFFE_PREFIX;
-    if (is_id && spiffe_id_parse(node->text, &id) != ERR_NONE)
-        return refuse(diags, node, "not a SPIFFE ID");
-    if (entry->kind == REVOCATION_SPIFFE && view_is_empty(id.path))
-        return refuse(diags, node, "no workload has the ID of a trust domain; use spiffePrefix for the whole domain");
-    if (!is_id && !hex_decode(node->text, digest, sizeof digest))
-        return refuse(diags, node, "a SHA-256 is 64 hex digits");
-    return ERR_NONE;
+    else
+        entry->value = node->text;
+    const char *fault = revocation_entry_fault(entry);
+    return fault ? refuse(diags, node, fault) : ERR_NONE;
 }
 
 static enum err read_entry(const struct node *node, struct diag_list *diags, struct revocation_entry *entry)
 {
-    struct view known[KINDS + 4] = {VIEW("reason"), VIEW("author"), VIEW("created"), VIEW("expires")};
+    struct view known[REVOCATION_KINDS + 4] = {VIEW("reason"), VIEW("author"), VIEW("created"), VIEW("expires")};
     const struct node *value = NULL;
-    for (size_t i = 0; i < KINDS; i++)
-        known[4 + i] = view_of(kind_keys[i]);
-    TRY(check_keys(node, known, KINDS + 4, diags));
-    for (size_t i = 0; i < KINDS; i++) {
+    for (size_t i = 0; i < REVOCATION_KINDS; i++)
+        known[4 + i] = revocation_kind_keys[i];
+    TRY(check_keys(node, known, REVOCATION_KINDS + 4, diags));
+    for (size_t i = 0; i < REVOCATION_KINDS; i++) {
         const struct node *found = node_get(node, known[4 + i]);
         if (found && value)
             return refuse(diags, found, "an entry refuses one thing; write a second entry");
@@ -128,7 +124,7 @@ static enum err read_entry(const struct node *node, struct diag_list *diags, str
     if (!value)
         return refuse(diags, node,
                       "an entry names what it refuses: spiffe, spiffePrefix, certificateSha256, "
-                      "spkiSha256, user or token");
+                      "spkiSha256, serial, authority, user or token");
     TRY(read_value(value, diags, entry));
     TRY(read_text(node, VIEW("reason"), diags, &entry->reason));
     TRY(read_text(node, VIEW("author"), diags, &entry->author));
@@ -180,12 +176,43 @@ static enum err expect_text(const struct node *root, struct view key, struct vie
     return ERR_INVALID;
 }
 
-enum err revocation_list_parse(struct view file, struct view text, struct arena *arena, struct diag_list *diags,
+/* ---- lines ---- */
+
+struct row_keeper {
+    struct revocation_entry *entries;
+    size_t count, most;
+};
+
+static enum err keep_row(void *context, const struct revocation_entry *entry)
+{
+    struct row_keeper *keeper = context;
+    if (keeper->count == keeper->most)
+        return ERR_LIMIT;
+    keeper->entries[keeper->count++] = *entry;
+    return ERR_NONE;
+}
+
+static enum err parse_lines(struct view file, struct view text, struct arena *arena, struct diag_list *diags,
+                            struct revocation_list *out)
+{
+    struct row_keeper keeper = {.most = revocation_lines_count(text)};
+    const struct revocation_sink sink = {.take = keep_row, .context = &keeper};
+    keeper.entries = arena_take_array(arena, keeper.most + 1, sizeof *keeper.entries);
+    if (!keeper.entries)
+        return ERR_NO_MEMORY;
+    TRY(revocation_lines_parse(file, text, &sink, diags, &out->sequence));
+    out->entries = keeper.entries;
+    out->count = keeper.count;
+    return ERR_NONE;
+}
+
+/* ---- a document ---- */
+
+static enum err parse_document(struct view file, struct view text, struct arena *arena, struct diag_list *diags,
                                struct revocation_list *out)
 {
     const struct view known[] = {VIEW("apiVersion"), VIEW("kind"), VIEW("metadata"), VIEW("entries")};
     struct document document;
-    *out = (struct revocation_list){0};
     TRY(document_parse(file, text, arena, diags, &document));
     if (document.count != 1) {
         diag_error(diags, "E1103", &(struct span){.file = file}, "a file holds exactly one RevocationList");
@@ -197,6 +224,14 @@ enum err revocation_list_parse(struct view file, struct view text, struct arena 
     TRY(expect_text(root, VIEW("kind"), VIEW("RevocationList"), diags));
     TRY(read_sequence(root, diags, &out->sequence));
     return read_entries(node_get(root, VIEW("entries")), arena, diags, out);
+}
+
+enum err revocation_list_parse(struct view file, struct view text, struct arena *arena, struct diag_list *diags,
+                               struct revocation_list *out)
+{
+    *out = (struct revocation_list){0};
+    return revocation_lines_is(text) ? parse_lines(file, text, arena, diags, out)
+                                     : parse_document(file, text, arena, diags, out);
 }
 
 /* YAML 1.1 section 5.7: a double-quoted scalar can hold everything printable. */
@@ -237,11 +272,11 @@ static bool print_instant(FILE *out, const char *key, bool has, int64_t instant)
 static bool print_entry(FILE *out, const struct revocation_entry *entry)
 {
     bool is_printable = true;
-    fprintf(out, "  - {%s: ", kind_keys[entry->kind]);
-    if (entry->kind == REVOCATION_USER || entry->kind == REVOCATION_TOKEN) {
+    fprintf(out, "  - {%.*s: ", VIEW_ARG(revocation_kind_keys[entry->kind]));
+    if (has_issuer(entry->kind)) {
         fputs("{issuer: ", out);
         print_quoted(out, entry->issuer);
-        print_text(out, entry->kind == REVOCATION_USER ? "subject" : "id", entry->value);
+        print_text(out, value_key(entry->kind), entry->value);
         is_printable = print_instant(out, "issuedBefore", entry->has_issued_before, entry->issued_before);
         fputc('}', out);
     } else {
@@ -272,15 +307,4 @@ struct view revocation_list_print(const struct revocation_list *list, struct are
     struct view copy = is_whole ? arena_copy(arena, (struct view){.data = text, .size = size}) : (struct view){0};
     free(text);
     return copy;
-}
-
-bool revocation_entry_matches(const struct revocation_entry *a, const struct revocation_entry *b)
-{
-    bool is_hex = a->kind == REVOCATION_CERTIFICATE || a->kind == REVOCATION_SPKI;
-    if (a->kind != b->kind || !view_equals(a->issuer, b->issuer))
-        return false;
-    if (!(is_hex ? view_equals_ignoring_case(a->value, b->value) : view_equals(a->value, b->value)))
-        return false;
-    return a->has_issued_before == b->has_issued_before &&
-           (!a->has_issued_before || a->issued_before == b->issued_before);
 }

@@ -93,8 +93,8 @@ static bool still_holds(const struct kept_svid *kept, const struct trust_bundles
     return bundle && trust_bundle_generation(bundle) == svid->bundle_generation;
 }
 
-const struct x509_svid *svid_cache_find(struct svid_cache *cache, const struct svid_key *key,
-                                        const struct trust_bundles *bundles, int64_t now, enum reason *refusal)
+struct x509_svid *svid_cache_find(struct svid_cache *cache, const struct svid_key *key,
+                                  const struct trust_bundles *bundles, int64_t now, enum reason *refusal)
 {
     uint32_t slot;
     uint64_t hash = key_shelf_hash(cache->successes, key);

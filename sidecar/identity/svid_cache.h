@@ -6,7 +6,7 @@
  * A hit holds only while not_before <= now < not_after and the bundle generation
  * of its trust domain is the one it was verified against, and while the digest of
  * all bundles is the same (a caller behind proxies rests on their domains too).
- * Revocation is looked up outside. Refusals are kept for at most 2 seconds in a
+ * Revocation is judged outside. Refusals are kept for at most 2 seconds in a
  * small cache of their own, and only under the bundles that produced them. Both
  * views of a key may be absent; absent and empty are different keys. */
 #ifndef BARTIZAN_SVID_CACHE_H
@@ -33,9 +33,10 @@ MUST_CHECK enum err svid_cache_open(const struct svid_cache_config *config, cons
 void svid_cache_close(struct svid_cache *cache);
 
 /* The verified caller, or NULL when it must be verified. *refusal is REASON_NONE,
- * or the cached refusal (then the result is NULL). Valid until the next insert. */
-const struct x509_svid *svid_cache_find(struct svid_cache *cache, const struct svid_key *key,
-                                        const struct trust_bundles *bundles, int64_t now, enum reason *refusal);
+ * or the cached refusal (then the result is NULL). Valid until the next insert.
+ * Nothing of it may be written but its clearance. */
+struct x509_svid *svid_cache_find(struct svid_cache *cache, const struct svid_key *key,
+                                  const struct trust_bundles *bundles, int64_t now, enum reason *refusal);
 
 /* Keeps a success, or (svid NULL) a refusal. `bundles` are those it was judged by,
  * which need not be in force any more. What does not fit is not kept. */

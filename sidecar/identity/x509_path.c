@@ -134,6 +134,12 @@ static bool is_authority(X509 *authority)
     return X509_check_ca(authority) == 1;
 }
 
+static bool keep_authority(X509 *authority, struct x509_path_validity *out)
+{
+    return out->authority_count < X509_PATH_AUTHORITIES_MAX &&
+           deny_marks_authority(authority, &out->authorities[out->authority_count++]) == ERR_NONE;
+}
+
 static enum reason check_path(STACK_OF(X509) * chain, struct x509_path_validity *out)
 {
     *out = (struct x509_path_validity){.not_before = INT64_MIN, .not_after = INT64_MAX};
@@ -147,6 +153,8 @@ static enum reason check_path(STACK_OF(X509) * chain, struct x509_path_validity 
         if (!x509_path_seconds(X509_get0_notBefore(certificate), &from) ||
             !x509_path_seconds(X509_get0_notAfter(certificate), &until))
             return REASON_CERTIFICATE_MALFORMED;
+        if (i > 0 && !keep_authority(certificate, out))
+            return REASON_INTERNAL;
         out->not_before = from > out->not_before ? from : out->not_before;
         out->not_after = until < out->not_after ? until : out->not_after;
     }

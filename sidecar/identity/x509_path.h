@@ -10,11 +10,12 @@
 #ifndef BARTIZAN_X509_PATH_H
 #define BARTIZAN_X509_PATH_H
 
+#include "deny_marks.h"
 #include "reason.h"
 
 #include <openssl/x509.h>
 
-enum { X509_PATH_DEPTH = 4 };
+enum { X509_PATH_DEPTH = 4, X509_PATH_AUTHORITIES_MAX = X509_PATH_DEPTH + 1 };
 
 /* How the store's revocation lists count, for every certificate but the anchor. */
 struct x509_path_crls {
@@ -38,6 +39,9 @@ struct x509_path {
 struct x509_path_validity {
     int64_t not_before; /* latest over the path */
     int64_t not_after;  /* earliest over the path */
+    struct deny_authority
+        authorities[X509_PATH_AUTHORITIES_MAX]; /* from the leaf's issuer to the anchor, which counts */
+    size_t authority_count;                     /* 0: the leaf is itself the anchor */
 };
 
 /* An empty store with these settings, or NULL. Freed by X509_STORE_free. */

@@ -196,22 +196,16 @@ static enum reason hash_der(int size, unsigned char *der, uint8_t out[SHA256_BYT
 static enum reason read_rest(X509 *leaf, struct x509_svid *out)
 {
     AUTO(bytes_drop) unsigned char *spki = NULL;
-    AUTO(bytes_drop) unsigned char *issuer = NULL;
     int spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
-    int issuer_size = i2d_X509_NAME(X509_get_issuer_name(leaf), &issuer);
     enum reason reason = hash_der(spki_size, spki, out->spki_sha256);
-    if (reason == REASON_NONE)
-        reason = hash_der(issuer_size, issuer, out->issuer_sha256);
     if (reason != REASON_NONE)
         return reason;
     const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
     int size = ASN1_STRING_length(serial);
-    /* A negative one would be kept as its positive counterpart. */
+    /* A negative one would be taken for its positive counterpart. */
     if (size <= 0 || size > SVID_SERIAL_MAX || ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER)
         return REASON_CERTIFICATE_LEAF;
     memcpy(out->twin_sha256, out->sha256, sizeof out->twin_sha256);
-    memcpy(out->serial, ASN1_STRING_get0_data(serial), (size_t)size);
-    out->serial_size = (size_t)size;
     if (!x509_path_seconds(X509_get0_notBefore(leaf), &out->not_before) ||
         !x509_path_seconds(X509_get0_notAfter(leaf), &out->not_after))
         return REASON_CERTIFICATE_MALFORMED;
@@ -242,6 +236,29 @@ static enum reason check_leaf(X509 *leaf, const struct x509_svid *svid)
     return REASON_NONE;
 }
 
+_Static_assert(SVID_AUTHORITIES_MAX == (SVID_PROXIES_MAX + 1) * X509_PATH_AUTHORITIES_MAX, "room for every path");
+
+bool x509_svid_add_authority(struct x509_svid *svid, const struct deny_authority *authority)
+{
+    for (size_t i = 0; i < svid->authority_count; i++)
+        if (memcmp(&svid->authorities[i], authority, sizeof *authority) == 0)
+            return true;
+    if (svid->authority_count == SVID_AUTHORITIES_MAX)
+        return false;
+    svid->authorities[svid->authority_count++] = *authority;
+    return true;
+}
+
+/* What a deny list will be asked. */
+static enum reason keep_marks(X509 *leaf, const struct x509_path_validity *path, struct x509_svid *out)
+{
+    for (size_t i = 0; i < path->authority_count; i++)
+        if (!x509_svid_add_authority(out, &path->authorities[i]))
+            return REASON_INTERNAL;
+    const struct deny_authority *issuer = path->authority_count > 0 ? &path->authorities[0] : NULL;
+    return deny_marks_serial(leaf, issuer, &out->serial) == ERR_NONE ? REASON_NONE : REASON_INTERNAL;
+}
+
 static enum reason check_path(X509 *leaf, STACK_OF(X509) * untrusted, const struct trust_bundle *bundle, int64_t now,
                               struct x509_svid *out)
 {
@@ -264,7 +281,7 @@ static enum reason check_path(X509 *leaf, STACK_OF(X509) * untrusted, const stru
     if (until < out->not_after)
         out->not_after = until;
     out->bundle_generation = trust_bundle_generation(bundle);
-    return REASON_NONE;
+    return keep_marks(leaf, &validity, out);
 }
 
 /* SPIFFE_Trust_Domain_and_Bundle section 3: the bundle of the ID's own trust

@@ -4,6 +4,8 @@
 #ifndef BARTIZAN_X509_SVID_H
 #define BARTIZAN_X509_SVID_H
 
+#include "clearance.h"
+#include "deny_marks.h"
 #include "digest.h"
 #include "reason.h"
 #include "spiffe_id.h"
@@ -15,6 +17,7 @@ enum {
     SVID_EXTENSIONS_MAX = 64,         /* of one certificate */
     SVID_SERIAL_MAX = 20,             /* RFC 5280 section 4.1.2.2 */
     SVID_PROXIES_MAX = 7,             /* trusted proxies that can stand between a caller and us */
+    SVID_AUTHORITIES_MAX = 40,        /* of a caller and as many proxies, each with the longest path */
 };
 
 /* A proxy that vouched for the caller: revoked with it, so is what it vouched for. */
@@ -23,6 +26,7 @@ struct x509_svid_proxy {
     uint8_t sha256[SHA256_BYTES];
     uint8_t twin_sha256[SHA256_BYTES];
     uint8_t spki_sha256[SHA256_BYTES];
+    struct deny_serial serial;
 };
 
 /* A caller that xfcc-text believes has an ID and what Hash says, if it says something;
@@ -32,19 +36,23 @@ struct x509_svid_proxy {
 struct x509_svid {
     char id_text[SPIFFE_ID_MAX];
     struct spiffe_id id;
-    bool is_believed;                    /* by the text of a proxy (caller_proof.h); never so from x509_svid_verify */
-    uint8_t sha256[SHA256_BYTES];        /* of the leaf's DER: RFC 8705 x5t#S256, XFCC Hash */
-    uint8_t twin_sha256[SHA256_BYTES];   /* of its other form (x509_twin.h), else the same */
-    uint8_t spki_sha256[SHA256_BYTES];   /* of the leaf's SubjectPublicKeyInfo DER */
-    uint8_t issuer_sha256[SHA256_BYTES]; /* of the issuer name's DER */
-    uint8_t serial[SVID_SERIAL_MAX];
-    size_t serial_size;
-    int64_t not_before;                               /* latest over the chain, unix seconds */
-    int64_t not_after;                                /* earliest over the chain and its domain's revocation lists */
-    uint64_t bundle_generation;                       /* of the bundle it was verified against */
+    bool is_believed;                  /* by the text of a proxy (caller_proof.h); never so from x509_svid_verify */
+    uint8_t sha256[SHA256_BYTES];      /* of the leaf's DER: RFC 8705 x5t#S256, XFCC Hash */
+    uint8_t twin_sha256[SHA256_BYTES]; /* of its other form (x509_twin.h), else the same */
+    uint8_t spki_sha256[SHA256_BYTES]; /* of the leaf's SubjectPublicKeyInfo DER */
+    struct deny_serial serial;         /* issuer and serial number */
+    int64_t not_before;                /* latest over the chain, unix seconds */
+    int64_t not_after;                 /* earliest over the chain and its domain's revocation lists */
+    uint64_t bundle_generation;        /* of the bundle it was verified against */
     struct x509_svid_proxy proxies[SVID_PROXIES_MAX]; /* filled by caller_proof_verify, the caller's own first */
     size_t proxy_count;
+    struct deny_authority authorities[SVID_AUTHORITIES_MAX]; /* above the caller and every proxy, each once */
+    size_t authority_count;
+    struct clearance clearance; /* of a kept one: what the deny list said last; zero from x509_svid_verify */
 };
+
+/* Adds an authority unless it is there; false when there is no room. */
+bool x509_svid_add_authority(struct x509_svid *svid, const struct deny_authority *authority);
 
 /* Copies `from`, pointing the copied id into the copy. */
 void x509_svid_copy(const struct x509_svid *from, struct x509_svid *to);

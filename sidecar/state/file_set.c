@@ -4,6 +4,7 @@
 #include "folder_file.h"
 #include "policy_image.h"
 #include "policy_seal.h"
+#include "revocation_lines.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -59,6 +60,13 @@ static enum err read_policy(const char *path, struct arena *arena, struct view *
     return is_compiled || out->size <= FILE_BYTES_MAX ? ERR_NONE : ERR_LIMIT;
 }
 
+/* Only a list of lines may be larger than other files. */
+static enum err read_revocations(const char *path, struct arena *arena, struct view *out)
+{
+    TRY(read_settled(path, REVOCATION_LINES_BYTES_MAX, arena, out));
+    return revocation_lines_is(*out) || out->size <= FILE_BYTES_MAX ? ERR_NONE : ERR_LIMIT;
+}
+
 static enum err complain(const char *path, enum err error, struct diag_list *diags)
 {
     const char *why = error == ERR_IO ? strerror(errno) : err_text(error);
@@ -104,6 +112,11 @@ static bool is_compiled_name(struct view name)
 static int is_policy(const struct dirent *entry)
 {
     return is_yaml(entry) || (entry->d_name[0] != '.' && is_compiled_name(view_of(entry->d_name)));
+}
+
+static int is_revocations(const struct dirent *entry)
+{
+    return is_yaml(entry) || (entry->d_name[0] != '.' && view_ends_with(view_of(entry->d_name), VIEW(".revocations")));
 }
 
 /* A compiled policy is whole: what stands beside it would silently not be in force. */
@@ -159,6 +172,11 @@ enum err file_set_read(const char *path, struct arena *arena, struct diag_list *
 enum err file_set_read_policy(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
 {
     return read_set(path, &(struct selection){is_policy, read_policy}, arena, diags, set);
+}
+
+enum err file_set_read_revocations(const char *path, struct arena *arena, struct diag_list *diags, struct file_set *set)
+{
+    return read_set(path, &(struct selection){is_revocations, read_revocations}, arena, diags, set);
 }
 
 enum err file_set_fingerprint(const struct file_set *set, struct arena *arena, uint8_t out[SHA256_BYTES])

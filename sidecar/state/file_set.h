@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files read whole, as one set: a file, or the *.yaml and *.yml of a folder in
- * name order; of a policy also a compiled one. Entries that begin with a dot are passed over, so that a mounted
- * ConfigMap reads as what it shows. */
+ * name order; of a policy also a compiled one, of deny lists also those of lines. Entries that begin with a dot are
+ * passed over, so that a mounted ConfigMap reads as what it shows. */
 #ifndef BARTIZAN_FILE_SET_H
 #define BARTIZAN_FILE_SET_H
 
@@ -32,6 +32,11 @@ MUST_CHECK enum err file_set_read(const char *path, struct arena *arena, struct 
  * beside it, it is refused (ERR_CONFLICT). A compiled policy may be larger than other files. */
 MUST_CHECK enum err file_set_read_policy(const char *path, struct arena *arena, struct diag_list *diags,
                                          struct file_set *set);
+
+/* The same for deny lists: also *.revocations, which may be larger than other files when it is one of lines
+ * (revocation_lines.h). */
+MUST_CHECK enum err file_set_read_revocations(const char *path, struct arena *arena, struct diag_list *diags,
+                                              struct file_set *set);
 
 /* SHA-256 over names, sizes and texts: equal sets have equal fingerprints. */
 MUST_CHECK enum err file_set_fingerprint(const struct file_set *set, struct arena *arena, uint8_t out[SHA256_BYTES]);

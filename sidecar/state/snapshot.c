@@ -470,7 +470,7 @@ static enum err build_revocations(struct builder *b)
     uint8_t fingerprint[SHA256_BYTES];
     b->files->count = 0;
     for (size_t i = 0; i < b->config->identity.revocation_count; i++)
-        TRY(file_set_read(b->config->identity.revocations[i], b->arena, b->diags, b->files));
+        TRY(file_set_read_revocations(b->config->identity.revocations[i], b->arena, b->diags, b->files));
     TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
     if (part_lend(b, PART_REVOCATIONS, fingerprint))
         return ERR_NONE;

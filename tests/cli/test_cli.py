@@ -359,10 +359,16 @@ def test_revoke_takes_every_kind(place):
         ("--spki-sha256", digest),
         ("--user", "https://sso.example#alice"),
         ("--token", "https://sso.example#id-1"),
+        ("--serial", "keyId:17:8A:22#0a1b"),
+        ("--serial", f"nameSha256:{digest}#01"),
+        ("--authority", f"spkiSha256:{digest}"),
+        ("--authority", "keyId:17:8a:22"),
     ):
         assert revoke(place, "add", kind, value, "--reason", "r").returncode == 0
+    assert revoke(place, "add", "--serial", "keyId:178a22#A1B", "--reason", "again").stdout.startswith("already revoked")
     entries = json.loads(revoke(place, "list", "--format", "json").stdout)["entries"]
-    assert len(entries) == 6 and entries[4]["issuer"] == "https://sso.example" and entries[4]["value"] == "alice"
+    assert (entries[6]["kind"], entries[6]["issuer"], entries[6]["value"]) == ("serial", "keyId:17:8A:22", "0a1b")
+    assert len(entries) == 10 and entries[4]["issuer"] == "https://sso.example" and entries[4]["value"] == "alice"
     assert place.run("check", "--config", place.config).returncode == 0
 
 
@@ -373,12 +379,43 @@ def test_revoke_takes_every_kind(place):
         ("--spiffe", "spiffe://prod.example/a/"),
         ("--spiffe-prefix", "prod.example"),
         ("--certificate-sha256", "abc"),
+        ("--serial", "17:8a#01"),
+        ("--serial", "keyId:17:8a#0x01"),
+        ("--authority", "17:8a"),
+        ("--authority", "nameSha256:" + "ab" * 32),
     ],
 )
 def test_revoke_refuses_what_names_nobody(place, words):
     result = revoke(place, "add", *words, "--reason", "r")
     assert result.returncode == 2 and result.stderr
     assert json.loads(revoke(place, "list", "--format", "json").stdout)["entries"] == []
+
+
+def lines(place, *entries, sequence=9):
+    path = place.folder / "revocations" / "export.revocations"
+    path.write_text("\n".join(["bartizan-revocations v1", f"sequence {sequence}", *entries, "end", ""]))
+    return path
+
+
+def test_lines_stand_beside_the_list_that_revoke_writes(place):
+    path = lines(place, f"spiffe\t{WEB}\texpires=2099-01-01T00:00:00Z\treason=exported", "token\tid-1\tissuer=https://sso.example")
+    listed = json.loads(revoke(place, "list", "--format", "json").stdout)
+    assert listed["sequence"] == 9 and [each["reason"] for each in listed["entries"]] == ["exported", None]
+    assert listed["entries"][0]["file"] == "revocations/export.revocations" or listed["entries"][0]["file"] == str(path)
+    assert revoke(place, "add", "--token", "https://sso.example#id-1", "--reason", "r").stdout.startswith("already revoked")
+    assert revoke(place, "add", "--spiffe", WEB.replace("web", "job"), "--reason", "r").returncode == 0
+    assert json.loads(revoke(place, "list", "--format", "json").stdout)["sequence"] == 10
+    assert place.run("check", "--config", place.config).returncode == 0
+
+
+def test_lines_that_are_not_whole_are_refused_with_their_place(place):
+    path = lines(place, f"spiffe\t{WEB}")
+    path.write_text(path.read_text().removesuffix("end\n"))
+    for words in (("revoke", "list"), ("check",)):
+        result = place.run(*words, "--config", place.config)
+        assert result.returncode == 2 and "export.revocations:4" in result.stderr and "not whole" in result.stderr
+    lines(place, f"spiffe\t{WEB}\treason=a\treason=b")
+    assert "export.revocations:3" in place.run("check", "--config", place.config).stderr
 
 
 def test_revoke_twice_is_once(place):

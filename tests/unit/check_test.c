@@ -5,8 +5,11 @@
 #include "audit_event.h"
 #include "ext_authz.pb-c.h"
 #include "journal_reader.h"
+#include "rfc3339.h"
 #include "world.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -449,6 +452,52 @@ static void a_revoked_caller_is_refused_from_the_next_check_on(void **state)
     assert_refused(f, 403, REASON_CERTIFICATE_REVOKED);
 }
 
+/* What was said of a caller that is kept holds under one generation, and while no clock is set back. */
+static void a_kept_caller_is_asked_about_again_when_the_clock_is_set_back(void **state)
+{
+    struct fixture *f = *state;
+    char path[WORLD_PATH_MAX + 16], list[512], expires[RFC3339_BYTES];
+    add_header(f, "authorization", f->bearer);
+    int64_t now = f->clock.realtime_ns / 1000000000;
+    assert_true(rfc3339_write(now - 10, expires));
+    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
+    (void)snprintf(list, sizeof(list),
+                   "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: 1}\nentries:\n"
+                   "  - {spiffe: \"" WORLD_CONSOLE "\", expires: \"%.*s\"}\n",
+                   RFC3339_BYTES, expires);
+    world_write(path, list);
+    take_snapshot(f);
+    assert_int_equal(ask(f), 200); /* it has run out */
+    assert_int_equal(ask(f), 200);
+    f->clock.realtime_ns -= INT64_C(11000000000);
+    assert_refused(f, 403, REASON_CERTIFICATE_REVOKED);
+}
+
+static void a_revoked_authority_refuses_a_caller_that_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    char path[WORLD_PATH_MAX + 32], list[512], hex[2 * SHA256_BYTES + 1] = {0};
+    uint8_t digest[SHA256_BYTES];
+    unsigned char *der = NULL;
+    add_header(f, "authorization", f->bearer);
+    assert_int_equal(ask(f), 200);
+    FILE *bundle = fopen(f->world.bundle, "r");
+    assert_non_null(bundle);
+    X509 *authority = PEM_read_X509(bundle, NULL, NULL, NULL);
+    fclose(bundle);
+    assert_non_null(authority);
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(authority), &der);
+    X509_free(authority);
+    assert_int_equal(sha256((struct view){(const char *)der, (size_t)size}, digest), ERR_NONE);
+    OPENSSL_free(der);
+    hex_encode(digest, sizeof(digest), hex);
+    (void)snprintf(path, sizeof(path), "%s/list.revocations", f->world.revocations);
+    (void)snprintf(list, sizeof(list), "bartizan-revocations v1\nsequence 1\nauthority\tspkiSha256:%s\nend\n", hex);
+    world_write(path, list);
+    take_snapshot(f);
+    assert_refused(f, 403, REASON_CERTIFICATE_REVOKED);
+}
+
 static void a_revoked_token_is_refused_from_the_next_check_on(void **state)
 {
     struct fixture *f = *state;
@@ -761,6 +810,8 @@ int main(void)
         CASE(a_parked_check_whose_bundle_was_replaced_is_proved_again),
         CASE(files_that_change_for_ever_end_in_a_refusal),
         CASE(a_revoked_caller_is_refused_from_the_next_check_on),
+        CASE(a_kept_caller_is_asked_about_again_when_the_clock_is_set_back),
+        CASE(a_revoked_authority_refuses_a_caller_that_is_kept),
         CASE(a_revoked_token_is_refused_from_the_next_check_on),
         CASE(a_token_bound_to_another_workload_is_refused),
         CASE(a_cached_token_ends_with_its_time),
