@@ -14,7 +14,7 @@ unit_test(check_allocation_test USES ${world_floors} SOURCES ${world} LIBS proto
 target_link_options(check_allocation_test PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 unit_test(worker_pool_test USES base server LIBS Threads::Threads)
 unit_test(compile_form_test USES base policy server)
-unit_test(compile_asker_test USES base policy config state server)
+unit_test(compile_asker_test USES base policy text config state server)
 unit_test(compile_broker_test USES base server)
 unit_test(policy_watch_test USES base text policy identity config state server)
 if(COMMAND fuzz_target)

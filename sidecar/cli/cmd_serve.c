@@ -34,12 +34,12 @@ struct service {
 };
 
 /* As a sidecar would compile it, within the same limits: this process does nothing else. */
-static enum err build_limited(void *context, const struct policy_source *sources, size_t count, struct diag_list *diags,
+static enum err build_limited(void *context, const struct policy_order *order, struct diag_list *diags,
                               struct policy **out)
 {
     const struct config *config = context;
-    return compile_is_large(config, sources, count) ? compile_limited(config, sources, count, diags, out)
-                                                    : policy_build(sources, count, diags, out);
+    return compile_is_large(config, order) ? compile_limited(config, order->sources, order->count, diags, out)
+                                           : policy_build(order->sources, order->count, diags, out);
 }
 
 /* All but the shadow: whatever becomes of that is no reason not to start, and the limits are of one policy. */

@@ -53,6 +53,10 @@ static void print_head(const struct screen *screen, const json_t *status)
     if (json_is_object(error))
         printf("  RELOAD REFUSED %.*s; the files before it stay in force\n    %.*s\n",
                VIEW_ARG(distance(screen, status_text(error, "time"))), VIEW_ARG(safe_at(screen, error, "message")));
+    const json_t *policy = json_object_get(status, "policy_under_way");
+    if (json_is_object(policy))
+        printf("  COMPILING  a policy is in the making for %.*s; the one before decides until it is done\n",
+               VIEW_ARG(age_print(status_number(policy, "seconds"), screen->arena)));
     printf("  sidecar    %.*s, version %.*s, pid %" PRId64 ", up %.*s\n", VIEW_ARG(safe_at(screen, status, "instance")),
            VIEW_ARG(safe_at(screen, status, "version")), status_number(status, "pid"),
            VIEW_ARG(age_print(status_number(status, "uptime_seconds"), screen->arena)));

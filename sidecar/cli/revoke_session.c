@@ -192,8 +192,9 @@ int revoke_enforce(struct revoke_session *session, const struct revoke_deed *dee
 {
     const char *socket = session->config.admin.socket;
     struct admin_answer answer;
+    const char *path = "/reload?wait=files"; /* a policy that is compiled is none of our business */
     enum err err =
-        socket ? admin_request(socket, "POST", "/reload", ADMIN_TIMEOUT_MS, &session->arena, &answer) : ERR_NOT_FOUND;
+        socket ? admin_request(socket, "POST", path, ADMIN_TIMEOUT_MS, &session->arena, &answer) : ERR_NOT_FOUND;
     if (err == ERR_NONE)
         return read_reload(session, deed, &answer);
     if (err == ERR_NOT_FOUND) {

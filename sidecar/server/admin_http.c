@@ -4,15 +4,18 @@
 #include "utf8.h"
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECTIONS = 8, TIMEOUT_SECONDS = 30, MEMORY = 8 * 1024 };
+enum { CONNECTIONS = 16, TIMEOUT_SECONDS = 30, MEMORY = 8 * 1024, STACK = 256 * 1024 };
+enum { WAITING_MOST = CONNECTIONS / 2 /* reloads: whoever asks how we are finds a connection */ };
 
 /* One place to ask. */
 struct admin_place {
     struct decider_state *state;
-    bool shows_all; /* the unix socket */
+    bool shows_all;      /* the unix socket */
+    atomic_uint waiting; /* requests that wait for a reload */
     struct MHD_Daemon *daemon;
 };
 
@@ -65,42 +68,60 @@ static void write_missing(struct decider_state *state, FILE *out)
     (void)fputs("no such path, or not with this method\n", out);
 }
 
-static void write_stopping(struct decider_state *state, FILE *out)
-{
-    (void)state;
-    (void)fputs("{\"error\": \"the decider is stopping\"}\n", out);
-}
-
 /* ---- POST /reload -------------------------------------------------------- */
 
-/* What was refused, and what is in force all the same. */
-static void compose_refusal(struct answer *answer, struct decider_state *state, const struct reload_result *result)
+static void answer_error(struct answer *answer, unsigned status, const char *message)
 {
     FILE *out = open_memstream(&answer->bytes, &answer->size);
-    answer->status = MHD_HTTP_CONFLICT;
+    answer->status = status;
     if (out == NULL)
         return;
-    (void)fputs("{\"error\": ", out);
-    utf8_print_json(view_of(result->message), out);
-    (void)fprintf(out, ", \"diags\": %s, \"in_force\": ", result->diags);
-    decider_state_write_generations(state, out);
-    (void)fputs("}\n", out);
+    (void)fprintf(out, "{\"error\": \"%s\"}\n", message);
     (void)fclose(out);
 }
 
-static void reload(struct answer *answer, struct decider_state *state)
+/* What is in force; before it, where some file was refused, what was wrong. */
+static void answer_reload(struct answer *answer, struct decider_state *state, const struct reload_result *result)
 {
-    struct reload_result *result = calloc(1, sizeof(*result));
-    answer->type = json_type;
-    if (result == NULL || atomic_load(&state->is_stopping) || reload_now(state->reload, result) != ERR_NONE) {
-        answer->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-        compose(answer, state, write_stopping);
-    } else if (result->error != ERR_NONE) {
-        compose_refusal(answer, state, result);
-    } else {
-        compose(answer, state, decider_state_write_generations);
+    FILE *out = open_memstream(&answer->bytes, &answer->size);
+    bool is_refused = result->error != ERR_NONE;
+    answer->status = is_refused ? MHD_HTTP_CONFLICT : MHD_HTTP_OK;
+    if (out == NULL)
+        return;
+    if (is_refused) {
+        (void)fputs("{\"error\": ", out);
+        utf8_print_json(view_of(result->message), out);
+        (void)fprintf(out, ", \"diags\": %s, \"in_force\": ", result->diags);
     }
+    decider_state_write_generations(state, result->is_under_way, out);
+    (void)fputs(is_refused ? "}\n" : "", out);
+    (void)fclose(out);
+}
+
+/* `wait` is the word behind ?wait=, or NULL. */
+static void reload(struct answer *answer, struct decider_state *state, const char *wait)
+{
+    enum reload_wait until = wait != NULL ? RELOAD_FILES : RELOAD_ALL;
+    struct reload_result *result = calloc(1, sizeof(*result));
+    if (wait != NULL && strcmp(wait, "files") != 0)
+        answer_error(answer, MHD_HTTP_BAD_REQUEST, "wait is `files`, or not there");
+    else if (result == NULL || atomic_load(&state->is_stopping) || reload_now(state->reload, until, result) != ERR_NONE)
+        answer_error(answer, MHD_HTTP_SERVICE_UNAVAILABLE, "the decider is stopping");
+    else
+        answer_reload(answer, state, result);
     free(result);
+}
+
+/* Those that wait for policies are limited: a revocation that does not finds a place. */
+static void reload_at(struct answer *answer, struct admin_place *place, const char *wait)
+{
+    unsigned one = wait == NULL ? 1 : 0;
+    answer->type = json_type;
+    if (atomic_fetch_add(&place->waiting, one) < WAITING_MOST || one == 0)
+        reload(answer, place->state, wait);
+    else
+        answer_error(answer, MHD_HTTP_SERVICE_UNAVAILABLE, "too many wait for a reload");
+    atomic_fetch_sub(&place->waiting, one);
 }
 
 /* ---- requests ------------------------------------------------------------ */
@@ -121,14 +142,19 @@ static const struct route routes[] = {
     {"/reload", "POST", true, json_type, NULL},
 };
 
-static void respond(const struct admin_place *place, const char *path, const char *method, struct answer *answer)
+struct request {
+    const char *path, *method;
+    const char *wait; /* of ?wait=; NULL: not there */
+};
+
+static void respond(struct admin_place *place, const struct request *request, struct answer *answer)
 {
     *answer = (struct answer){.status = MHD_HTTP_NOT_FOUND, .type = text_type};
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         const struct route *route = &routes[i];
-        if (strcmp(path, route->path) != 0 || (route->is_private && !place->shows_all))
+        if (strcmp(request->path, route->path) != 0 || (route->is_private && !place->shows_all))
             continue;
-        if (strcmp(method, route->method) != 0) {
+        if (strcmp(request->method, route->method) != 0) {
             answer->status = MHD_HTTP_METHOD_NOT_ALLOWED;
             break;
         }
@@ -136,7 +162,7 @@ static void respond(const struct admin_place *place, const char *path, const cha
         if (route->write == write_ready && !decider_state_is_ready(place->state))
             answer->status = MHD_HTTP_SERVICE_UNAVAILABLE;
         if (route->write == NULL)
-            reload(answer, place->state);
+            reload_at(answer, place, request->wait);
         else
             compose(answer, place->state, route->write);
         return;
@@ -158,7 +184,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *upload_size = 0;
         return MHD_YES;
     }
-    respond(context, url, method, &answer);
+    const struct request asked = {
+        .path = url, .method = method, .wait = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "wait")};
+    respond(context, &asked, &answer);
     struct MHD_Response *response = MHD_create_response_from_buffer(answer.size, answer.bytes, MHD_RESPMEM_MUST_FREE);
     if (response == NULL) {
         free(answer.bytes);
@@ -179,10 +207,12 @@ static enum err open_place(struct admin_place *place, struct decider_state *stat
         return ERR_NONE;
     place->state = state;
     place->shows_all = shows_all;
-    place->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL,
-                                     on_request, place, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                                     (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_SECONDS,
-                                     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_END);
+    /* A thread for each connection: one that waits for a reload keeps no other waiting. */
+    place->daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL,
+        on_request, place, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK, MHD_OPTION_END);
     return place->daemon != NULL ? ERR_NONE : ERR_IO;
 }
 

@@ -110,8 +110,11 @@ static bool serve_one(struct compile_broker *broker, const sigset_t *mask)
     ssize_t size = recvmsg(broker->fd, &message, MSG_CMSG_CLOEXEC);
     if (size < 0)
         return false;
-    if (take_files(&message, files) && size == sizeof(request) && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+    bool is_whole = size == sizeof(request) && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+    if (take_files(&message, files) && is_whole)
         start(broker, request.number, files, mask);
+    else if (is_whole && CMSG_FIRSTHDR(&message) == NULL && request.number == broker->number)
+        end_job(broker);
     close_end(&files[0]);
     close_end(&files[1]);
     return size > 0;

@@ -3,7 +3,8 @@
  * process for each policy, which is given nothing but the texts and a limit of memory and
  * time. Whatever becomes of it, decider and supervisor go on.
  *
- *   decider -> supervisor   struct compile_request, with two descriptors: sources, result
+ *   decider -> supervisor   struct compile_request, with two descriptors: sources, result;
+ *                           without any: the process of that number is to end, and nothing is replied
  *   supervisor -> decider   struct compile_reply, when that process has ended
  *
  * over a socket pair of whole messages. The two files have the form of compile_form.h. */
@@ -41,7 +42,7 @@ struct compile_broker {
 /* ERR_IO: errno says why. */
 MUST_CHECK enum err compile_broker_open(struct compile_broker *broker, const char *const *argv);
 
-/* Starts what was asked for; one process at a time, an older one is killed. Never blocks, and takes
+/* Starts or ends what was asked for; one process at a time, an older one is killed. Never blocks, and takes
  * a few requests at most. `mask` is the signal mask that the process begins with. */
 void compile_broker_serve(struct compile_broker *broker, const sigset_t *mask);
 

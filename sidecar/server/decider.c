@@ -310,6 +310,7 @@ static void stop(struct decider *d)
     atomic_store(&state->is_stopping, true);
     log_line(LOG_INFO, log_say("stopping"));
     rpc_server_stop(state->server, GRACE_MILLISECONDS);
+    reload_end(state->reload);
     admin_http_close(d->admin);
     reload_close(state->reload);
     if (d->records != NULL)
@@ -321,14 +322,17 @@ enum err decider_run(const struct decider_config *config)
     struct decider decider = {.config = config, .state = calloc(1, sizeof(struct decider_state))};
     if (decider.state == NULL)
         return ERR_NO_MEMORY;
-    decider.asker = (struct compile_asker){.fd = config->compile_fd, .config = config->config};
-    decider.compiler = (struct policy_compiler){.build = compile_asker_build, .context = &decider.asker};
+    decider.asker = (struct compile_asker){
+        .fd = config->compile_fd, .config = config->config, .number = (uint64_t)clock_ns(CLOCK_MONOTONIC)};
+    decider.compiler = (struct policy_compiler){
+        .build = compile_asker_build, .rest = compile_asker_rest, .context = &decider.asker, .fd = config->compile_fd};
     decider_state_init(decider.state, config->config, config->version);
     enum err result = start(&decider);
     if (result == ERR_NONE)
         wait_for_end(&decider);
     if (decider.state->server != NULL)
         stop(&decider);
+    compile_asker_close(&decider.asker);
     release(&decider);
     return result;
 }

@@ -42,7 +42,8 @@ static void set_gauges(struct decider_state *state, const struct snapshot *snaps
 void decider_state_note(struct decider_state *state, const struct reload_outcome *outcome)
 {
     pthread_mutex_lock(&state->lock);
-    state->error_at = 0;
+    if (!outcome->is_under_way)
+        state->error_at = 0;
     if (outcome->error != ERR_NONE) {
         state->error_at = outcome->at;
         memcpy(state->error, outcome->message, sizeof(state->error));
@@ -217,6 +218,19 @@ static void write_error(struct decider_state *state, FILE *out)
     pthread_mutex_unlock(&state->lock);
 }
 
+static void write_compile(struct decider_state *state, int64_t now, FILE *out)
+{
+    int64_t since = reload_under_way_since(state->reload);
+    (void)fputs(", \"policy_under_way\": ", out);
+    if (since == 0) {
+        (void)fputs("null", out);
+        return;
+    }
+    (void)fputs("{\"since\": ", out);
+    write_time(since, out);
+    (void)fprintf(out, ", \"seconds\": %" PRId64 "}", now > since ? now - since : 0);
+}
+
 struct reason_count {
     enum reason reason;
     uint64_t count;
@@ -327,6 +341,7 @@ void decider_state_write_status(struct decider_state *state, FILE *out)
     write_head(state, snapshot, now, out);
     write_snapshot(state, snapshot, now, out);
     write_error(state, out);
+    write_compile(state, now, out);
     shadow_status_write(&state->shadow, state->config, snapshot, out);
     write_decisions(state, out);
     write_recent(state, out);
@@ -356,15 +371,16 @@ void decider_state_write_metrics(struct decider_state *state, FILE *out)
         shadow_status_write_metrics(&state->shadow, out);
 }
 
-void decider_state_write_generations(struct decider_state *state, FILE *out)
+void decider_state_write_generations(struct decider_state *state, bool is_under_way, FILE *out)
 {
     struct snapshot *s = decider_state_snapshot(state);
-    (void)fprintf(
-        out,
-        "{\"generation\": %" PRIu64 ", \"policy_generation\": %" PRIu64 ", \"bundle_generation\": %" PRIu64
-        ", \"key_generation\": %" PRIu64 ", \"revocation_generation\": %" PRIu64 ", \"shadow_generation\": %" PRIu64
-        ", \"revocation_sequence\": %" PRIu64 ", \"policy_digest\": \"%.*s\"}\n",
-        s->generation, s->policy_generation, s->bundle_generation, s->key_generation, s->revocation_generation,
-        s->shadow_generation, revocations_sequence(s->revocations), VIEW_ARG(policy_digest(s->policy)));
+    (void)fprintf(out,
+                  "{\"generation\": %" PRIu64 ", \"policy_generation\": %" PRIu64 ", \"bundle_generation\": %" PRIu64
+                  ", \"key_generation\": %" PRIu64 ", \"revocation_generation\": %" PRIu64
+                  ", \"shadow_generation\": %" PRIu64 ", \"revocation_sequence\": %" PRIu64
+                  ", \"policy_digest\": \"%.*s\", \"policy_under_way\": %s}\n",
+                  s->generation, s->policy_generation, s->bundle_generation, s->key_generation,
+                  s->revocation_generation, s->shadow_generation, revocations_sequence(s->revocations),
+                  VIEW_ARG(policy_digest(s->policy)), is_under_way ? "true" : "false");
     snapshot_drop(s);
 }

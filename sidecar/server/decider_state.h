@@ -42,9 +42,11 @@ bool decider_state_is_ready(struct decider_state *state);
 /* Why not, one a line; nothing when it is ready. */
 void decider_state_write_reasons(struct decider_state *state, FILE *out);
 
-/* GET /status; GET /metrics; what POST /reload answers when the files were taken. */
+/* GET /status; GET /metrics. */
 void decider_state_write_status(struct decider_state *state, FILE *out);
 void decider_state_write_metrics(struct decider_state *state, FILE *out);
-void decider_state_write_generations(struct decider_state *state, FILE *out);
+
+/* What POST /reload answers when the files were taken; `is_under_way`: but for a policy. */
+void decider_state_write_generations(struct decider_state *state, bool is_under_way, FILE *out);
 
 #endif

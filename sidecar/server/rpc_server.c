@@ -496,6 +496,8 @@ static void take_outcome(struct rpc_server *server, const struct reload_outcome 
     const struct snapshot *before = check_context_snapshot(server->context);
     if (server->records != NULL && outcome->snapshot != NULL)
         state_record_change(server->records, before, outcome->snapshot);
+    if (server->records != NULL && outcome->error == ERR_NONE && !outcome->is_under_way)
+        state_record_mended(server->records);
     if (server->records != NULL && outcome->error != ERR_NONE)
         state_record_refusal(server->records, outcome->snapshot != NULL ? outcome->snapshot : before, outcome);
     if (outcome->snapshot == NULL || outcome->snapshot == before)

@@ -74,7 +74,6 @@ void state_record_change(struct state_record *record, const struct snapshot *bef
     static const struct snapshot none;
     const struct snapshot *old = before != NULL ? before : &none;
     const struct view absent = {0};
-    record->refused[0] = '\0';
     if (old->policy_generation != after->policy_generation)
         change_policy(record, before != NULL ? policy_digest(old->policy) : absent, after);
     if (old->shadow_generation != after->shadow_generation)
@@ -89,6 +88,11 @@ void state_record_change(struct state_record *record, const struct snapshot *bef
     if (old->revocation_generation != after->revocation_generation)
         change(record, CHANGE_REVOCATIONS, before != NULL ? revocations_digest(old->revocations) : absent,
                revocations_digest(after->revocations), after->revocation_generation);
+}
+
+void state_record_mended(struct state_record *record)
+{
+    record->refused[0] = '\0';
 }
 
 void state_record_enforcement(struct state_record *record)
@@ -115,8 +119,6 @@ static bool is_at(struct view file, const char *path)
 /* What the refused file belongs to: the configuration says. */
 static enum change_kind kind_of(const struct config *config, struct view file)
 {
-    if (config->policy.shadow != NULL && is_at(file, config->policy.shadow))
-        return CHANGE_SHADOW;
     for (size_t i = 0; i < config->identity.revocation_count; i++)
         if (is_at(file, config->identity.revocations[i]))
             return CHANGE_REVOCATIONS;
@@ -138,7 +140,9 @@ void state_record_refusal(struct state_record *record, const struct snapshot *in
         return;
     memcpy(record->refused, outcome->message, sizeof(record->refused));
     struct view file = view_of(outcome->file);
-    enum change_kind kind = kind_of(record->config, file);
+    enum change_kind kind = outcome->is_of_shadow ? CHANGE_SHADOW : kind_of(record->config, file);
+    if (outcome->is_of_shadow && !is_at(file, record->config->policy.shadow)) /* of a document in a compiled one */
+        file = view_of(record->config->policy.shadow);
     const struct policy *kept = kind == CHANGE_SHADOW ? in_force->shadow : in_force->policy;
     record->event = (struct audit_event){.kind = RECORD_CHANGE,
                                          .change = {.what = kind,

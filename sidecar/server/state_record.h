@@ -21,8 +21,11 @@ void state_record_start(struct state_record *record);
 void state_record_close(struct state_record *record);
 
 /* One record for each part that differs, and one more where an operator's leave let the policy pass, none when both are
- * the same; `before` is NULL at the start. Ends a refusal that stood. */
+ * the same; `before` is NULL at the start. */
 void state_record_change(struct state_record *record, const struct snapshot *before, const struct snapshot *after);
+
+/* Every file was taken: a refusal that stood has ended. */
+void state_record_mended(struct state_record *record);
 
 /* Says that nothing is refused, where enforcement is `report`. */
 void state_record_enforcement(struct state_record *record);

@@ -1,69 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot.h"
 
-#include "bundle_map.h"
-#include "file_set.h"
-#include "policy_image.h"
+#include "part.h"
+#include "policy_parts.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { SOURCES_ARENA_BYTES = 192 * 1024 * 1024 /* for each part: three compiled policies, and the rest */ };
-
-/* One of the five things of a snapshot, shared by the snapshots it did not change between. */
-struct part {
-    atomic_uint references;
-    void *thing;
-    void (*release)(void *thing);
-    uint8_t fingerprint[SHA256_BYTES]; /* of the texts it was built from */
-};
-
-/* The shadow comes last: nothing waits for it. */
-enum part_kind { PART_POLICY = 0, PART_BUNDLES, PART_KEYS, PART_REVOCATIONS, PART_SHADOW, PART_COUNT };
-
-/* The text of one trust domain or issuer: its own generation, so that verdicts
- * cached under an unchanged one stay. Zeroed first, since its bytes are digested. */
-struct source_state {
-    bool is_there;
-    uint8_t fingerprint[SHA256_BYTES];
-    uint64_t generation;
-};
-
-struct snapshot_owner {
-    struct snapshot snapshot; /* first: a snapshot is its owner */
-    atomic_uint references;
-    struct part *parts[PART_COUNT];
-    struct source_state *domains; /* in the configuration's order; behind the bundles of all the lists of all */
-    struct source_state *issuers;
-    uint64_t *sequences; /* of each domain: the highest that was ever in force */
-};
-
-/* A file that several domains may name: read once, so that all of them see one version of it. */
-struct map_file {
-    const char *path;
-    struct view text; /* absent: it is not there */
-    struct bundle_map map;
-};
-
-/* What one build works with. */
-struct builder {
-    const struct config *config;
-    const struct policy_compiler *compiler; /* NULL: none but policy_build */
-    const struct snapshot_owner *previous;
-    struct snapshot_owner *next;
-    struct arena *arena;   /* of the part that is built: its sources */
-    struct map_file *maps; /* of the bundles, in that arena */
-    size_t map_count;
-    struct diag_list *diags;
-    struct file_set *files;
-    int64_t now;
-};
-
-static void release_policy(void *thing)
-{
-    policy_free(thing);
-}
 
 static void release_bundles(void *thing)
 {
@@ -78,134 +22,6 @@ static void release_keys(void *thing)
 static void release_revocations(void *thing)
 {
     revocations_free(thing);
-}
-
-static void part_drop(struct part *part)
-{
-    if (part == NULL || atomic_fetch_sub(&part->references, 1) != 1)
-        return;
-    if (part->thing != NULL)
-        part->release(part->thing);
-    free(part);
-}
-
-/* Takes over the previous snapshot's part when its texts are the same. */
-static bool part_lend(struct builder *b, enum part_kind kind, const uint8_t fingerprint[SHA256_BYTES])
-{
-    struct part *old = b->previous != NULL ? b->previous->parts[kind] : NULL;
-    if (old == NULL || memcmp(old->fingerprint, fingerprint, SHA256_BYTES) != 0)
-        return false;
-    atomic_fetch_add(&old->references, 1);
-    b->next->parts[kind] = old;
-    return true;
-}
-
-static struct part *part_new(struct builder *b, enum part_kind kind, const uint8_t fingerprint[SHA256_BYTES],
-                             void (*release)(void *))
-{
-    struct part *part = calloc(1, sizeof(*part));
-    if (part == NULL)
-        return NULL;
-    atomic_init(&part->references, 1);
-    part->release = release;
-    memcpy(part->fingerprint, fingerprint, SHA256_BYTES);
-    b->next->parts[kind] = part;
-    return part;
-}
-
-static enum err compile_documents(struct builder *b, struct policy **out)
-{
-    struct policy_source *sources = arena_take_array(b->arena, b->files->count + 1, sizeof(*sources));
-    if (sources == NULL)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < b->files->count; i++)
-        sources[i] = (struct policy_source){.name = b->files->items[i].file, .text = b->files->items[i].text};
-    if (b->compiler == NULL)
-        return policy_build(sources, b->files->count, b->diags, out);
-    return b->compiler->build(b->compiler->context, sources, b->files->count, b->diags, out);
-}
-
-static enum err check_owners(struct builder *b, const struct policy *policy)
-{
-    size_t before = b->diags->count;
-    enum err result = policy_check_owners(policy, b->config->policy.platform_owners,
-                                          b->config->policy.platform_owner_count, b->diags);
-    for (size_t i = 0; i < b->files->count; i++)
-        diag_list_locate(b->diags, before, b->files->items[i].file, b->files->items[i].text);
-    return result;
-}
-
-/* A compiled policy is whole, whatever its name: what stands beside it would silently not be in force. */
-static enum err refuse_company(struct builder *b, struct view file)
-{
-    struct span span = {.file = file};
-    diag_error(b->diags, "E0927", &span, "this is a compiled policy, and other files stand beside it");
-    return ERR_INVALID;
-}
-
-/* What the gate lets pass of b->files: documents, or one compiled policy. */
-static enum err take_policy(struct builder *b, const struct policy_gate *gate, struct policy_standing *standing,
-                            struct policy **out)
-{
-    const struct file_text empty = {.file = view_of(b->config->policy.path)}; /* a folder without any file */
-    const struct file_text *first = b->files->count > 0 ? &b->files->items[0] : &empty;
-    struct view image = {0};
-    struct policy *policy = NULL;
-    TRY(policy_gate_pass(gate, first->file, first->text, b->diags, &image, standing));
-    if (view_is_present(image) && b->files->count > 1)
-        return refuse_company(b, first->file);
-    if (view_is_present(image))
-        TRY(policy_image_read(first->file, image, b->diags, &policy));
-    else
-        TRY(compile_documents(b, &policy));
-    enum err result = check_owners(b, policy);
-    if (result != ERR_NONE)
-        policy_free(policy);
-    else
-        *out = policy;
-    return result;
-}
-
-static enum err build_policy_at(struct builder *b, enum part_kind kind, const char *path,
-                                const struct policy_gate *gate, struct policy_standing *standing)
-{
-    uint8_t fingerprint[SHA256_BYTES];
-    b->files->count = 0;
-    TRY(file_set_read_policy(path, b->arena, b->diags, b->files));
-    TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
-    TRY(policy_gate_mix(gate, fingerprint));
-    if (part_lend(b, kind, fingerprint)) {
-        *standing = b->previous->snapshot.standing;
-        return ERR_NONE;
-    }
-    struct part *part = part_new(b, kind, fingerprint, release_policy);
-    if (part == NULL)
-        return ERR_NO_MEMORY;
-    struct policy *policy = NULL;
-    TRY(take_policy(b, gate, standing, &policy));
-    part->thing = policy;
-    return ERR_NONE;
-}
-
-static enum err build_policy(struct builder *b)
-{
-    const struct policy_standing *before = b->previous != NULL ? &b->previous->snapshot.standing : NULL;
-    struct policy_standing standing = {.good_until = INT64_MAX};
-    AUTO(policy_gate_close) struct policy_gate gate = {0};
-    TRY(policy_gate_open(b->config, before, b->now, b->arena, b->diags, &gate));
-    TRY(build_policy_at(b, PART_POLICY, b->config->policy.path, &gate, &standing));
-    b->next->snapshot.standing = standing;
-    return ERR_NONE;
-}
-
-/* Whatever stands there may judge, since nothing is decided by it. */
-static enum err build_shadow(struct builder *b)
-{
-    static const struct policy_gate open_gate;
-    struct policy_standing ignored;
-    return b->config->policy.shadow != NULL
-               ? build_policy_at(b, PART_SHADOW, b->config->policy.shadow, &open_gate, &ignored)
-               : ERR_NONE;
 }
 
 static enum err complain_unread(struct builder *b, const char *path, enum err error)
@@ -489,12 +305,9 @@ static enum err build_revocations(struct builder *b)
 /* The part of the previous snapshot in place of one that was refused. */
 static void keep_previous(struct builder *b, enum part_kind kind)
 {
-    part_drop(b->next->parts[kind]);
-    b->next->parts[kind] = b->previous->parts[kind];
-    if (b->next->parts[kind] != NULL)
-        atomic_fetch_add(&b->next->parts[kind]->references, 1);
+    part_share(b, kind, b->previous);
     if (kind == PART_POLICY)
-        b->next->snapshot.standing = b->previous->snapshot.standing;
+        policy_parts_keep(b, b->previous);
     if (kind == PART_BUNDLES) {
         memcpy(b->next->domains, b->previous->domains,
                2 * b->config->identity.domain_count * sizeof(struct source_state));
@@ -511,22 +324,22 @@ static void go_without_shadow(struct builder *b)
     b->next->parts[PART_SHADOW] = NULL;
 }
 
-/* All are tried, so that one load names everything that is wrong, and that a
+/* All of [from, to) are tried, so that one load names everything that is wrong, and that a
  * mistake in one file keeps no revocation in another from being enforced; nor does
  * the size of one, since each part has the memory for sources to itself. */
-static enum err build_parts(struct builder *b)
+static enum err build_parts(struct builder *b, enum part_kind from, enum part_kind to)
 {
-    static enum err (*const builds[PART_COUNT])(struct builder * b) = {build_policy, build_bundles, build_keys,
-                                                                       build_revocations, build_shadow};
+    static enum err (*const builds[PART_COUNT])(struct builder * b) = {policy_parts_build, build_bundles, build_keys,
+                                                                       build_revocations, policy_parts_build_shadow};
     enum err first = ERR_NONE;
-    for (size_t i = 0; i < PART_COUNT; i++) {
+    for (enum part_kind kind = from; kind < to; kind++) {
         arena_reuse(b->arena);
-        enum err result = builds[i](b);
+        enum err result = builds[kind](b);
         if (result == ERR_NONE)
             continue;
         if (b->previous != NULL)
-            keep_previous(b, (enum part_kind)i);
-        if (b->previous == NULL && i == PART_SHADOW)
+            keep_previous(b, kind);
+        if (b->previous == NULL && kind == PART_SHADOW)
             go_without_shadow(b);
         else
             first = first == ERR_NONE ? result : first;
@@ -616,22 +429,6 @@ static void compare_shadow_issuers(struct builder *b)
                              VIEW_ARG(issuer->url)));
 }
 
-static void free_arena(struct arena *arena)
-{
-    arena_free(arena);
-}
-
-static void drop_snapshot(struct snapshot_owner **owner)
-{
-    if (*owner != NULL)
-        snapshot_drop(&(*owner)->snapshot);
-}
-
-static void free_files(struct file_set **files)
-{
-    free(*files);
-}
-
 static enum err make_room(struct builder *b)
 {
     size_t domains = b->config->identity.domain_count, issuers = b->config->tokens.issuer_count;
@@ -645,34 +442,98 @@ static enum err make_room(struct builder *b)
     return ERR_NONE;
 }
 
+/* What every build begins with. ERR_NO_MEMORY: what there is of it is freed by close_builder. */
+static enum err open_builder(const struct snapshot_work *work, struct builder *out)
+{
+    *out = (struct builder){.config = work->config,
+                            .compiler = work->compiler,
+                            .previous = (const struct snapshot_owner *)work->previous,
+                            .next = calloc(1, sizeof(*out->next)),
+                            .arena = malloc(sizeof(*out->arena)),
+                            .diags = work->diags,
+                            .files = malloc(sizeof(*out->files)),
+                            .now = work->now};
+    if (out->arena != NULL)
+        arena_init(out->arena, SOURCES_ARENA_BYTES);
+    if (out->next == NULL || out->arena == NULL || out->files == NULL)
+        return ERR_NO_MEMORY;
+    atomic_init(&out->next->references, 1);
+    out->next->snapshot.generation = work->previous != NULL ? work->previous->generation + 1 : 1;
+    return ERR_NONE;
+}
+
+static void close_builder(struct builder *b)
+{
+    if (b->next != NULL)
+        snapshot_drop(&b->next->snapshot);
+    if (b->arena != NULL)
+        arena_free(b->arena);
+    free(b->arena);
+    free(b->files);
+}
+
+static void hand_over(struct builder *b, struct snapshot **out)
+{
+    *out = &b->next->snapshot;
+    b->next = NULL;
+}
+
+static void complete(struct builder *b, struct snapshot **out)
+{
+    fill(b);
+    compare_issuers(b);
+    compare_shadow_issuers(b);
+    hand_over(b, out);
+}
+
 enum err snapshot_build(const struct config *config, const struct policy_compiler *compiler, struct snapshot *previous,
                         int64_t now, struct diag_list *diags, struct snapshot **out)
 {
-    AUTO(free_arena) struct arena arena;
-    arena_init(&arena, SOURCES_ARENA_BYTES);
-    AUTO(free_files) struct file_set *files = malloc(sizeof(*files));
-    AUTO(drop_snapshot) struct snapshot_owner *next = calloc(1, sizeof(*next));
-    if (files == NULL || next == NULL)
-        return ERR_NO_MEMORY;
-    atomic_init(&next->references, 1);
-    next->snapshot.generation = previous != NULL ? previous->generation + 1 : 1;
-    struct builder builder = {.config = config,
-                              .compiler = compiler,
-                              .previous = (const struct snapshot_owner *)previous,
-                              .next = next,
-                              .arena = &arena,
-                              .diags = diags,
-                              .files = files,
-                              .now = now};
+    const struct snapshot_work work = {
+        .config = config, .compiler = compiler, .previous = previous, .now = now, .diags = diags};
+    AUTO(close_builder) struct builder builder = {0};
+    TRY(open_builder(&work, &builder));
     TRY(make_room(&builder));
-    enum err result = build_parts(&builder);
+    enum err result = build_parts(&builder, PART_POLICY, PART_COUNT);
     if (result != ERR_NONE && previous == NULL)
         return result;
-    fill(&builder);
-    compare_issuers(&builder);
-    compare_shadow_issuers(&builder);
-    *out = &next->snapshot;
-    next = NULL;
+    complete(&builder, out);
+    return result;
+}
+
+enum err snapshot_build_policies(const struct snapshot_work *work, struct snapshot_policies *out)
+{
+    AUTO(close_builder) struct builder builder = {0};
+    *out = (struct snapshot_policies){0};
+    TRY(open_builder(work, &builder));
+    builder.is_later = true;
+    enum err result = build_parts(&builder, PART_POLICY, PART_POLICY + 1);
+    out->shadow_from = work->diags->count;
+    enum err of_shadow = build_parts(&builder, PART_SHADOW, PART_SHADOW + 1);
+    if (work->compiler != NULL)
+        work->compiler->rest(work->compiler->context);
+    out->is_under_way = builder.is_under_way;
+    hand_over(&builder, &out->parts);
+    return result != ERR_NONE ? result : of_shadow;
+}
+
+bool snapshot_policies_hold(const struct snapshot_work *work, const struct snapshot *policies)
+{
+    AUTO(close_builder) struct builder builder = {0};
+    return open_builder(work, &builder) == ERR_NONE &&
+           policy_parts_hold(&builder, (const struct snapshot_owner *)policies);
+}
+
+enum err snapshot_build_rest(const struct snapshot_work *work, const struct snapshot *policies, struct snapshot **out)
+{
+    AUTO(close_builder) struct builder builder = {0};
+    const struct snapshot *lender = policies != NULL ? policies : work->previous;
+    TRY(open_builder(work, &builder));
+    TRY(make_room(&builder));
+    policy_parts_keep(&builder, (const struct snapshot_owner *)lender);
+    part_share(&builder, PART_SHADOW, (const struct snapshot_owner *)lender);
+    enum err result = build_parts(&builder, PART_BUNDLES, PART_SHADOW);
+    complete(&builder, out);
     return result;
 }
 

@@ -40,6 +40,37 @@ struct snapshot {
 MUST_CHECK enum err snapshot_build(const struct config *config, const struct policy_compiler *compiler,
                                    struct snapshot *previous, int64_t now, struct diag_list *diags,
                                    struct snapshot **out);
+
+/* ---- in two steps: what may take long apart from what must not ---- */
+
+struct snapshot_work {
+    const struct config *config;
+    const struct policy_compiler *compiler; /* as snapshot_build; its `rest` is called */
+    struct snapshot *previous;              /* in force; never NULL */
+    int64_t now;
+    struct diag_list *diags;
+};
+
+struct snapshot_policies {
+    struct snapshot *parts; /* none to decide by: its policies are for snapshot_build_rest. Owned by the receiver */
+    size_t shadow_from;     /* findings from this one on are about the shadow */
+    bool is_under_way;      /* some policy is compiled elsewhere, and is as in `previous` until a later call finds the
+                               end of it. Files that changed meanwhile are ordered anew then: the newest counts */
+};
+
+/* The first step: both policies, read, let pass by the gate, compiled, each taken or refused as snapshot_build does.
+ * On a thread at a time; nothing else waits for it. */
+MUST_CHECK enum err snapshot_build_policies(const struct snapshot_work *work, struct snapshot_policies *out);
+
+/* True when the policy of the first step may be taken now: signers, leaves and the revision in force are
+ * those that it was judged by, and its time has not run out. Otherwise the first step is made again. */
+bool snapshot_policies_hold(const struct snapshot_work *work, const struct snapshot *policies);
+
+/* The second step: everything else from files, and the policies of the first step (NULL: as in `previous`). As
+ * snapshot_build with `previous`. */
+MUST_CHECK enum err snapshot_build_rest(const struct snapshot_work *work, const struct snapshot *policies,
+                                        struct snapshot **out);
+
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 void snapshot_drop(struct snapshot *snapshot); /* harmless on NULL */
 

@@ -547,7 +547,7 @@ def test_revoke_returns_when_the_decider_has_the_sequence(place):
     decider.end()
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"revoked {WEB} generation 7 in force after ") and result.stdout.endswith(" ms\n")
-    assert decider.requests[0].startswith(b"POST /reload HTTP/1.0\r\n")
+    assert decider.requests[0].startswith(b"POST /reload?wait=files HTTP/1.0\r\n")
 
 
 def test_revoke_fails_when_the_decider_has_an_older_sequence(place):

@@ -14,6 +14,8 @@ enum { LONGEST = 10 }; /* seconds: what waits here is ended */
 
 static const struct policy_source source = {.name = {"policy.yaml", 11}, .text = {"x", 1}};
 static const struct config config = {.policy.compile = {.memory = 64 << 20, .seconds = 1}};
+static const uint8_t fingerprint[SHA256_BYTES];
+static const struct policy_order order = {.sources = &source, .count = 1, .fingerprint = fingerprint};
 static struct arena arena;
 static struct diag_list *diags;
 static int ends[2];
@@ -45,7 +47,7 @@ static void expect_nobody_asked(void)
 {
     struct compile_asker asker = {.fd = ends[1], .config = &config};
     struct policy *policy = NULL;
-    assert_int_equal(compile_asker_build(&asker, &source, 1, diags, &policy), ERR_IO);
+    assert_int_equal(compile_asker_build(&asker, &order, diags, &policy), ERR_IO);
     assert_null(policy);
     assert_int_equal(diags->count, 1);
     assert_true(view_equals(diags->items[0].message, VIEW("the supervisor cannot be asked to compile the policy")));

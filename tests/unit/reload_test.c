@@ -137,11 +137,11 @@ static void a_forced_reload_answers_with_the_generation_in_force(void **state)
 {
     struct fixture *f = *state;
     begin(f, NEVER);
-    assert_int_equal(reload_now(f->reload, &f->result), ERR_NONE);
+    assert_int_equal(reload_now(f->reload, RELOAD_ALL, &f->result), ERR_NONE);
     assert_int_equal(f->result.error, ERR_NONE);
     assert_int_equal(f->result.generation, 1); /* nothing changed */
     world_replace_authority(&f->world);
-    assert_int_equal(reload_now(f->reload, &f->result), ERR_NONE);
+    assert_int_equal(reload_now(f->reload, RELOAD_ALL, &f->result), ERR_NONE);
     assert_int_equal(f->result.generation, 2);
     assert_int_equal(f->generation, 2); /* delivered before it was answered */
 }
@@ -151,7 +151,7 @@ static void a_forced_reload_of_bad_files_answers_with_the_findings(void **state)
     struct fixture *f = *state;
     begin(f, NEVER);
     world_write(f->world.bundle, "-----BEGIN CERTIFICATE-----\n");
-    assert_int_equal(reload_now(f->reload, &f->result), ERR_NONE);
+    assert_int_equal(reload_now(f->reload, RELOAD_ALL, &f->result), ERR_NONE);
     assert_int_equal(f->result.error, ERR_INVALID);
     assert_int_equal(f->result.generation, 1);
     assert_int_equal(f->result.diags[0], '[');
@@ -170,7 +170,7 @@ static void a_revocation_is_taken_beside_a_policy_that_is_refused(void **state)
     (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
     world_write(path,
                 "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: 3}\nentries: []\n");
-    assert_int_equal(reload_now(f->reload, &f->result), ERR_NONE);
+    assert_int_equal(reload_now(f->reload, RELOAD_ALL, &f->result), ERR_NONE);
     assert_int_equal(f->result.error, ERR_INVALID);
     assert_non_null(strstr(f->result.message, "policy.yaml:"));
     assert_true(f->result.generation > 1);
@@ -267,7 +267,7 @@ static void a_file_with_the_old_time_is_seen_to_have_changed(void **state)
     assert_true(fprintf(file, list, 1) > 0);
     assert_int_equal(fclose(file), 0);
     begin(f, 20);
-    assert_int_equal(reload_now(f->reload, &f->result), ERR_NONE);
+    assert_int_equal(reload_now(f->reload, RELOAD_ALL, &f->result), ERR_NONE);
     assert_int_equal(stat(path, &before), 0);
     file = fopen(path, "r+");
     assert_non_null(file);
