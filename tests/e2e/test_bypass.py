@@ -278,3 +278,32 @@ def test_two_lengths_and_a_smuggled_request_reach_nobody(broad):
         assert answer.application is None or answer.application["path"] == "/public"
     judged = [r["decision"]["path"] for r in broad.journal() if r["kind"] == "decision"]
     assert judged  # whatever came through was asked about
+
+
+# ---- pages in place of answers: CVE-2026-24513 of ingress-nginx -----------------
+
+
+@pytest.fixture(scope="module")
+def pages(binaries, envoy):
+    """The shipped wiring with an error page of Envoy's own for whatever it answers by itself."""
+    folder = runtime_folder()
+    page = 'local_reply_config: {body_format: {text_format_source: {inline_string: "our page"}}}'
+
+    def proxy(text):
+        assert text.count("stat_prefix: bartizan\n") == 1
+        return text.replace("stat_prefix: bartizan\n", "stat_prefix: bartizan\n                " + page + "\n")
+
+    with Stack(folder, binaries, envoy) as stack:
+        yield World(stack).start(edit_envoy=proxy)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_an_error_page_hides_no_refusal(pages):
+    high, low = "/v1/models/fraud-v3:predict", "/v1/models/ranker-v9:predict"
+    denied = pages.request(high, pages.app)
+    assert (denied.status, denied.body) == (403, b"our page")
+    challenged = pages.request(high, pages.console, pages.operator(age=1200))
+    assert (challenged.status, challenged.body) == (401, b"our page")
+    assert 'error="insufficient_user_authentication"' in challenged.headers["www-authenticate"]
+    assert pages.request("/v1/models/a;b:predict", pages.app).status == 400
+    assert pages.request(low, pages.app).status == 200

@@ -219,7 +219,7 @@ class Mesh:
 
     # ---- asking --------------------------------------------------------------
 
-    def ask(self, listener, path, caller=None, xfcc=(), token=None):
+    def ask(self, listener, path, caller=None, xfcc=(), token=None, headers=None):
         """The status, and the reason that the record has (None: the request was allowed)."""
         tls = FRONTS.get(listener) or LISTENERS[listener][1]
         if tls:
@@ -233,8 +233,9 @@ class Mesh:
         connection.putrequest("GET", path)
         for value in [xfcc] if isinstance(xfcc, str) else xfcc:
             connection.putheader("x-forwarded-client-cert", value)
-        if token:
-            connection.putheader("authorization", f"Bearer {token}")
+        more = {"authorization": f"Bearer {token}"} if token else {}
+        for name, value in (more | (headers or {})).items():
+            connection.putheader(name, value)
         connection.endheaders()
         answer = connection.getresponse()
         body = answer.read()
@@ -248,15 +249,15 @@ class Mesh:
                                         "--no-follow", "--format", "json")
         return [r["decision"] for r in map(json.loads, done.stdout.splitlines()) if r["kind"] == "decision"]
 
-    def refused(self, listener, path, caller=None, xfcc=(), token=None):
+    def refused(self, listener, path, caller=None, xfcc=(), **more):
         """The reason of a refusal, from the record; fails when it is none."""
-        status = self.ask(listener, path, caller, xfcc, token)
+        status = self.ask(listener, path, caller, xfcc, **more)
         assert status in (401, 403), (listener, path, status)
         name = FRONTS[listener][0] if listener in FRONTS else listener
         return self.records(LISTENERS[name][0])[-1]["reason"]
 
-    def allowed(self, listener, path, caller=None, xfcc=(), token=None):
-        assert self.ask(listener, path, caller, xfcc, token) == 200, (listener, path)
+    def allowed(self, listener, path, caller=None, xfcc=(), **more):
+        assert self.ask(listener, path, caller, xfcc, **more) == 200, (listener, path)
         name = FRONTS[listener][0] if listener in FRONTS else listener
         return self.records(LISTENERS[name][0])[-1]
 
@@ -300,6 +301,14 @@ def test_what_a_client_writes_is_replaced_or_counted(mesh):
     assert mesh.refused("strong-append", "/boss", mesh.web, [forged, forged]) == "xfcc_hops"
     mesh.allowed("certificate", "/strict", mesh.web, forged)  # not a source: passed over
     assert mesh.refused("certificate", "/boss", mesh.web, forged) == "workload"
+
+
+def test_the_service_that_a_client_says_it_is_is_none(mesh):
+    """`source.service` is filled from this header: createHttpCheck of Envoy's ext_authz."""
+    headers = {"x-envoy-downstream-service-cluster": BOSS, "x-envoy-internal": "true"}
+    for listener in ("strong", "text", "certificate"):
+        assert mesh.refused(listener, "/boss", mesh.web, headers=headers) == "workload"
+        mesh.allowed(listener, "/strict" if listener != "text" else "/text", mesh.web, headers=headers)
 
 
 # ---- headers that Envoy lets through: CVE-2022-39388, and Authorino's mtls evaluator ---------

@@ -112,6 +112,14 @@ def test_the_programs_are_hardened(binaries, name):
         assert landing_pads > 50, "-fcf-protection is off"
 
 
+# CVE-2026-31837: a gateway fell back to a key pair whose private half stood in its source.
+@pytest.mark.parametrize("name", ["bartizan", "bartizan-ship"])
+def test_the_programs_bring_no_keys(binaries, name):
+    data = (binaries / name).read_bytes()
+    assert not re.search(rb"-----BEGIN [A-Z ]+-----(\n|\\n|%0A)[A-Za-z0-9+/]{16}", data)
+    assert not re.search(rb'"(n|x|d|k)"\s*:\s*"[A-Za-z0-9_-]{32,}"', data)
+
+
 def test_the_decider_never_maps_libzmq(binaries):
     assert "libzmq" not in readelf(binaries / "bartizan", "-d")
     assert "libzmq" in readelf(binaries / "bartizan-ship", "-d")
@@ -144,6 +152,18 @@ def test_links_and_paths_in_documents_lead_somewhere(root):
         paths = re.findall(r"`((?:docs|deploy|tests|proto|policy-engine|sidecar|bench)/[\w./-]*)`", text)
         broken += [f"{document.name}: {each}" for each in [*links, *(root / path for path in paths)] if not each.exists()]
     assert not broken
+
+
+def test_each_test_that_the_table_of_bypasses_names_is_there(root):
+    text = (root / "docs" / "bypasses.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if re.match(r"\| [0-9]", line)]
+    known = "".join(path.read_text() for path in tracked(root, "tests/*.c", "tests/*.py"))
+    assert len(rows) == 44
+    for row in rows:
+        names = re.findall(r"`([a-z_0-9]+)`", row[-1])
+        assert names or "none:" in row[-1], row[0]
+        for name in names:
+            assert re.search(rf"^(static void|def) {name}\(", known, re.M), name
 
 
 def test_commands_in_documents_are_ones_that_the_program_has(root, binaries):

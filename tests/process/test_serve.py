@@ -299,6 +299,39 @@ def test_a_revocation_holds_from_the_moment_reload_has_answered(own):
     assert http_status(client.check(request(caller=own.web))) == 403
 
 
+# CVE-2025-64527, CVE-2021-43824: keys that change or go while tokens are judged.
+def test_a_key_set_that_changes_under_load_harms_nobody_and_opens_nothing(own):
+    from credentials import Issuer
+    from sidecar import authz
+
+    own.start()
+    client = own.client()
+    keys = own.folder / "jwks.json"
+    good, other = keys.read_text(), own.folder / "other"
+    other.mkdir()
+    stranger = Issuer("https://sso.example", other)
+    ours = request(FRAUD, own.console, operator(own))
+    theirs = request(FRAUD, own.console, stranger.token(
+        "alice", 60, **OPERATOR, cnf={"x5t#S256": own.console.x5t_s256, "spiffe_id": own.console.spiffe_id}))
+    seen = {"ours": set(), "theirs": set()}
+    for text in [stranger.jwks_file.read_text(), "{", good, '{"keys": []}'] * 5:
+        calls = [(name, client._check.future(ask, timeout=20)) for _ in range(40) for name, ask in (("ours", ours), ("theirs", theirs))]
+        fresh = keys.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(keys)
+        own.admin("POST", "/reload")
+        for name, call in calls:
+            seen[name].add(http_status(authz.CheckResponse.FromString(call.result())))
+    assert seen["ours"] <= {200, 401, 503} and {200, 401} <= seen["ours"], seen
+    assert own.admin("POST", "/reload")[0] == 200
+    # What was good under keys that are gone is good no longer, however well it is known.
+    assert http_status(client.check(ours)) == 401 and http_status(client.check(theirs)) == 401
+    fresh.write_text(good)
+    fresh.rename(keys)
+    assert own.admin("POST", "/reload")[0] == 200
+    assert http_status(client.check(ours)) == 200 and http_status(client.check(theirs)) == 401
+
+
 # ---- reload ------------------------------------------------------------------
 
 
