@@ -3,7 +3,7 @@
 
 #include "bundle_document.h"
 #include "commands.h"
-#include "trust_bundle.h"
+#include "trust_bundles.h"
 
 #include <errno.h>
 

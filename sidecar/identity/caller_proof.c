@@ -188,6 +188,7 @@ static enum reason rest_on(const struct x509_svid *hop, const struct view *id, s
     memcpy(proxy->twin_sha256, hop->twin_sha256, sizeof proxy->twin_sha256);
     memcpy(proxy->spki_sha256, hop->spki_sha256, sizeof proxy->spki_sha256);
     proxy->serial = hop->serial;
+    proxy->bundle_generation = hop->bundle_generation;
     caller->is_believed = caller->is_believed || hop->is_believed;
     caller->not_before = hop->not_before > caller->not_before ? hop->not_before : caller->not_before;
     caller->not_after = hop->not_after < caller->not_after ? hop->not_after : caller->not_after;

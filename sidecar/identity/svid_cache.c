@@ -7,11 +7,6 @@
 
 enum { DEFAULT_ENTRIES = 1024, DEFAULT_KEY_BYTES = 16 * 1024, DEFAULT_MEMORY = 8 * 1024 * 1024, REFUSAL_SECONDS = 2 };
 
-struct kept_svid {
-    struct x509_svid svid;
-    char bundles[2 * SHA256_BYTES]; /* digest of the bundles it was verified against */
-};
-
 struct kept_refusal {
     enum reason reason;
     int64_t from; /* of the clock at insertion: a clock that steps back ends it too */
@@ -21,7 +16,7 @@ struct kept_refusal {
 struct svid_cache {
     struct key_shelf *successes;
     struct key_shelf *refusals;
-    struct kept_svid *svids;        /* by slot of `successes` */
+    struct x509_svid *svids;        /* by slot of `successes` */
     struct kept_refusal *judgments; /* by slot of `refusals` */
 };
 
@@ -40,7 +35,7 @@ static enum err open_parts(struct svid_cache *cache, const struct svid_cache_con
     size_t memory = config->memory ? config->memory : DEFAULT_MEMORY;
     struct key_shelf_config shelf = {.slots = entries,
                                      .key_bytes = config->key_bytes ? config->key_bytes : DEFAULT_KEY_BYTES};
-    size_t fixed = (size_t)entries * (sizeof(struct kept_svid) + sizeof(struct kept_refusal) / 16);
+    size_t fixed = (size_t)entries * (sizeof(struct x509_svid) + sizeof(struct kept_refusal) / 16);
     if (fixed >= memory)
         return ERR_LIMIT;
     size_t refusals = (memory - fixed) / 16;
@@ -84,13 +79,30 @@ static bool is_of(const char digest[2 * SHA256_BYTES], const struct trust_bundle
     return memcmp(digest, trust_bundles_digest(bundles).data, 2 * SHA256_BYTES) == 0;
 }
 
-static bool still_holds(const struct kept_svid *kept, const struct trust_bundles *bundles, int64_t now)
+static bool is_of_generation(const struct trust_bundles *bundles, struct view trust_domain, uint64_t generation)
 {
-    const struct x509_svid *svid = &kept->svid;
-    if (now < svid->not_before || now >= svid->not_after || !is_of(kept->bundles, bundles))
+    const struct trust_bundle *bundle = trust_bundles_find(bundles, trust_domain);
+    return bundle && trust_bundle_generation(bundle) == generation;
+}
+
+/* The trust domain of a SPIFFE ID that was parsed before. */
+static struct view domain_of(struct view id)
+{
+    struct view rest = view_slice(id, sizeof "spiffe://" - 1, id.size);
+    return view_slice(rest, 0, view_index_of(rest, '/', 0));
+}
+
+static bool still_holds(const struct x509_svid *svid, const struct trust_bundles *bundles, int64_t now)
+{
+    if (now < svid->not_before || now >= svid->not_after ||
+        !is_of_generation(bundles, svid->id.trust_domain, svid->bundle_generation))
         return false;
-    const struct trust_bundle *bundle = trust_bundles_find(bundles, svid->id.trust_domain);
-    return bundle && trust_bundle_generation(bundle) == svid->bundle_generation;
+    for (size_t i = 0; i < svid->proxy_count; i++) {
+        const struct x509_svid_proxy *proxy = &svid->proxies[i];
+        if (!is_of_generation(bundles, domain_of(proxy->id), proxy->bundle_generation))
+            return false;
+    }
+    return true;
 }
 
 struct x509_svid *svid_cache_find(struct svid_cache *cache, const struct svid_key *key,
@@ -100,7 +112,7 @@ struct x509_svid *svid_cache_find(struct svid_cache *cache, const struct svid_ke
     uint64_t hash = key_shelf_hash(cache->successes, key);
     *refusal = REASON_NONE;
     if (key_shelf_find(cache->successes, key, hash, &slot) && still_holds(&cache->svids[slot], bundles, now))
-        return &cache->svids[slot].svid;
+        return &cache->svids[slot];
     if (key_shelf_find(cache->refusals, key, hash, &slot)) {
         const struct kept_refusal *kept = &cache->judgments[slot];
         if (now >= kept->from && now < kept->from + REFUSAL_SECONDS && is_of(kept->bundles, bundles))
@@ -133,6 +145,5 @@ void svid_cache_insert(struct svid_cache *cache, const struct svid_key *key, con
     }
     if (!key_shelf_put(cache->successes, key, key_shelf_hash(cache->successes, key), &slot))
         return;
-    x509_svid_copy(svid, &cache->svids[slot].svid);
-    memcpy(cache->svids[slot].bundles, trust_bundles_digest(bundles).data, sizeof cache->svids[slot].bundles);
+    x509_svid_copy(svid, &cache->svids[slot]);
 }

@@ -3,9 +3,9 @@
  * parses no certificate. Bounded, fixed slots, clock eviction. The keyed hash
  * spreads, the whole compare decides. Used by one thread (the poller).
  *
- * A hit holds only while not_before <= now < not_after and the bundle generation
- * of its trust domain is the one it was verified against, and while the digest of
- * all bundles is the same (a caller behind proxies rests on their domains too).
+ * A hit holds only while not_before <= now < not_after and the bundle generation of
+ * its trust domain is the one it was verified against; a caller behind proxies rests on
+ * theirs in the same way. A change of other domains leaves it warm.
  * Revocation is judged outside. Refusals are kept for at most 2 seconds in a
  * small cache of their own, and only under the bundles that produced them. Both
  * views of a key may be absent; absent and empty are different keys. */

@@ -9,9 +9,11 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct trust_bundle {
+    atomic_uint references;
     char name[TRUST_DOMAIN_MAX];
     size_t name_size;
     X509_STORE *store;
@@ -22,12 +24,7 @@ struct trust_bundle {
     bool is_loaded, is_left_out;
     struct crl_set *crls; /* NULL: none are configured */
     struct x509_path_crls crl_rule;
-};
-
-struct trust_bundles {
-    struct trust_bundle *items; /* in order of name */
-    size_t count;
-    char digest[2 * SHA256_BYTES];
+    uint8_t digest[SHA256_BYTES];
 };
 
 /* One load: what is read from, and where findings go. */
@@ -49,11 +46,6 @@ static enum err refuse(const struct load *load, const char *code, const char *me
                                          .message = view_of(message),
                                          .hint = view_of(hint)});
     return ERR_INVALID;
-}
-
-static struct view bundle_name(const struct trust_bundle *bundle)
-{
-    return (struct view){.data = bundle->name, .size = bundle->name_size};
 }
 
 /* X509-SVID section 3.2. A leaf in a store with PARTIAL_CHAIN would vouch for
@@ -147,23 +139,6 @@ static enum err load_bundle(struct load *load)
     return view_is_present(source->text) ? read_text(load) : ERR_NONE;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return view_compare(bundle_name(a), bundle_name(b));
-}
-
-static enum err check_names(const struct trust_bundles *bundles, struct diag_list *diags)
-{
-    for (size_t i = 1; i < bundles->count; i++) {
-        struct view name = bundle_name(&bundles->items[i]);
-        if (!view_equals(name, bundle_name(&bundles->items[i - 1])))
-            continue;
-        diag_error(diags, "E1006", &(struct span){0}, "trust domain %.*s is named twice", VIEW_ARG(name));
-        return ERR_INVALID;
-    }
-    return ERR_NONE;
-}
-
 /* Digest input: the SHA-256 of each part, so that no two sets read alike. */
 struct parts {
     uint8_t *bytes;
@@ -195,10 +170,10 @@ static enum err digest_crls(const struct trust_bundle *bundle, struct parts *par
     return ERR_NONE;
 }
 
-static enum err digest_bundle(const struct trust_bundle *bundle, struct parts *parts)
+static enum err digest_parts(const struct trust_bundle *bundle, struct parts *parts)
 {
     int count = sk_X509_num(bundle->authorities);
-    TRY(parts_add(parts, bundle_name(bundle)));
+    TRY(parts_add(parts, trust_bundle_name(bundle)));
     TRY(parts_add(parts, bundle->is_loaded ? VIEW("loaded") : VIEW("absent")));
     for (int i = 0; i < count; i++) {
         unsigned char *der = NULL;
@@ -212,93 +187,62 @@ static enum err digest_bundle(const struct trust_bundle *bundle, struct parts *p
     return digest_crls(bundle, parts);
 }
 
-static enum err digest_all(struct trust_bundles *bundles)
+static enum err digest_bundle(struct trust_bundle *bundle)
 {
-    size_t count = 1;
-    for (size_t i = 0; i < bundles->count; i++)
-        count += 3 + (size_t)sk_X509_num(bundles->items[i].authorities) +
-                 (bundles->items[i].crls ? crl_set_count(bundles->items[i].crls) : 0);
+    size_t count = 3 + (size_t)sk_X509_num(bundle->authorities) + (bundle->crls ? crl_set_count(bundle->crls) : 0);
     struct parts parts = {.bytes = calloc(count, SHA256_BYTES)};
     if (!parts.bytes)
         return ERR_NO_MEMORY;
-    enum err e = ERR_NONE;
-    for (size_t i = 0; i < bundles->count && e == ERR_NONE; i++)
-        e = digest_bundle(&bundles->items[i], &parts);
-    uint8_t digest[SHA256_BYTES] = {0};
+    enum err e = digest_parts(bundle, &parts);
     if (e == ERR_NONE)
-        e = sha256((struct view){.data = (const char *)parts.bytes, .size = parts.size}, digest);
+        e = sha256((struct view){.data = (const char *)parts.bytes, .size = parts.size}, bundle->digest);
     free(parts.bytes);
-    hex_encode(digest, sizeof digest, bundles->digest);
     return e;
 }
 
-static enum err build(const struct trust_bundle_source *sources, size_t count, struct diag_list *diags,
-                      struct trust_bundles *bundles)
+enum err trust_bundle_build(const struct trust_bundle_source *source, struct diag_list *diags,
+                            struct trust_bundle **out)
 {
-    enum err worst = ERR_NONE;
-    for (size_t i = 0; i < count; i++) {
-        struct load load = {.source = &sources[i], .diags = diags, .bundle = &bundles->items[i]};
-        bundles->count = i + 1;
-        enum err e = load_bundle(&load);
-        if (e == ERR_NO_MEMORY)
-            return e;
-        worst = e == ERR_NONE ? worst : e;
-    }
-    TRY(worst);
-    if (count > 0)
-        qsort(bundles->items, count, sizeof bundles->items[0], by_name);
-    TRY(check_names(bundles, diags));
-    return digest_all(bundles);
-}
-
-enum err trust_bundles_build(const struct trust_bundle_source *sources, size_t count, struct diag_list *diags,
-                             struct trust_bundles **out)
-{
-    struct trust_bundles *bundles = calloc(1, sizeof *bundles);
-    struct trust_bundle *items = calloc(count ? count : 1, sizeof *items);
-    if (!bundles || !items) {
-        free(bundles);
-        free(items);
+    struct load load = {.source = source, .diags = diags, .bundle = calloc(1, sizeof *load.bundle)};
+    if (!load.bundle)
         return ERR_NO_MEMORY;
-    }
-    bundles->items = items;
-    enum err e = build(sources, count, diags, bundles);
+    atomic_init(&load.bundle->references, 1);
+    enum err e = load_bundle(&load);
+    if (e == ERR_NONE)
+        e = digest_bundle(load.bundle);
     ERR_clear_error();
     if (e != ERR_NONE) {
-        trust_bundles_free(bundles);
+        trust_bundle_drop(load.bundle);
         return e;
     }
-    *out = bundles;
+    *out = load.bundle;
     return ERR_NONE;
 }
 
-void trust_bundles_free(struct trust_bundles *bundles)
+void trust_bundle_keep_generation(struct trust_bundle *bundle, uint64_t generation)
 {
-    if (!bundles)
-        return;
-    for (size_t i = 0; i < bundles->count; i++) {
-        X509_STORE_free(bundles->items[i].store);
-        sk_X509_pop_free(bundles->items[i].authorities, X509_free);
-        crl_set_free(bundles->items[i].crls);
-    }
-    free(bundles->items);
-    free(bundles);
+    bundle->generation = generation;
 }
 
-const struct trust_bundle *trust_bundles_find(const struct trust_bundles *bundles, struct view trust_domain)
+struct trust_bundle *trust_bundle_hold(struct trust_bundle *bundle)
 {
-    size_t low = 0, high = bundles->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = view_compare(trust_domain, bundle_name(&bundles->items[middle]));
-        if (order == 0)
-            return &bundles->items[middle];
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
+    atomic_fetch_add(&bundle->references, 1);
+    return bundle;
+}
+
+void trust_bundle_drop(struct trust_bundle *bundle)
+{
+    if (!bundle || atomic_fetch_sub(&bundle->references, 1) != 1)
+        return;
+    X509_STORE_free(bundle->store);
+    sk_X509_pop_free(bundle->authorities, X509_free);
+    crl_set_free(bundle->crls);
+    free(bundle);
+}
+
+struct view trust_bundle_name(const struct trust_bundle *bundle)
+{
+    return (struct view){.data = bundle->name, .size = bundle->name_size};
 }
 
 X509_STORE *trust_bundle_store(const struct trust_bundle *bundle)
@@ -319,6 +263,11 @@ const struct x509_path_crls *trust_bundle_crl_rule(const struct trust_bundle *bu
 size_t trust_bundle_count(const struct trust_bundle *bundle)
 {
     return (size_t)sk_X509_num(bundle->authorities);
+}
+
+X509 *trust_bundle_authority(const struct trust_bundle *bundle, size_t i)
+{
+    return sk_X509_value(bundle->authorities, (int)i);
 }
 
 uint64_t trust_bundle_generation(const struct trust_bundle *bundle)
@@ -346,15 +295,7 @@ bool trust_bundle_is_left_out(const struct trust_bundle *bundle)
     return bundle->is_left_out;
 }
 
-struct view trust_bundles_digest(const struct trust_bundles *bundles)
+const uint8_t *trust_bundle_digest(const struct trust_bundle *bundle)
 {
-    return (struct view){.data = bundles->digest, .size = sizeof bundles->digest};
-}
-
-void trust_bundles_each(const struct trust_bundles *bundles,
-                        void (*each)(void *context, struct view trust_domain, const struct trust_bundle *bundle),
-                        void *context)
-{
-    for (size_t i = 0; i < bundles->count; i++)
-        each(context, bundle_name(&bundles->items[i]), &bundles->items[i]);
+    return bundle->digest;
 }

@@ -9,7 +9,7 @@
 #include "digest.h"
 #include "reason.h"
 #include "spiffe_id.h"
-#include "trust_bundle.h"
+#include "trust_bundles.h"
 
 enum {
     SVID_CHAIN_BYTES_MAX = 64 * 1024, /* of URL-encoded text */
@@ -27,6 +27,7 @@ struct x509_svid_proxy {
     uint8_t twin_sha256[SHA256_BYTES];
     uint8_t spki_sha256[SHA256_BYTES];
     struct deny_serial serial;
+    uint64_t bundle_generation; /* of its own domain's bundle */
 };
 
 /* A caller that xfcc-text believes has an ID and what Hash says, if it says something;

@@ -3,7 +3,7 @@
 #ifndef BARTIZAN_BUNDLE_STATUS_H
 #define BARTIZAN_BUNDLE_STATUS_H
 
-#include "trust_bundle.h"
+#include "trust_bundles.h"
 
 #include <stdio.h>
 

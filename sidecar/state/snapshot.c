@@ -4,7 +4,6 @@
 #include "part.h"
 #include "policy_parts.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum { SOURCES_ARENA_BYTES = 192 * 1024 * 1024 /* for each part: three compiled policies, and the rest */ };
@@ -24,42 +23,17 @@ static void release_revocations(void *thing)
     revocations_free(thing);
 }
 
-static enum err complain_unread(struct builder *b, const char *path, enum err error)
+static struct source_reader source_reader(const struct builder *b)
 {
-    struct span span = {.file = view_of(path)};
-    diag_error(b->diags, "E0901", &span, "cannot be read: %s", error == ERR_IO ? strerror(errno) : err_text(error));
-    return error;
-}
-
-/* The text of a file, or the absent view for one that is missing and may be. */
-static enum err read_text(struct builder *b, const char *path, bool may_be_missing, struct view *text)
-{
-    *text = (struct view){0};
-    enum err error = file_read(path, b->arena, text);
-    if (error == ERR_NONE || (error == ERR_NOT_FOUND && may_be_missing))
-        return ERR_NONE;
-    return complain_unread(b, path, error);
-}
-
-/* What is the same as before keeps its generation. Absent: a file that feed owns and that
- * is missing, so that the snapshot is not ready. */
-static enum err fill_state(const struct builder *b, struct view text, const struct source_state *before,
-                           struct source_state *state)
-{
-    state->is_there = view_is_present(text);
-    if (state->is_there)
-        TRY(sha256(text, state->fingerprint));
-    bool is_same = before != NULL && before->is_there == state->is_there &&
-                   memcmp(before->fingerprint, state->fingerprint, SHA256_BYTES) == 0;
-    state->generation = is_same ? before->generation : b->next->snapshot.generation;
-    return ERR_NONE;
+    return (struct source_reader){.arena = b->arena, .diags = b->diags, .generation = b->next->snapshot.generation};
 }
 
 static enum err read_source(struct builder *b, const char *path, bool is_owned_by_feed,
                             const struct source_state *before, struct source_state *state, struct view *text)
 {
-    TRY(read_text(b, path, is_owned_by_feed, text));
-    return fill_state(b, *text, before, state);
+    struct source_reader reader = source_reader(b);
+    TRY(source_file_read(&reader, path, is_owned_by_feed, text));
+    return source_file_mark(&reader, *text, before, state);
 }
 
 /* The fingerprint of a part that is made of several sources. */
@@ -68,167 +42,28 @@ static enum err fingerprint_sources(const struct source_state *states, size_t co
     return sha256((struct view){.data = (const char *)states, .size = count * sizeof(*states)}, out);
 }
 
-/* An older bundle would trust an authority again that a newer one has dropped. */
-static enum err check_sequences(struct builder *b, const struct trust_bundles *bundles)
-{
-    enum err result = ERR_NONE;
-    for (size_t i = 0; i < b->config->identity.domain_count; i++) {
-        const struct trust_domain_config *domain = &b->config->identity.domains[i];
-        const struct trust_bundle *bundle = trust_bundles_find(bundles, domain->name);
-        uint64_t sequence = trust_bundle_facts(bundle)->sequence, *highest = &b->next->sequences[i];
-        if (!trust_bundle_is_loaded(bundle) || trust_bundle_is_left_out(bundle))
-            continue;
-        if (sequence < *highest) {
-            struct span span = {.file = view_of(domain->bundle)};
-            diag_error(b->diags, "E0905", &span, "spiffe_sequence %llu is older than %llu, which was in force",
-                       (unsigned long long)sequence, (unsigned long long)*highest);
-            result = ERR_STALE;
-        }
-        *highest = sequence > *highest ? sequence : *highest;
-    }
-    return result;
-}
-
-/* An older list would make a certificate good again that a newer one has revoked. */
-static enum err check_lists(struct builder *b, const struct trust_bundles *bundles)
-{
-    for (size_t i = 0; b->previous != NULL && i < b->config->identity.domain_count; i++) {
-        const struct trust_domain_config *domain = &b->config->identity.domains[i];
-        const struct trust_bundle *before = trust_bundles_find(b->previous->snapshot.bundles, domain->name);
-        const struct trust_bundle *now = trust_bundles_find(bundles, domain->name);
-        if (domain->crl == NULL || !crl_set_is_older(trust_bundle_crls(now), trust_bundle_crls(before), b->now))
-            continue;
-        struct span span = {.file = view_of(domain->crl)};
-        diag_error(b->diags, "E0906", &span, "a list that is in force is gone or would be replaced by an older one");
-        return ERR_STALE;
-    }
-    return ERR_NONE;
-}
-
-static enum err parse_map(struct builder *b, struct map_file *file)
-{
-    struct bundle_document_error error = {0};
-    enum err e = bundle_map_parse(file->text, b->arena, &file->map, &error);
-    if (e != ERR_MALFORMED && e != ERR_LIMIT)
-        return e;
-    struct span span = {.file = view_of(file->path), .line = error.line};
-    diag_error(b->diags, "E0907", &span, "%s", error.message);
-    return ERR_INVALID;
-}
-
-/* The map at `path`, which is read when the first domain names it. */
-static enum err read_map(struct builder *b, const char *path, const struct map_file **out)
-{
-    for (size_t i = 0; i < b->map_count; i++) {
-        *out = &b->maps[i];
-        if (strcmp(b->maps[i].path, path) == 0)
-            return ERR_NONE;
-    }
-    struct map_file *file = &b->maps[b->map_count];
-    file->path = path;
-    TRY(read_text(b, path, true, &file->text));
-    if (view_is_present(file->text))
-        TRY(parse_map(b, file));
-    b->map_count++;
-    *out = file;
-    return ERR_NONE;
-}
-
-/* The domain's document in its map. One that is left out is trusted no more; its state is that of an empty text, which
- * no document has. */
-static enum err read_map_entry(struct builder *b, const struct trust_domain_config *domain,
-                               const struct source_state *before, struct source_state *state,
-                               struct trust_bundle_source *source)
-{
-    const struct map_file *file;
-    TRY(read_map(b, domain->bundle, &file));
-    if (!view_is_present(file->text) && !domain->is_owned_by_feed)
-        return complain_unread(b, domain->bundle, ERR_NOT_FOUND);
-    const struct bundle_map_entry *entry = bundle_map_find(&file->map, domain->name);
-    source->is_left_out = view_is_present(file->text) && entry == NULL;
-    source->text = entry != NULL ? entry->document : (struct view){0};
-    source->line = entry != NULL ? entry->line : 0;
-    return fill_state(b, source->is_left_out ? VIEW("") : source->text, before, state);
-}
-
-static bool is_configured(const struct config *config, const char *map, struct view name)
-{
-    for (size_t i = 0; i < config->identity.domain_count; i++) {
-        const struct trust_domain_config *domain = &config->identity.domains[i];
-        if (domain->is_map && strcmp(domain->bundle, map) == 0 && view_equals(domain->name, name))
-            return true;
-    }
-    return false;
-}
-
-/* Whom the configuration does not name is not trusted, which is right, and may not be what is meant. */
-static void warn_unnamed(struct builder *b)
-{
-    for (size_t i = 0; i < b->map_count; i++) {
-        const struct map_file *file = &b->maps[i];
-        for (size_t k = 0; k < file->map.count; k++) {
-            const struct bundle_map_entry *entry = &file->map.entries[k];
-            if (is_configured(b->config, file->path, entry->trust_domain))
-                continue;
-            const struct diag diag = {
-                .severity = DIAG_WARNING,
-                .code = VIEW("W0908"),
-                .span = {.file = view_of(file->path), .line = entry->line},
-                .message =
-                    arena_print(b->arena, "`%.*s` of this map is no trust domain of the configuration: passed over",
-                                VIEW_ARG(entry->trust_domain))};
-            diag_add(b->diags, &diag);
-        }
-    }
-}
-
-/* The bundle and the revocation lists of domain `i`. A change to either makes what rested on them be judged again. */
-static enum err read_domain(struct builder *b, size_t i, struct trust_bundle_source *source)
-{
-    const struct trust_domain_config *domain = &b->config->identity.domains[i];
-    const struct source_state *before = b->previous != NULL ? &b->previous->domains[i] : NULL;
-    size_t count = b->config->identity.domain_count;
-    struct source_state *state = &b->next->domains[i], *lists = &b->next->domains[count + i];
-    *source = (struct trust_bundle_source){.trust_domain = domain->name, .file = view_of(domain->bundle)};
-    if (domain->is_map)
-        TRY(read_map_entry(b, domain, before, state, source));
-    else
-        TRY(read_source(b, domain->bundle, domain->is_owned_by_feed, before, state, &source->text));
-    source->generation = state->generation;
-    if (domain->crl == NULL)
-        return ERR_NONE;
-    source->has_crls = true;
-    source->crl_file = view_of(domain->crl);
-    source->crls = (struct x509_path_crls){.accepts_missing = domain->accepts_missing_crl,
-                                           .accepts_expired = domain->accepts_expired_crl};
-    TRY(read_source(b, domain->crl, false, before ? before + count : NULL, lists, &source->crl_text));
-    if (lists->generation > source->generation)
-        source->generation = lists->generation;
-    return ERR_NONE;
-}
-
+/* Each domain is taken or keeps what it had by itself. */
 static enum err build_bundles(struct builder *b)
 {
-    size_t count = b->config->identity.domain_count;
-    struct trust_bundle_source *sources = arena_take_array(b->arena, count + 1, sizeof(*sources));
-    b->maps = arena_take_array(b->arena, count + 1, sizeof(*b->maps));
-    if (sources == NULL || b->maps == NULL)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        TRY(read_domain(b, i, &sources[i]));
-    uint8_t fingerprint[SHA256_BYTES];
-    TRY(fingerprint_sources(b->next->domains, 2 * count, fingerprint));
-    if (part_lend(b, PART_BUNDLES, fingerprint))
-        return ERR_NONE;
-    struct part *part = part_new(b, PART_BUNDLES, fingerprint, release_bundles);
-    if (part == NULL)
-        return ERR_NO_MEMORY;
     struct trust_bundles *bundles = NULL;
-    TRY(trust_bundles_build(sources, count, b->diags, &bundles));
-    part->thing = bundles;
-    warn_unnamed(b);
-    TRY(check_lists(b, bundles));
-    return check_sequences(b, bundles);
+    struct bundle_load load = {.config = b->config,
+                               .reader = source_reader(b),
+                               .now = b->now,
+                               .before = b->previous != NULL ? b->previous->snapshot.bundles : NULL,
+                               .before_states = b->previous != NULL ? b->previous->domains : NULL,
+                               .states = b->next->domains};
+    enum err error = bundle_load_build(&load, &bundles);
+    if (bundles == NULL)
+        return error;
+    b->domain_error = error;
+    struct part *part = NULL;
+    if (part_lend(b, PART_BUNDLES, load.fingerprint))
+        trust_bundles_free(bundles);
+    else if ((part = part_new(b, PART_BUNDLES, load.fingerprint, release_bundles)) == NULL)
+        trust_bundles_free(bundles);
+    else
+        part->thing = bundles;
+    return b->next->parts[PART_BUNDLES] != NULL ? ERR_NONE : ERR_NO_MEMORY;
 }
 
 static enum err build_keys(struct builder *b)
@@ -308,11 +143,8 @@ static void keep_previous(struct builder *b, enum part_kind kind)
     part_share(b, kind, b->previous);
     if (kind == PART_POLICY)
         policy_parts_keep(b, b->previous);
-    if (kind == PART_BUNDLES) {
-        memcpy(b->next->domains, b->previous->domains,
-               2 * b->config->identity.domain_count * sizeof(struct source_state));
-        memcpy(b->next->sequences, b->previous->sequences, b->config->identity.domain_count * sizeof(uint64_t));
-    }
+    if (kind == PART_BUNDLES)
+        memcpy(b->next->domains, b->previous->domains, b->config->identity.domain_count * sizeof(struct domain_state));
     if (kind == PART_KEYS)
         memcpy(b->next->issuers, b->previous->issuers, b->config->tokens.issuer_count * sizeof(struct source_state));
 }
@@ -335,6 +167,8 @@ static enum err build_parts(struct builder *b, enum part_kind from, enum part_ki
     for (enum part_kind kind = from; kind < to; kind++) {
         arena_reuse(b->arena);
         enum err result = builds[kind](b);
+        if (kind == PART_BUNDLES)
+            first = first == ERR_NONE ? b->domain_error : first;
         if (result == ERR_NONE)
             continue;
         if (b->previous != NULL)
@@ -373,7 +207,7 @@ static void fill(struct builder *b)
     s->built_at = b->now;
     s->is_ready = true;
     for (size_t i = 0; i < b->config->identity.domain_count; i++)
-        s->is_ready = s->is_ready && b->next->domains[i].is_there;
+        s->is_ready = s->is_ready && b->next->domains[i].text.is_there;
     for (size_t i = 0; i < b->config->tokens.issuer_count; i++)
         s->is_ready = s->is_ready && b->next->issuers[i].is_there;
 }
@@ -432,14 +266,9 @@ static void compare_shadow_issuers(struct builder *b)
 static enum err make_room(struct builder *b)
 {
     size_t domains = b->config->identity.domain_count, issuers = b->config->tokens.issuer_count;
-    b->next->domains = calloc(2 * domains + 1, sizeof(struct source_state));
+    b->next->domains = calloc(domains + 1, sizeof(struct domain_state));
     b->next->issuers = calloc(issuers + 1, sizeof(struct source_state));
-    b->next->sequences = calloc(domains + 1, sizeof(uint64_t));
-    if (b->next->domains == NULL || b->next->issuers == NULL || b->next->sequences == NULL)
-        return ERR_NO_MEMORY;
-    if (b->previous != NULL && domains > 0)
-        memcpy(b->next->sequences, b->previous->sequences, domains * sizeof(uint64_t));
-    return ERR_NONE;
+    return b->next->domains != NULL && b->next->issuers != NULL ? ERR_NONE : ERR_NO_MEMORY;
 }
 
 /* What every build begins with. ERR_NO_MEMORY: what there is of it is freed by close_builder. */
@@ -553,7 +382,6 @@ void snapshot_drop(struct snapshot *snapshot)
         part_drop(owner->parts[i]);
     free(owner->domains);
     free(owner->issuers);
-    free(owner->sequences);
     free(owner);
 }
 
@@ -563,7 +391,7 @@ void snapshot_each_missing(const struct snapshot *snapshot, const struct config 
     const struct snapshot_owner *owner = (const struct snapshot_owner *)snapshot;
     for (size_t i = 0; i < config->identity.domain_count; i++) {
         const struct trust_domain_config *domain = &config->identity.domains[i];
-        if (!owner->domains[i].is_there)
+        if (!owner->domains[i].text.is_there)
             each(context, &(struct missing_file){.what = "bundle", .of = domain->name, .path = domain->bundle});
     }
     for (size_t i = 0; i < config->tokens.issuer_count; i++) {

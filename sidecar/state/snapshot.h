@@ -10,7 +10,7 @@
 #include "policy_compiler.h"
 #include "policy_gate.h"
 #include "revocation.h"
-#include "trust_bundle.h"
+#include "trust_bundles.h"
 
 struct snapshot {
     uint64_t generation; /* from 1 */
@@ -31,7 +31,8 @@ struct snapshot {
  * of a lower spiffe_sequence, and a signed policy of a lower revision (ERR_STALE). Without `previous` the lowest
  * revision is the one beside the journal, which is only read here.
  *
- * Each of the five parts is taken or refused whole. Without `previous` an error
+ * Each of the five parts is taken or refused whole, of the bundles each trust domain
+ * (bundle_load.h). Without `previous` an error
  * (ERR_INVALID, ERR_IO and so on, with diags) leaves *out untouched; a shadow that is
  * refused is no error then, since nothing is decided by it: diags tell it, and the
  * snapshot has none. With `previous` a refused part stays as it is there, the others

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trust_bundle.h"
+#include "trust_bundles.h"
 
 #include <stdlib.h>
 

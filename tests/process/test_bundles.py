@@ -66,7 +66,7 @@ class Place:
 
     def misses(self):
         text = self.sidecar.admin("GET", "/metrics")[1]
-        return int(re.search(r'^bartizan_cache_misses_total\{cache="certificate"\} (\d+)$', text, re.MULTILINE)[1])
+        return int(re.search(r'^bartizan_cache_misses_total\{cache="certificates"\} (\d+)$', text, re.MULTILINE)[1])
 
     def last_reason(self):
         return self.sidecar.status()["recent_refusals"][0]["reason"]
@@ -98,6 +98,50 @@ def test_a_domain_that_leaves_the_map_is_refused_from_the_reload_on_and_its_neig
     assert place.both() == [ALLOWED, REFUSED]
     assert place.last_reason() == "certificate_untrusted"
     assert place.sidecar.status()["ready"]
+
+
+def test_an_authority_that_is_removed_ends_its_warm_callers_and_no_other_domains(place):
+    old, new = place.prod, Authority("prod.example", place.folder, "second")
+    place.write_map(prod=document(old, new, spiffe_sequence=1), partner=document(place.partner))
+    place.start()
+    late = new.issue("/ns/a/sa/late", "late")
+    assert [place.ask(each) for each in (place.web, late, place.guest)] == [ALLOWED] * 3
+    assert place.misses() == 3
+    assert [place.ask(each) for each in (place.web, late, place.guest)] == [ALLOWED] * 3
+    assert place.misses() == 3  # all are warm
+    place.write_map(prod=document(new, spiffe_sequence=2), partner=document(place.partner))
+    assert place.reload()[0] == 200
+    assert place.ask(place.web) == REFUSED
+    assert place.last_reason() == "certificate_untrusted"
+    misses = place.misses()
+    assert place.ask(place.guest) == ALLOWED and place.misses() == misses  # nobody of the other domain is judged anew
+    assert place.ask(late) == ALLOWED
+
+
+def test_a_refresh_that_changes_no_authority_leaves_callers_warm(place):
+    place.write_map(prod=document(place.prod, spiffe_sequence=1), partner=document(place.partner))
+    place.start()
+    assert place.both() == [ALLOWED, ALLOWED]
+    misses = place.misses()
+    place.write_map(prod=document(place.prod, spiffe_sequence=2), partner=document(place.partner, spiffe_sequence=9))
+    assert place.reload()[0] == 200
+    assert place.both() == [ALLOWED, ALLOWED] and place.misses() == misses
+    assert [each["sequence"] for each in place.sidecar.status()["snapshot"]["bundles"]["domains"]] == [9, 2]
+
+
+def test_a_partners_broken_bundle_keeps_no_removal_in_ones_own_from_being_enforced():
+    files = "{prod.example: {bundle: own.json}, partner.example: {bundle: partner.json}}"
+    place = Place(CONFIG.replace("{prod.example: {bundle: bundle.pem}}", files))
+    with place.sidecar:
+        place.write("own.json", document(place.prod))
+        place.write("partner.json", document(place.partner))
+        place.start()
+        assert place.both() == [ALLOWED, ALLOWED]
+        place.write("own.json", {"keys": []})
+        place.write("partner.json", "{")
+        code, body = place.reload()
+        assert code == 409 and "partner.json" in body
+        assert place.both() == [REFUSED, ALLOWED]
 
 
 @pytest.mark.parametrize("place", [{"owner": ", owner: feed"}], indirect=True)

@@ -4,7 +4,7 @@
 #define BARTIZAN_TEST_BUNDLES_H
 
 #include "test_ca.h"
-#include "trust_bundle.h"
+#include "trust_bundles.h"
 
 enum { TEST_BUNDLE_AUTHORITIES_MAX = 4 };
 

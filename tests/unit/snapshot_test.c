@@ -442,6 +442,15 @@ static void a_map_that_is_not_there_yet_is_no_judgement_and_of_the_operator_an_e
     free(m.document);
 }
 
+/* The last finding of this code, or NULL. */
+static const struct diag *finding(const struct fixture *f, const char *code)
+{
+    for (size_t i = f->diags.count; i > 0; i--)
+        if (view_equals(f->diags.items[i - 1].code, view_of(code)))
+            return &f->diags.items[i - 1];
+    return NULL;
+}
+
 static void a_map_is_taken_whole_or_not_at_all(void **state)
 {
     struct fixture *f = *state;
@@ -452,14 +461,87 @@ static void a_map_is_taken_whole_or_not_at_all(void **state)
     assert_int_equal(build(f, NULL, &first), ERR_NONE);
     write_map(&m, BOTH, "{\"spiffe_sequence\": 8, \"keys\": []}", "{\"keys\": 7}");
     assert_int_equal(build(f, first, &second), ERR_INVALID);
-    assert_int_equal(f->diags.items[0].span.line, 2);
+    assert_int_equal(finding(f, "E1001")->span.line, 2);
     assert_int_equal(trust_bundle_count(domain_of(second, VIEW("prod.example"))), 1);
     snapshot_drop(second);
     write_map(&m, "{\"trust_domains\": {\"prod.example\": @, \"prod.example\": @}}", m.document, m.document);
     assert_int_equal(build(f, first, &second), ERR_INVALID);
-    assert_true(view_equals(f->diags.items[1].code, VIEW("E0907")));
+    assert_non_null(finding(f, "E0911"));
     snapshot_drop(first);
     snapshot_drop(second);
+    free(m.document);
+}
+
+/* A partner's mistake keeps no removal in one's own domain from being enforced. */
+static void what_is_wrong_with_one_domain_keeps_no_other_from_changing(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped m;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    use_map(f, &m);
+    m.domains[0].is_map = false;
+    m.domains[0].bundle = f->world.bundle;
+    write_bundle_document(f, 7);
+    write_map(&m, "{\"trust_domains\": {\"partner.example\": @}}", m.document, "");
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    world_write(f->world.bundle, "{\"spiffe_sequence\": 8, \"keys\": []}");
+    world_write(m.map, "{");
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_int_equal(trust_bundle_count(domain_of(second, VIEW("prod.example"))), 0);
+    assert_int_equal(trust_bundle_count(domain_of(second, VIEW("partner.example"))), 1);
+    assert_int_equal(trust_bundle_generation(domain_of(second, VIEW("partner.example"))), 1);
+    assert_int_equal(second->bundle_generation, 2);
+    world_write(f->world.bundle, "{\"spiffe_sequence\": 6, \"keys\": []}"); /* and the other way round */
+    write_map(&m, "{\"trust_domains\": {}}", "", "");
+    assert_int_equal(build(f, second, &third), ERR_STALE);
+    assert_int_equal(trust_bundle_facts(domain_of(third, VIEW("prod.example")))->sequence, 8);
+    assert_true(trust_bundle_is_left_out(domain_of(third, VIEW("partner.example"))));
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
+    free(m.document);
+}
+
+static void a_refresh_with_the_same_authorities_keeps_the_generation_and_the_new_sequence(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *first = NULL, *second = NULL, *third = NULL;
+    char *older = bundle_document(f, 7), *newer = bundle_document(f, 8);
+    world_write(f->world.bundle, older);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    world_write(f->world.bundle, newer);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    const struct trust_bundle *bundle = domain_of(second, VIEW("prod.example"));
+    assert_int_equal(trust_bundle_facts(bundle)->sequence, 8);
+    assert_int_equal(trust_bundle_generation(bundle), 1);
+    world_write(f->world.bundle, older);
+    assert_int_equal(build(f, second, &third), ERR_STALE);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(third);
+    free(older);
+    free(newer);
+}
+
+/* SPIFFE_Trust_Domain_and_Bundle.md section 6.4. */
+static void an_authority_of_two_domains_is_a_warning(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped m;
+    struct snapshot *first = NULL, *second = NULL;
+    use_map(f, &m);
+    write_map(&m, BOTH, m.document, m.document);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_int_equal(f->diags.count, 1);
+    assert_non_null(finding(f, "W0909"));
+    world_replace_authority(&f->world);
+    char *other = bundle_document(f, 8);
+    write_map(&m, BOTH, m.document, other);
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_int_equal(f->diags.count, 1);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    free(other);
     free(m.document);
 }
 
@@ -697,6 +779,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_map_that_is_not_there_yet_is_no_judgement_and_of_the_operator_an_error, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_map_is_taken_whole_or_not_at_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_wrong_with_one_domain_keeps_no_other_from_changing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refresh_with_the_same_authorities_keeps_the_generation_and_the_new_sequence,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_authority_of_two_domains_is_a_warning, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_of_a_map_that_the_configuration_does_not_name_is_a_warning, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_absence_of_a_bundle_does_not_forget_its_sequence, setup, teardown),

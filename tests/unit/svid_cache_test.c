@@ -105,19 +105,19 @@ static void cache_holds_within_validity_only(void **state)
     assert_null(find_at(&key, TEST_NOT_AFTER));
 }
 
-/* A removed authority ends what was verified by it at once. */
-static void cache_holds_under_the_same_bundles_only(void **state)
+/* A removed authority ends what was verified by it at once, and that of another domain nothing. */
+static void cache_holds_under_the_same_generation_of_its_domain(void **state)
 {
     (void)state;
     const struct svid_key key = {.leaf = VIEW("bundles")};
     keep(&key, ID);
     const struct test_bundle sets[][2] = {
         {{.trust_domain = "prod.example", .authorities = {&root}, .generation = 2}},
-        {{.trust_domain = "prod.example", .authorities = {&other_root}, .generation = 1}},
-        {{.trust_domain = "prod.example", .authorities = {&root}, .generation = 1},
+        {{.trust_domain = "prod.example", .authorities = {&other_root}, .generation = 3}},
+        {{.trust_domain = "prod.example", .authorities = {&root}, .generation = 2},
          {.trust_domain = "other.example", .authorities = {&other_root}, .generation = 1}},
         {{.trust_domain = "other.example", .authorities = {&root}, .generation = 1}},
-        {{.trust_domain = "prod.example", .is_absent = true, .generation = 1}},
+        {{.trust_domain = "prod.example", .is_absent = true, .generation = 4}},
     };
     enum reason refusal;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
@@ -125,9 +125,42 @@ static void cache_holds_under_the_same_bundles_only(void **state)
         assert_null(svid_cache_find(cache, &key, mine, TEST_NOW, &refusal));
         trust_bundles_free(mine);
     }
-    struct trust_bundles *same = test_bundles_one("prod.example", &root);
-    assert_non_null(svid_cache_find(cache, &key, same, TEST_NOW, &refusal));
-    trust_bundles_free(same);
+    const struct test_bundle good[][2] = {
+        {{.trust_domain = "prod.example", .authorities = {&root}, .generation = 1}},
+        {{.trust_domain = "prod.example", .authorities = {&root}, .generation = 1},
+         {.trust_domain = "other.example", .authorities = {&other_root}, .generation = 7}},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct trust_bundles *same = test_bundles(good[i], good[i][1].trust_domain ? 2 : 1);
+        assert_non_null(svid_cache_find(cache, &key, same, TEST_NOW, &refusal));
+        trust_bundles_free(same);
+    }
+}
+
+/* A caller behind proxies rests on the bundles of their domains too. */
+static void cache_holds_under_the_same_generation_of_every_proxys_domain(void **state)
+{
+    (void)state;
+    const struct svid_key key = {.leaf = VIEW("proxies")};
+    struct x509_svid svid = {.not_before = TEST_NOT_BEFORE,
+                             .not_after = TEST_NOT_AFTER,
+                             .bundle_generation = 1,
+                             .proxy_count = 2,
+                             .proxies = {{.id = VIEW("spiffe://prod.example/in"), .bundle_generation = 1},
+                                         {.id = VIEW("spiffe://edge.example/a/b"), .bundle_generation = 5}}};
+    memcpy(svid.id_text, ID, sizeof ID - 1);
+    assert_int_equal(spiffe_id_parse((struct view){.data = svid.id_text, .size = sizeof ID - 1}, &svid.id), ERR_NONE);
+    svid_cache_insert(cache, &key, &svid, REASON_NONE, bundles, TEST_NOW);
+    enum reason refusal;
+    for (uint64_t generation = 4; generation <= 6; generation++) {
+        const struct test_bundle set[] = {
+            {.trust_domain = "prod.example", .authorities = {&root}, .generation = 1},
+            {.trust_domain = "edge.example", .authorities = {&other_root}, .generation = generation}};
+        struct trust_bundles *mine = test_bundles(set, 2);
+        assert_int_equal(svid_cache_find(cache, &key, mine, TEST_NOW, &refusal) != NULL, generation == 5);
+        trust_bundles_free(mine);
+    }
+    assert_null(svid_cache_find(cache, &key, bundles, TEST_NOW, &refusal)); /* the edge's domain is not there */
 }
 
 static void cache_keeps_a_refusal_for_two_seconds_under_the_same_bundles(void **state)
@@ -246,7 +279,8 @@ int main(void)
         cmocka_unit_test(cache_finds_what_was_kept_by_its_whole_key),
         cmocka_unit_test(cache_tells_absent_from_empty),
         cmocka_unit_test(cache_holds_within_validity_only),
-        cmocka_unit_test(cache_holds_under_the_same_bundles_only),
+        cmocka_unit_test(cache_holds_under_the_same_generation_of_its_domain),
+        cmocka_unit_test(cache_holds_under_the_same_generation_of_every_proxys_domain),
         cmocka_unit_test(cache_keeps_a_refusal_for_two_seconds_under_the_same_bundles),
         cmocka_unit_test(cache_keeps_no_refusal_that_passes_by_itself),
         cmocka_unit_test(cache_keeps_no_key_over_its_limit),
