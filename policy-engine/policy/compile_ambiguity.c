@@ -134,11 +134,11 @@ static void literals_walk(struct overlap_walk *walk, uint32_t a, uint32_t b)
 {
     uint32_t i = walk->starts[a], k = walk->starts[b];
     while (i < walk->starts[a + 1] && k < walk->starts[b + 1]) {
-        int order = view_compare(walk->literals[i].text, walk->literals[k].text);
-        if (order == 0)
+        uint32_t first = walk->literals[i].word, second = walk->literals[k].word;
+        if (first == second)
             overlap_walk(walk, walk->literals[i].child, walk->literals[k].child);
-        i += order <= 0;
-        k += order >= 0;
+        i += first <= second;
+        k += first >= second;
     }
 }
 

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operation trie. */
 #include "compile_operations.h"
-#include "table.h"
+#include "compile_shapes.h"
 
 #include <stdlib.h>
 
-/* An operation as the edges of a trie and the place where it ends. */
+/* An operation as the edges of a trie and the place where it ends. Edges are numbers: OPEN, or that of a
+ * literal's text, which are in the order of the texts. */
 struct route {
-    const struct operation *operation;
+    uint64_t head; /* as many edges as it has room for, the first on top: each plus 1, and 0 behind the last */
+    const uint32_t *edges;
     uint32_t action;
     uint32_t index; /* of the action's operations */
-    uint32_t depth; /* the edges that lead to the place */
-    enum route_place place;
+    uint32_t shape; /* the number of a shape_builder */
+    uint16_t depth; /* the edges that lead to the place */
+    uint8_t place;  /* enum route_place */
+    bool is_only;   /* the action's only operation */
 };
+
+enum { OPEN = 0, HEAD_BITS = 64 };
 
 static enum route_place route_place(const struct operation *operation)
 {
@@ -24,15 +30,10 @@ static enum route_place route_place(const struct operation *operation)
     return view_is_present(path->verb) ? PLACE_VERB : PLACE_END;
 }
 
-static struct route route_of(const struct operation *operation, size_t action, size_t index)
+static uint16_t route_depth(const struct operation *operation, enum route_place place)
 {
-    enum route_place place = route_place(operation);
     size_t segments = operation->kind == OPERATION_GRPC ? 2 : operation->path->segment_count;
-    return (struct route){.operation = operation,
-                          .action = (uint32_t)action,
-                          .index = (uint32_t)index,
-                          .depth = (uint32_t)segments - (place == PLACE_REST || place == PLACE_PREFIX ? 1 : 0),
-                          .place = place};
+    return (uint16_t)(segments - (place == PLACE_REST || place == PLACE_PREFIX ? 1 : 0));
 }
 
 /* The text of a literal edge; absent for {name} and {*}. */
@@ -44,17 +45,10 @@ static struct view route_edge(const struct operation *operation, size_t i)
     return segment->kind == PATTERN_LITERAL ? segment->text : (struct view){0};
 }
 
-static int edge_compare(struct view a, struct view b)
-{
-    if (view_is_present(a) != view_is_present(b))
-        return view_is_present(a) ? 1 : -1;
-    return view_compare(a, b);
-}
-
 static size_t routes_common(const struct route *a, const struct route *b)
 {
     size_t i = 0, depth = a->depth < b->depth ? a->depth : b->depth;
-    while (i < depth && edge_compare(route_edge(a->operation, i), route_edge(b->operation, i)) == 0)
+    while (i < depth && a->edges[i] == b->edges[i])
         i++;
     return i;
 }
@@ -62,12 +56,11 @@ static size_t routes_common(const struct route *a, const struct route *b)
 static int route_compare(const void *left, const void *right)
 {
     const struct route *a = left, *b = right;
-    size_t depth = a->depth < b->depth ? a->depth : b->depth;
-    for (size_t i = 0; i < depth; i++) {
-        int order = edge_compare(route_edge(a->operation, i), route_edge(b->operation, i));
-        if (order != 0)
-            return order;
-    }
+    if (a->head != b->head)
+        return a->head < b->head ? -1 : 1;
+    size_t common = routes_common(a, b);
+    if (common < a->depth && common < b->depth)
+        return a->edges[common] < b->edges[common] ? -1 : 1;
     if (a->depth != b->depth)
         return a->depth < b->depth ? -1 : 1;
     if (a->place != b->place)
@@ -77,173 +70,66 @@ static int route_compare(const void *left, const void *right)
     return (a->index > b->index) - (a->index < b->index);
 }
 
-/* ---- ids that paths hold (S11) ------------------------------------------- */
+/* ---- words ---------------------------------------------------------------------- */
 
-static bool capture_find(const struct resource_type *type, const struct operation *operation, size_t source,
-                         struct id_capture *out)
-{
-    if (type->ids[source].kind != ID_PATH || operation->kind != OPERATION_HTTP)
-        return false;
-    const struct path_pattern *path = operation->path;
-    for (size_t i = 0; i < path->segment_count; i++) {
-        if (path->segments[i].kind != PATTERN_VARIABLE || !view_equals(path->segments[i].text, type->ids[source].name))
-            continue;
-        bool has_verb = i + 1 == path->segment_count && view_is_present(path->verb);
-        *out = (struct id_capture){.type = (uint32_t)type->index,
-                                   .segment = (uint32_t)i,
-                                   .suffix = has_verb ? (uint32_t)path->verb.size + 1 : 0};
-        return true;
-    }
-    return false;
-}
-
-/* What the path of an operation captures: all sources of all types at most. */
-static uint32_t captures_list(const struct model *model, const struct operation *operation, struct id_capture *out)
-{
-    uint32_t count = 0;
-    for (size_t t = 0; t < model->type_count; t++)
-        for (size_t i = 0; i < model->types[t].id_count; i++)
-            count += capture_find(&model->types[t], operation, i, &out[count]);
-    return count;
-}
-
-/* ---- what operations have in common ---------------------------------------- */
-
-/* Equal lists of captures, and equal shapes, are kept once. */
-struct shape_builder {
-    struct compiler *compiler;
-    struct operation_shape *shapes; /* room for one of each operation */
-    struct id_capture *captures, *own;
-    size_t shape_count, capture_count, capture_room;
-    struct table known_shapes, known_captures;
-    char *key;
-    size_t key_room;
+/* The texts of all literal edges, and every route's edges. */
+struct words {
+    struct view *texts; /* sorted; texts[0] is no word's */
+    uint32_t *edges;    /* of all routes, one after the other; while they are collected: in the order of first sight */
+    uint32_t count;     /* words are 1 to count */
 };
 
-static enum err shapes_open(struct compiler *compiler, size_t operations, struct shape_builder *out)
+static int word_compare(const void *left, const void *right)
 {
-    size_t sources = 0;
-    for (size_t t = 0; t < compiler->model->type_count; t++)
-        sources += compiler->model->types[t].id_count;
-    *out = (struct shape_builder){
-        .compiler = compiler,
-        .shapes = arena_take_array(&compiler->work, operations + 1, sizeof *out->shapes),
-        .own = arena_take_array(&compiler->work, sources + 1, sizeof *out->own),
-    };
-    table_init(&out->known_shapes, &compiler->work);
-    table_init(&out->known_captures, &compiler->work);
-    return out->shapes && out->own ? ERR_NONE : ERR_NO_MEMORY;
+    return view_compare(((const struct table_entry *)left)->key, ((const struct table_entry *)right)->key);
 }
 
-static enum err captures_keep(struct shape_builder *b, uint32_t count, uint32_t *first)
+static enum err word_of(struct table *known, struct view text, uint32_t *out)
 {
-    struct view bytes = {.data = (const char *)b->own, .size = count * sizeof *b->own};
-    size_t at = b->capture_count;
-    *first = 0;
-    if (count == 0)
+    size_t seen = known->count;
+    *out = OPEN;
+    if (!view_is_present(text))
         return ERR_NONE;
-    if (!table_find(&b->known_captures, bytes, &at)) {
-        if (b->capture_count + count > b->capture_room) {
-            size_t room = 2 * (b->capture_count + count);
-            struct id_capture *captures = arena_take_array(&b->compiler->work, room, sizeof *captures);
-            if (!captures)
-                return ERR_NO_MEMORY;
-            if (b->capture_count > 0)
-                memcpy(captures, b->captures, b->capture_count * sizeof *captures);
-            b->captures = captures;
-            b->capture_room = room;
-        }
-        bytes = arena_copy(&b->compiler->work, bytes);
-        if (!view_is_present(bytes))
-            return ERR_NO_MEMORY;
-        TRY(table_put(&b->known_captures, bytes, at));
-        memcpy(b->captures + at, b->own, count * sizeof *b->own);
-        b->capture_count += count;
-    }
-    *first = (uint32_t)at;
+    if (!table_find(known, text, &seen))
+        TRY(table_put(known, text, seen));
+    *out = (uint32_t)seen + 1;
     return ERR_NONE;
 }
 
-static char *text_write(struct view text, char *at)
+/* From the order in which words were seen to that of their texts. */
+static enum err words_sort(struct arena *work, struct table *known, struct words *words, size_t edges)
 {
-    memcpy(at, &text.size, sizeof text.size);
-    at += sizeof text.size;
-    if (text.size > 0)
-        memcpy(at, text.data, text.size);
-    return at + text.size;
-}
-
-/* Bytes that are equal when the shapes are. */
-static enum err shape_key(struct shape_builder *b, const struct operation *operation,
-                          const struct operation_shape *shape, struct view *out)
-{
-    const uint32_t numbers[] = {shape->captures, shape->capture_count, shape->parts, (uint32_t)operation->methods.count,
-                                (uint32_t)operation->host_count};
-    size_t size = sizeof numbers;
-    for (size_t i = 0; i < operation->methods.count; i++)
-        size += sizeof(size_t) + operation->methods.items[i].size;
-    for (size_t i = 0; i < operation->host_count; i++)
-        size += sizeof(size_t) + operation->hosts[i].name.size + sizeof(uint32_t);
-    if (size > b->key_room && !(b->key = arena_take(&b->compiler->work, b->key_room = 2 * size)))
+    words->count = (uint32_t)known->count;
+    words->texts = arena_take_array(work, known->count + 1, sizeof *words->texts);
+    uint32_t *sorted = arena_take_array(work, known->count + 1, sizeof *sorted);
+    if (!words->texts || !sorted)
         return ERR_NO_MEMORY;
-    memcpy(b->key, numbers, sizeof numbers);
-    char *at = b->key + sizeof numbers;
-    for (size_t i = 0; i < operation->methods.count; i++)
-        at = text_write(operation->methods.items[i], at);
-    for (size_t i = 0; i < operation->host_count; i++) {
-        const struct host_pattern *host = &operation->hosts[i];
-        uint32_t rest = (uint32_t)host->port << 1 | (host->is_suffix ? 1 : 0);
-        at = text_write(host->name, at);
-        memcpy(at, &rest, sizeof rest);
-        at += sizeof rest;
+    if (known->count > 0)
+        qsort(known->entries, known->count, sizeof *known->entries, word_compare);
+    for (uint32_t i = 0; i < words->count; i++) {
+        sorted[known->entries[i].value + 1] = i + 1;
+        words->texts[i + 1] = known->entries[i].key;
     }
-    *out = (struct view){.data = b->key, .size = size};
+    for (size_t i = 0; i < edges; i++)
+        words->edges[i] = sorted[words->edges[i]];
     return ERR_NONE;
 }
 
-static enum err shape_find(struct shape_builder *b, const struct route *route, uint32_t *out)
+static void head_fill(struct route *route, uint32_t words)
 {
-    const struct operation *operation = route->operation;
-    size_t index = b->shape_count;
-    struct view key;
-    struct operation_shape shape = {.action = route->action, .operation = route->index};
-    shape.capture_count = captures_list(b->compiler->model, operation, b->own);
-    shape.parts = (operation->query_count > 0 ? (uint32_t)OPERATION_QUERIES : 0) |
-                  (view_is_present(operation->call) ? (uint32_t)OPERATION_CALL : 0) |
-                  (operation->body != BODY_PROTOCOL_NONE ? (uint32_t)OPERATION_BODY : 0);
-    TRY(captures_keep(b, shape.capture_count, &shape.captures));
-    TRY(shape_key(b, operation, &shape, &key));
-    if (!table_find(&b->known_shapes, key, &index)) {
-        key = arena_copy(&b->compiler->work, key);
-        if (!view_is_present(key))
-            return ERR_NO_MEMORY;
-        TRY(table_put(&b->known_shapes, key, index));
-        b->shapes[b->shape_count++] = shape;
+    unsigned bits = HEAD_BITS / 2 - (unsigned)__builtin_clz(words + 1); /* of an edge plus 1 */
+    unsigned left = HEAD_BITS;
+    for (uint32_t i = 0; left >= bits; i++) {
+        left -= bits;
+        route->head |= (i < route->depth ? (uint64_t)route->edges[i] + 1 : 0) << left;
     }
-    *out = (uint32_t)index;
-    return ERR_NONE;
-}
-
-static enum err shapes_close(const struct shape_builder *b)
-{
-    struct program *program = b->compiler->program;
-    struct operation_shape *shapes = arena_take_array(b->compiler->arena, b->shape_count, sizeof *shapes);
-    struct id_capture *captures = arena_take_array(b->compiler->arena, b->capture_count, sizeof *captures);
-    if (!shapes || !captures)
-        return ERR_NO_MEMORY;
-    if (b->shape_count > 0)
-        memcpy(shapes, b->shapes, b->shape_count * sizeof *shapes);
-    if (b->capture_count > 0)
-        memcpy(captures, b->captures, b->capture_count * sizeof *captures);
-    program->shapes = shapes;
-    program->captures = captures;
-    return ERR_NONE;
 }
 
 /* ---- the trie ----------------------------------------------------------------- */
 
 struct trie_builder {
     struct compiler *compiler;
+    struct words words;
     struct trie_node *nodes;
     uint32_t node_count;
     struct trie_literal *literals;
@@ -252,17 +138,17 @@ struct trie_builder {
     size_t verb_count;
     struct operation_entry *entries;
     uint32_t entry_count;
-    struct shape_builder shapes;
+    const struct shape_builder *shapes;
+    struct shape_numbers numbers;
     uint32_t stack[PATH_SEGMENTS_MAX + 1]; /* nodes of the current route by depth */
 };
 
-static void node_add(struct trie_builder *builder, const struct operation *operation, size_t depth)
+static void node_add(struct trie_builder *builder, uint32_t edge, size_t depth)
 {
     uint32_t parent = builder->stack[depth], child = builder->node_count++;
-    struct view edge = route_edge(operation, depth);
-    if (view_is_present(edge))
+    if (edge != OPEN)
         builder->literals[builder->literal_count++] =
-            (struct trie_literal){.parent = parent, .child = child, .text = edge};
+            (struct trie_literal){.parent = parent, .child = child, .word = edge};
     else
         builder->nodes[parent].open = child;
     builder->nodes[child].entry = builder->entry_count;
@@ -270,22 +156,22 @@ static void node_add(struct trie_builder *builder, const struct operation *opera
 }
 
 /* Routes are sorted, so all entries of a node come after one another. */
-static enum err entry_add(struct trie_builder *builder, const struct route *route)
+static void entry_add(struct trie_builder *builder, const struct route *route)
 {
-    const struct operation *operation = route->operation;
     struct operation_entry *entry = &builder->entries[builder->entry_count];
     *entry = (struct operation_entry){
         .action = route->action,
         .operation = route->index,
-        .place = (uint16_t)route->place,
-        .is_only = builder->compiler->model->actions[route->action].operation_count == 1,
+        .shape = compile_shapes_number(builder->shapes, &builder->numbers, route->shape, route->action, route->index),
+        .place = route->place,
+        .is_only = route->is_only,
     };
-    TRY(shape_find(&builder->shapes, route, &entry->shape));
     if (entry->place == PLACE_VERB)
         builder->verbs[builder->verb_count++] = (struct multimap_pair){
-            .space = builder->stack[route->depth], .key = operation->path->verb, .value = builder->entry_count};
+            .space = builder->stack[route->depth],
+            .key = builder->compiler->model->actions[route->action].operations[route->index].path->verb,
+            .value = builder->entry_count};
     builder->entry_count++;
-    return ERR_NONE;
 }
 
 /* ---- literal children ------------------------------------------------------- */
@@ -309,27 +195,24 @@ static enum err literals_sort(struct trie_builder *builder, uint32_t **starts)
     return ERR_NONE;
 }
 
-/* A number for each literal's text. */
+/* The number of each word in the program: those that stand near the root come first. */
 static enum err words_build(struct trie_builder *builder, uint32_t **out)
 {
     struct compiler *c = builder->compiler;
-    struct table known;
-    size_t count = 0;
-    struct multimap_pair *pairs = arena_take_array(&c->work, (size_t)builder->literal_count + 1, sizeof *pairs);
-    uint32_t *words = arena_take_array(&c->work, (size_t)builder->literal_count + 1, sizeof *words);
-    if (!pairs || !words)
+    const struct words *words = &builder->words;
+    uint32_t count = 0;
+    struct multimap_pair *pairs = arena_take_array(&c->work, (size_t)words->count + 1, sizeof *pairs);
+    uint32_t *numbers = arena_take_array(&c->work, (size_t)words->count + 1, sizeof *numbers);
+    if (!pairs || !numbers)
         return ERR_NO_MEMORY;
-    table_init(&known, &c->work);
-    for (uint32_t i = 0; i < builder->literal_count; i++) {
-        size_t word = count;
-        if (!table_find(&known, builder->literals[i].text, &word)) {
-            TRY(table_put(&known, builder->literals[i].text, word));
-            pairs[count++] = (struct multimap_pair){.key = builder->literals[i].text, .value = (uint32_t)word};
-        }
-        words[i] = (uint32_t)word;
-    }
-    *out = words;
-    return multimap_build(pairs, count, c->arena, &c->program->words);
+    memset(numbers, 0xff, ((size_t)words->count + 1) * sizeof *numbers);
+    for (uint32_t i = 0; i < builder->literal_count; i++)
+        if (numbers[builder->literals[i].word] == NO_INDEX)
+            numbers[builder->literals[i].word] = count++;
+    for (uint32_t w = 1; w <= words->count; w++)
+        pairs[w - 1] = (struct multimap_pair){.key = words->texts[w], .value = numbers[w]};
+    *out = numbers;
+    return multimap_build(pairs, words->count, c->arena, &c->program->words);
 }
 
 /* Slots for `count` children: full ones where they are few, for they stand together. */
@@ -352,9 +235,9 @@ static void edge_put(struct trie_edge *edges, uint32_t room, struct trie_edge ed
 static enum err edges_build(struct trie_builder *builder, const uint32_t *starts)
 {
     struct program *program = builder->compiler->program;
-    uint32_t *words = NULL;
+    uint32_t *numbers = NULL;
     size_t room = 0;
-    TRY(words_build(builder, &words));
+    TRY(words_build(builder, &numbers));
     for (uint32_t n = 0; n < builder->node_count; n++)
         room += edge_room(starts[n + 1] - starts[n]);
     struct trie_edge *edges = arena_take_array(builder->compiler->arena, room, sizeof *edges);
@@ -365,7 +248,9 @@ static enum err edges_build(struct trie_builder *builder, const uint32_t *starts
         uint32_t size = edge_room(starts[n + 1] - starts[n]);
         builder->nodes[n].edges = (uint32_t)room;
         for (uint32_t i = starts[n]; i < starts[n + 1]; i++)
-            edge_put(edges + room, size, (struct trie_edge){.word = words[i], .child = builder->literals[i].child});
+            edge_put(
+                edges + room, size,
+                (struct trie_edge){.word = numbers[builder->literals[i].word], .child = builder->literals[i].child});
         room += size;
     }
     builder->nodes[builder->node_count] = (struct trie_node){.entry = builder->entry_count, .edges = (uint32_t)room};
@@ -375,25 +260,61 @@ static enum err edges_build(struct trie_builder *builder, const uint32_t *starts
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static enum err routes_collect(struct compiler *c, struct route **out, size_t *count)
+/* An operation's place and edges, which are written at `edges`; their number is added to *count. */
+static enum err route_make(const struct operation *operation, uint32_t *edges, size_t *count, struct table *known,
+                           struct route *out)
 {
-    const struct model *model = c->model;
-    size_t most = 0;
-    for (size_t a = 0; a < model->action_count; a++)
-        most += model->actions[a].operation_count;
-    struct route *routes = arena_take_array(&c->work, most + 1, sizeof *routes);
-    if (!routes)
-        return ERR_NO_MEMORY;
-    *count = 0;
-    for (size_t a = 0; a < model->action_count; a++)
-        for (size_t i = 0; i < model->actions[a].operation_count; i++)
-            routes[(*count)++] = route_of(&model->actions[a].operations[i], a, i);
-    qsort(routes, *count, sizeof *routes, route_compare);
-    *out = routes;
+    enum route_place place = route_place(operation);
+    out->place = (uint8_t)place;
+    out->depth = route_depth(operation, place);
+    out->edges = edges + *count;
+    for (uint32_t i = 0; i < out->depth; i++)
+        TRY(word_of(known, route_edge(operation, i), &edges[(*count)++]));
     return ERR_NONE;
 }
 
-static enum err builder_open(struct compiler *c, const struct route *routes, size_t count, struct trie_builder *out)
+static size_t edges_count(const struct model *model, size_t *operations)
+{
+    size_t count = 0;
+    *operations = 0;
+    for (size_t a = 0; a < model->action_count; a++)
+        for (size_t i = 0; i < model->actions[a].operation_count; i++, ++*operations)
+            count += route_depth(&model->actions[a].operations[i], PLACE_END);
+    return count;
+}
+
+static enum err routes_collect(struct compiler *c, struct words *words, struct shape_builder *shapes,
+                               struct route **out, size_t *count)
+{
+    const struct model *model = c->model;
+    struct table known;
+    size_t operations, edges = 0, made = 0, most = edges_count(model, &operations);
+    struct route *routes = arena_take_array(&c->work, operations + 1, sizeof *routes);
+    words->edges = arena_take_array(&c->work, most + 1, sizeof *words->edges);
+    table_init(&known, &c->work);
+    if (!routes || !words->edges)
+        return ERR_NO_MEMORY;
+    if (most >= UINT32_MAX / 4)
+        return ERR_LIMIT;
+    TRY(compile_shapes_open(c, operations, shapes));
+    for (uint32_t a = 0; a < model->action_count; a++)
+        for (uint32_t i = 0; i < model->actions[a].operation_count; i++, made++) {
+            struct route *route = &routes[made];
+            *route = (struct route){.action = a, .index = i, .is_only = model->actions[a].operation_count == 1};
+            TRY(route_make(&model->actions[a].operations[i], words->edges, &edges, &known, route));
+            TRY(compile_shapes_find(shapes, a, i, &route->shape));
+        }
+    TRY(words_sort(&c->work, &known, words, edges));
+    for (size_t i = 0; i < made; i++)
+        head_fill(&routes[i], words->count);
+    qsort(routes, made, sizeof *routes, route_compare);
+    *out = routes;
+    *count = made;
+    return ERR_NONE;
+}
+
+static enum err builder_open(struct compiler *c, const struct words *words, const struct shape_builder *shapes,
+                             const struct route *routes, size_t count, struct trie_builder *out)
 {
     size_t edges = 1;
     for (size_t i = 0; i < count; i++)
@@ -402,25 +323,26 @@ static enum err builder_open(struct compiler *c, const struct route *routes, siz
         return ERR_LIMIT;
     *out = (struct trie_builder){
         .compiler = c,
+        .words = *words,
+        .shapes = shapes,
         .nodes = arena_take_array(c->arena, edges + 1, sizeof *out->nodes),
         .literals = arena_take_array(&c->work, edges, sizeof *out->literals),
         .verbs = arena_take_array(&c->work, count + 1, sizeof *out->verbs),
         .entries = arena_take_array(c->arena, count, sizeof *out->entries),
         .node_count = 1,
     };
-    TRY(shapes_open(c, count, &out->shapes));
+    TRY(compile_shapes_close(shapes, &out->numbers));
     return out->nodes && out->literals && out->verbs && out->entries ? ERR_NONE : ERR_NO_MEMORY;
 }
 
-static enum err routes_add(struct trie_builder *builder, const struct route *routes, size_t count)
+static void routes_add(struct trie_builder *builder, const struct route *routes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t common = i == 0 ? 0 : routes_common(&routes[i - 1], &routes[i]);
         for (size_t d = common; d < routes[i].depth; d++)
-            node_add(builder, routes[i].operation, d);
-        TRY(entry_add(builder, &routes[i]));
+            node_add(builder, routes[i].edges[d], d);
+        entry_add(builder, &routes[i]);
     }
-    return ERR_NONE;
 }
 
 enum err compile_operations(struct compiler *compiler)
@@ -429,13 +351,14 @@ enum err compile_operations(struct compiler *compiler)
     struct route *routes = NULL;
     size_t count = 0;
     uint32_t *starts = NULL;
+    struct words words = {0};
+    struct shape_builder shapes;
     struct trie_builder builder;
-    TRY(routes_collect(compiler, &routes, &count));
-    TRY(builder_open(compiler, routes, count, &builder));
-    TRY(routes_add(&builder, routes, count));
+    TRY(routes_collect(compiler, &words, &shapes, &routes, &count));
+    TRY(builder_open(compiler, &words, &shapes, routes, count, &builder));
+    routes_add(&builder, routes, count);
     TRY(literals_sort(&builder, &starts));
     TRY(edges_build(&builder, starts));
-    TRY(shapes_close(&builder.shapes));
     TRY(multimap_build(builder.verbs, builder.verb_count, compiler->arena, &program->verbs));
     program->nodes = builder.nodes;
     program->node_count = builder.node_count;

@@ -5,10 +5,9 @@
 
 #include "program_internal.h"
 
-/* A literal child of a node. */
+/* A literal child of a node; `word` says which text, in the order of the texts. */
 struct trie_literal {
-    uint32_t parent, child;
-    struct view text;
+    uint32_t parent, child, word;
 };
 
 /* ERR_INVALID when two operations can give one request two ids of one type, see the compiler's diags;

@@ -32,7 +32,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = "policy-engine/policy"
-FILES = ["compile", "compile_rules", "compile_operations", "compile_ambiguity", "compile_subjects", "decide",
+FILES = ["compile", "compile_rules", "compile_operations", "compile_shapes", "compile_ambiguity", "compile_subjects", "decide",
          "evaluation", "candidates", "inquiry", "match", "factors", "answer", "multimap", "path_pattern", "query"]
 TESTS = ["match_test", "factors_test", "query_test", "path_pattern_test", "request_path_test", "multimap_test",
          "ambiguity_test", "decide_test", "explain_test", "inquiry_test", "answer_test", "load_test", "load_model_test",
