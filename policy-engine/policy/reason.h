@@ -92,8 +92,8 @@ enum www_authenticate {
       "bring the domain's revocation list up to date (`bartizan status` tells which ran out), or say what its lack means with `crl.missing` and `crl.expired`") \
     X(XFCC_MALFORMED,          "xfcc_malformed",           "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert does not parse", \
       "see which proxy writes the header: Envoy's own form only, at most 8 elements; a client's text must not get through") \
-    X(XFCC_HOPS,               "xfcc_hops",                "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert does not have exactly the configured hops", \
-      "count the proxies in front and set `hops`; the first must be SANITIZE_SET. Else a client wrote elements of its own") \
+    X(XFCC_HOPS,               "xfcc_hops",                "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert does not have exactly the configured hops, each with its certificate", \
+      "count the proxies in front and set `hops`; the first must be SANITIZE_SET, and each sends `cert: true`. Else a client wrote elements of its own") \
     X(XFCC_MISMATCH,           "xfcc_mismatch",            "certificate",   DENY,      7, 403, WWW_NONE, "x-forwarded-client-cert contradicts itself, the certificate or the peer of the connection", \
       "see that each proxy of `by` adds its own element with `Hash`, `Cert` and `By`, and that none only forwards the header. Else a certificate or a client forges it") \
     X(WORKLOAD,                "workload",                 "default",       DENY,      7, 403, WWW_NONE, "the closest rule is for other workloads", \

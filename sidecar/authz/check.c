@@ -6,6 +6,7 @@
 #include "log.h"
 #include "shadow_judge.h"
 #include "token_cache.h"
+#include "wiring.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -36,7 +37,8 @@ struct check_context {
     struct shadow_judge *shadow; /* NULL unless policy.shadow is configured */
     uint8_t epoch[JOURNAL_EPOCH_BYTES];
     char id_prefix[8];
-    uint64_t unrecorded; /* decisions that have no record's number */
+    int64_t wiring_told_at[WIRING_FAULTS]; /* unix seconds; 0: not yet */
+    uint64_t unrecorded;                   /* decisions that have no record's number */
     struct check_request request;
     struct audit_event event;
     char scratch[SCRATCH_BYTES];
@@ -268,6 +270,24 @@ static enum reason judge_caller(struct passage *p)
     return is_caller_revoked(p) ? REASON_CERTIFICATE_REVOKED : REASON_NONE;
 }
 
+/* Told once an interval, however many requests give it away. */
+static void note_wiring(struct passage *p)
+{
+    struct check_context *context = p->context;
+    enum wiring_fault fault;
+    if (!wiring_find(&p->caller_input, &fault))
+        return;
+    const struct wiring_info *info = wiring_info(fault);
+    int64_t *told_at = &context->wiring_told_at[fault], now = p->facts.now;
+    metrics_add(context->metrics, info->metric, 1);
+    bool is_told = *told_at != 0 && now >= *told_at && now - *told_at < REFUSAL_LOG_INTERVAL;
+    if (is_told || context->refusals == NULL)
+        return;
+    *told_at = now;
+    log_line(LOG_WARN, log_say("a client's certificate does not arrive"), log_text("code", view_of(info->code)),
+             log_text("meaning", view_of(info->meaning)), log_text("do", view_of(info->advice)));
+}
+
 static void identify(struct passage *p)
 {
     struct check_context *context = p->context;
@@ -278,6 +298,8 @@ static void identify(struct passage *p)
                                                   .xfcc = p->credentials.xfcc,
                                                   .peer = context->request.source.principal};
     enum reason refusal = caller_proof_presence(&p->caller_input);
+    if (refusal != REASON_NONE && proof == NULL && !p->check->is_again)
+        note_wiring(p);
     if (refusal == REASON_CERTIFICATE_NONE) { /* nobody is no failure: rules may be for anybody */
         facts->workload_failure = REASON_NONE;
         return;

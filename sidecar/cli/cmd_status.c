@@ -205,6 +205,12 @@ static void print_decisions(const struct screen *screen, const json_t *status)
         printf("  %s %10" PRId64 "  %.*s%s%.*s\n", i == 0 ? "refusals " : "         ", status_number(item, "count"),
                VIEW_ARG(name), view_is_present(meaning) ? ": " : "", VIEW_ARG(meaning));
     }
+    json_array_foreach(json_object_get(status, "wiring"), i, item)
+    {
+        printf("  WIRING     %.*s, %" PRId64 " checks: %.*s\n             %.*s\n",
+               VIEW_ARG(safe_at(screen, item, "code")), status_number(item, "count"),
+               VIEW_ARG(safe_at(screen, item, "meaning")), VIEW_ARG(safe_at(screen, item, "do")));
+    }
     json_array_foreach(json_object_get(status, "recent_refusals"), i, item)
     {
         if (i >= 8)

@@ -27,6 +27,8 @@
     X(TOKEN_HITS,          "counter", "bartizan_cache_hits_total", "{cache=\"tokens\"}", "") \
     X(CERTIFICATE_MISSES,  "counter", "bartizan_cache_misses_total", "{cache=\"certificates\"}", "verifications that had to be computed") \
     X(TOKEN_MISSES,        "counter", "bartizan_cache_misses_total", "{cache=\"tokens\"}", "") \
+    X(UNSENT_CERTIFICATES, "counter", "bartizan_unsent_proofs_total", "{source=\"certificate\"}", "checks in which Envoy saw a client's certificate and did not send what identity.sources expects") \
+    X(UNSENT_XFCC,         "counter", "bartizan_unsent_proofs_total", "{source=\"xfcc\"}", "") \
     X(BELIEVED_CALLERS,    "counter", "bartizan_xfcc_text_checks_total", "", "checks whose caller is known by the text of x-forwarded-client-cert alone") \
     X(CHECKS_PARKED,       "counter", "bartizan_checks_parked_total", "", "checks handed to a verifying worker") \
     X(CHECKS_SHARED,       "counter", "bartizan_checks_shared_total", "", "checks that waited for another's verification of the same certificate or token") \

@@ -6,6 +6,7 @@
 #include "rfc3339.h"
 #include "shadow_status.h"
 #include "utf8.h"
+#include "wiring.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -289,6 +290,25 @@ static void write_recent(struct decider_state *state, FILE *out)
     (void)fputc(']', out);
 }
 
+static void write_wiring(const struct decider_state *state, FILE *out)
+{
+    struct json_list list = {.out = out};
+    (void)fputs(", \"wiring\": [", out);
+    for (enum wiring_fault fault = 0; fault < WIRING_FAULTS; fault++) {
+        const struct wiring_info *info = wiring_info(fault);
+        uint64_t count = metrics_get(&state->metrics, info->metric);
+        if (count == 0)
+            continue;
+        next_item(&list);
+        (void)fprintf(out, "{\"code\": \"%s\", \"count\": %" PRIu64 ", \"meaning\": ", info->code, count);
+        utf8_print_json(view_of(info->meaning), out);
+        (void)fputs(", \"do\": ", out);
+        utf8_print_json(view_of(info->advice), out);
+        (void)fputc('}', out);
+    }
+    (void)fputc(']', out);
+}
+
 static void write_journal(const struct decider_state *state, FILE *out)
 {
     char hex[2 * JOURNAL_EPOCH_BYTES];
@@ -345,6 +365,7 @@ void decider_state_write_status(struct decider_state *state, FILE *out)
     shadow_status_write(&state->shadow, state->config, snapshot, out);
     write_decisions(state, out);
     write_recent(state, out);
+    write_wiring(state, out);
     write_journal(state, out);
     (void)fputs(", \"caches\": {", out);
     write_cache(state, "certificates", state->config->limits.caller_cache, METRIC_CERTIFICATE_HITS,

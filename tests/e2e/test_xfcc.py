@@ -61,6 +61,8 @@ admin: {{socket: {admin}}}
 HOP = f'{{hops: 1, by: ["{FRONT}"]}}'
 SIDECARS = {
     "certificate": "certificate",
+    "unsent": "certificate",
+    "strong-unsent": "{xfcc: {hops: 0}}",
     "strong": "{xfcc: {hops: 0}}",
     "both": "certificate, {xfcc: {hops: 0}}",
     "behind": f"{{xfcc: {HOP}}}",
@@ -73,6 +75,8 @@ CERT, NAMES = "{cert: true, chain: true, subject: true, uri: true, dns: true}", 
 # name: the sidecar that is asked (None: the listener of that name behind it), TLS, mode, details, source.certificate
 LISTENERS = {
     "certificate": ("certificate", "mtls", "SANITIZE_SET", CERT, True),
+    "certificate-unsent": ("unsent", "mtls", "SANITIZE_SET", CERT, False),
+    "header-unsent": ("strong-unsent", "mtls", "SANITIZE", CERT, True),
     "certificate-plain": ("certificate", None, "ALWAYS_FORWARD_ONLY", CERT, True),
     "strong": ("strong", "mtls", "SANITIZE_SET", CERT, False),
     "strong-source": ("strong", "mtls", "SANITIZE_SET", CERT, True),
@@ -319,9 +323,9 @@ def test_a_copied_certificate_over_plaintext_names_nobody(mesh):
     assert mesh.refused("strong-plain", "/strict", None, copied) == "xfcc_mismatch"
     assert mesh.refused("strong-plain", "/open", None, copied) == "xfcc_mismatch"  # nor is it nobody
     mesh.allowed("strong-plain", "/open")
-    assert mesh.refused("strong-plain-set", "/strict", None, copied) in ("workload", "certificate_none")  # removed by Envoy
+    assert mesh.refused("strong-plain-set", "/strict", None, copied) == "certificate_none"  # removed by Envoy
     mesh.allowed("strong-plain-set", "/open", None, copied)
-    assert mesh.refused("certificate-plain", "/strict", None, copied) in ("workload", "certificate_none")
+    assert mesh.refused("certificate-plain", "/strict", None, copied) == "certificate_none"
     assert mesh.refused("text-plain", "/text", None, mesh.element(mesh.web, cert=False)) == "xfcc_mismatch"
     assert mesh.refused("text-plain", "/text", None, f"URI={WEB}") == "xfcc_malformed"
 
@@ -340,7 +344,7 @@ def test_a_self_signed_certificate_that_envoy_lets_in_is_refused(mesh):
         assert mesh.refused(listener, "/strict", mesh.stranger) == "certificate_untrusted"
         assert mesh.refused(listener, "/open", mesh.stranger) == "certificate_untrusted"
         mesh.allowed(listener, "/strict", mesh.web)
-        assert mesh.refused(listener, "/strict", None, mesh.element(mesh.web)) in ("workload", "certificate_none")  # removed
+        assert mesh.refused(listener, "/strict", None, mesh.element(mesh.web)) == "certificate_none"  # removed
 
 
 # ---- names that write parts of the header: CVE-2023-27493 ---------------------
@@ -385,6 +389,24 @@ def test_a_quiet_dns_san_is_no_reason_to_refuse(mesh):
         mesh.allowed(listener, "/strict", caller)
     for listener in ("text", "front-text"):
         mesh.allowed(listener, "/text", caller)
+
+
+# ---- what Envoy's settings keep back -------------------------------------------
+
+
+@pytest.mark.parametrize("listener, source, code", [("certificate-unsent", "certificate", "W0941"), ("header-unsent", "xfcc", "W0942")])
+def test_a_certificate_that_envoy_saw_and_does_not_send_is_told_once_a_minute(mesh, listener, source, code):
+    stack = mesh.stacks[LISTENERS[listener][0]]
+    assert "WIRING" not in stack.run("status", "--config", stack.config_file).stdout
+    for _ in range(20):
+        assert mesh.refused(listener, "/strict", mesh.web) == "certificate_none"
+    shown = stack.run("status", "--config", stack.config_file).stdout
+    assert f"WIRING     {code}, 20 checks: Envoy saw a client's certificate" in shown, shown
+    log = (stack.folder / "bartizan.log").read_text()
+    assert log.count(f'code="{code}"') == 1 and 'do="set `' in log
+    fine = mesh.stacks["strong"]
+    mesh.allowed("strong", "/strict", mesh.web)
+    assert "WIRING" not in fine.run("status", "--config", fine.config_file).stdout
 
 
 # ---- two Envoys ---------------------------------------------------------------
