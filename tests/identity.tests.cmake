@@ -24,3 +24,10 @@ foreach(parser spiffe_id xfcc x509_svid trust_bundle bundle_map crl_set revocati
   fuzz_target(${parser}_fuzz USES base policy text identity)
 endforeach()
 fuzz_target(caller_proof_fuzz USES base policy text identity SOURCES ${test_bundles})
+
+# Asked by tests/judges.
+add_executable(svid_verify support/svid_verify.c)
+target_compile_options(svid_verify PRIVATE ${BARTIZAN_WARNINGS})
+floor_use(svid_verify base policy text identity)
+target_link_libraries(svid_verify PRIVATE PkgConfig::JANSSON)
+set_target_properties(svid_verify PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
