@@ -5,6 +5,8 @@ set(world_floors base policy observe text wire identity assurance journal config
 
 unit_test(snapshot_test USES ${world_floors} SOURCES ${world} LIBS proto)
 unit_test(reload_test USES ${world_floors} SOURCES ${world} LIBS proto)
+unit_test(reload_policy_test USES ${world_floors} SOURCES ${world} LIBS proto)
+unit_test(policy_parts_test USES ${world_floors} SOURCES ${world} LIBS proto)
 unit_test(request_facts_test USES ${world_floors})
 unit_test(wiring_test USES ${world_floors})
 unit_test(shadow_log_test USES ${world_floors})

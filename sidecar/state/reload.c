@@ -226,12 +226,23 @@ static bool is_under_way(const struct reload *reload)
     return reload->policies.policies.is_under_way;
 }
 
+/* With the lock. */
+static void note_progress(struct reload *reload)
+{
+    bool is_working = reload->is_busy || reload->is_wanted || is_under_way(reload);
+    if (!is_working)
+        reload->since = 0;
+    else if (reload->since == 0)
+        reload->since = (int64_t)time(NULL);
+}
+
 /* One attempt for the first `asked`: who waits for it is told. */
 static void attempt_for(struct reload *reload, uint64_t asked, bool is_ended)
 {
     uint64_t covered = reload->ordered;
     bool is_done = attempt(reload, is_ended);
     pthread_mutex_lock(&reload->lock);
+    note_progress(reload);
     reload->taken = asked;
     reload->last_taken = reload->result;
     if (is_done) {
@@ -266,17 +277,6 @@ static bool take_end(struct reload *reload, int milliseconds)
     return true;
 }
 
-static void tell_progress(struct reload *reload)
-{
-    bool is_working = reload->is_busy || reload->is_wanted || is_under_way(reload);
-    pthread_mutex_lock(&reload->lock);
-    if (!is_working)
-        reload->since = 0;
-    else if (reload->since == 0)
-        reload->since = (int64_t)time(NULL);
-    pthread_mutex_unlock(&reload->lock);
-}
-
 /* True when files are to be read. */
 static bool is_called(struct reload *reload, bool is_asked, bool has_events)
 {
@@ -298,7 +298,9 @@ static void serve(struct reload *reload, uint64_t asked, bool is_called)
     if (is_called)
         attempt_for(reload, asked, was_idle && take_end(reload, RELOAD_GRACE_MS));
     order(reload, asked);
-    tell_progress(reload);
+    pthread_mutex_lock(&reload->lock);
+    note_progress(reload);
+    pthread_mutex_unlock(&reload->lock);
 }
 
 static void *run(void *argument)

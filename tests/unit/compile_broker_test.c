@@ -91,6 +91,25 @@ static void a_request_is_served_and_its_end_is_told(void **state)
     assert_true(WIFEXITED(reply.status) && WEXITSTATUS(reply.status) == ENDED_WITH);
 }
 
+static void a_request_without_files_ends_the_process_of_its_number_alone(void **state)
+{
+    (void)state;
+    struct compile_reply reply = {0};
+    ask(sizeof(struct compile_request), 2);
+    compile_broker_serve(&broker, &mask);
+    pid_t job = broker.job;
+    broker.number = 6; /* what is asked for is of number 5 */
+    ask(sizeof(struct compile_request), 0);
+    compile_broker_serve(&broker, &mask);
+    assert_int_equal(broker.job, job);
+    broker.number = 5;
+    ask(sizeof(struct compile_request), 0);
+    compile_broker_serve(&broker, &mask);
+    assert_int_equal(broker.job, 0);
+    assert_int_equal(waitpid(job, NULL, 0), -1); /* it is gone, and was waited for */
+    assert_int_equal(recv(broker.asker_fd, &reply, sizeof(reply), MSG_DONTWAIT), -1);
+}
+
 static void what_is_no_request_starts_nothing_and_leaves_no_descriptor(void **state)
 {
     (void)state;
@@ -125,6 +144,8 @@ int main(int argc, char **argv)
     (void)signal(SIGIO, SIG_IGN); /* the supervisor waits for it */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_request_is_served_and_its_end_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_request_without_files_ends_the_process_of_its_number_alone, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_request_starts_nothing_and_leaves_no_descriptor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_is_left_after_a_few, set_up, tear_down),
     };
