@@ -45,14 +45,26 @@ static uint32_t line_of(const struct reading *reading, size_t at)
 
 /* ---- reading ---- */
 
-/* Sorted now: the first look-up would sort it under a lock. */
+/* The first look-up sorts the entries, under a lock: done here. X509_CRL_sort would take what was signed for changed:
+ * encoded anew for each check of the signature, in an order that its issuer may not have signed. */
+static bool sort(X509_CRL *list)
+{
+    X509_REVOKED *entry = NULL;
+    ASN1_INTEGER *any = ASN1_INTEGER_new();
+    if (!any)
+        return false;
+    (void)X509_CRL_get0_by_serial(list, &entry, any);
+    ASN1_INTEGER_free(any);
+    return true;
+}
+
 static X509_CRL *parse(struct view der)
 {
     const unsigned char *at = (const unsigned char *)der.data;
     X509_CRL *list = d2i_X509_CRL(NULL, &at, (long)der.size);
     int64_t seconds;
     const ASN1_TIME *next = list ? X509_CRL_get0_nextUpdate(list) : NULL;
-    bool is_good = list && at == (const unsigned char *)der.data + der.size && X509_CRL_sort(list) == 1 &&
+    bool is_good = list && at == (const unsigned char *)der.data + der.size && sort(list) &&
                    x509_path_seconds(X509_CRL_get0_lastUpdate(list), &seconds) &&
                    (!next || x509_path_seconds(next, &seconds));
     if (is_good)

@@ -161,26 +161,44 @@ static enum reason check_path(STACK_OF(X509) * chain, struct x509_path_validity 
     return REASON_NONE;
 }
 
+/* The path as OpenSSL judges it, with these flags more; the chain is in `context`. */
+static enum reason walk(const struct x509_path *path, unsigned long flags, X509_STORE_CTX *context)
+{
+    if (!context || X509_STORE_CTX_init(context, path->store, path->leaf, path->untrusted) != 1 ||
+        X509_STORE_CTX_set_purpose(context, path->purpose) != 1)
+        return REASON_INTERNAL;
+    if (X509_STORE_CTX_set_app_data(context, (void *)(uintptr_t)path) != 1)
+        return REASON_INTERNAL;
+    X509_STORE_CTX_set_flags(context, flags);
+    X509_STORE_CTX_set_time(context, 0, (time_t)path->now);
+    int verdict = X509_verify_cert(context);
+    if (verdict < 0)
+        return REASON_INTERNAL;
+    return verdict == 1 ? REASON_NONE
+                        : reason_of(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context));
+}
+
+/* OpenSSL asks the lists before it checks a certificate's signature, and each time hashes them whole to check theirs: a
+ * forged certificate must not cost that. */
+static enum reason walk_unlisted(const struct x509_path *path)
+{
+    AUTO(context_free) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    return walk(path, 0, context);
+}
+
 static enum reason verify(const struct x509_path *path, struct x509_path_validity *out)
 {
     for (int i = 0; path->untrusted && i < sk_X509_num(path->untrusted); i++) {
         if (!x509_key_is_accepted(sk_X509_value(path->untrusted, i)))
             return REASON_CERTIFICATE_KEY;
     }
+    enum reason reason = path->crls ? walk_unlisted(path) : REASON_NONE;
+    if (reason != REASON_NONE)
+        return reason;
     AUTO(context_free) X509_STORE_CTX *context = X509_STORE_CTX_new();
-    if (!context || X509_STORE_CTX_init(context, path->store, path->leaf, path->untrusted) != 1 ||
-        X509_STORE_CTX_set_purpose(context, path->purpose) != 1)
-        return REASON_INTERNAL;
-    if (X509_STORE_CTX_set_app_data(context, (void *)(uintptr_t)path) != 1)
-        return REASON_INTERNAL;
-    if (path->crls)
-        X509_STORE_CTX_set_flags(context, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-    X509_STORE_CTX_set_time(context, 0, (time_t)path->now);
-    int verdict = X509_verify_cert(context);
-    if (verdict < 0)
-        return REASON_INTERNAL;
-    if (verdict != 1)
-        return reason_of(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context));
+    reason = walk(path, path->crls ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : 0, context);
+    if (reason != REASON_NONE)
+        return reason;
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
     /* For an anchor OpenSSL finds only lists that its own key could have signed, not those of who issued it. */
     if (path->crls && crl_set_names(path->lists, sk_X509_value(chain, sk_X509_num(chain) - 1)))

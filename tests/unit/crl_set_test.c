@@ -14,6 +14,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define ID "spiffe://prod.example/ns/a/sa/b"
 enum { HOUR = 3600 };
@@ -50,11 +51,13 @@ struct wanted {
     const struct test_cert *issuer; /* whose name is on it */
     const struct test_cert *signer; /* who signed it; NULL: the issuer */
     const struct test_cert *revoked;
-    int64_t from, until; /* 0: an hour before and after TEST_NOW; until -1: no nextUpdate */
-    uint64_t number;     /* 0: none */
-    bool has_key_id;     /* the authority key identifier, of the signer's key */
-    const char *scope;   /* the issuing distribution point, in OpenSSL's words; NULL: none */
-    bool is_delta;       /* to the list before */
+    int64_t from, until;                 /* 0: an hour before and after TEST_NOW; until -1: no nextUpdate */
+    uint64_t number;                     /* 0: none */
+    bool has_key_id;                     /* the authority key identifier, of the signer's key */
+    const char *scope;                   /* the issuing distribution point, in OpenSSL's words; NULL: none */
+    bool is_delta;                       /* to the list before */
+    const struct test_cert *const *many; /* revoked, too, in this order */
+    size_t many_count;
 };
 
 static void add_text(X509_CRL *list, const struct test_cert *signer, int nid, const char *value)
@@ -67,6 +70,14 @@ static void add_text(X509_CRL *list, const struct test_cert *signer, int nid, co
     X509_EXTENSION_free(extension);
 }
 
+static void revoke(X509_CRL *list, const struct test_cert *cert, const ASN1_TIME *when)
+{
+    X509_REVOKED *entry = X509_REVOKED_new();
+    assert_int_equal(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(cert->x509)), 1);
+    assert_int_equal(X509_REVOKED_set_revocationDate(entry, (ASN1_TIME *)(uintptr_t)when), 1);
+    assert_int_equal(X509_CRL_add0_revoked(list, entry), 1);
+}
+
 static X509_CRL *make(const struct wanted *wanted)
 {
     X509_CRL *list = X509_CRL_new();
@@ -77,12 +88,10 @@ static X509_CRL *make(const struct wanted *wanted)
     assert_int_equal(X509_CRL_set1_lastUpdate(list, from), 1);
     if (wanted->until >= 0)
         assert_int_equal(X509_CRL_set1_nextUpdate(list, until), 1);
-    if (wanted->revoked) {
-        X509_REVOKED *entry = X509_REVOKED_new();
-        assert_int_equal(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(wanted->revoked->x509)), 1);
-        assert_int_equal(X509_REVOKED_set_revocationDate(entry, from), 1);
-        assert_int_equal(X509_CRL_add0_revoked(list, entry), 1);
-    }
+    if (wanted->revoked)
+        revoke(list, wanted->revoked, from);
+    for (size_t i = 0; i < wanted->many_count; i++)
+        revoke(list, wanted->many[i], from);
     if (wanted->number) {
         ASN1_INTEGER *number = ASN1_INTEGER_new();
         assert_int_equal(ASN1_INTEGER_set_uint64(number, wanted->number), 1);
@@ -322,6 +331,76 @@ static void a_revoked_leaf_is_refused_and_its_neighbour_is_not(void **state)
     assert_int_equal(verify(&other_leaf, &middle, &lists[1], 1, strict), REASON_NONE);
 }
 
+/* RFC 5280 section 5.1.2.6 asks for no order; an issuer writes the entries as they come. Sorting them must not change
+ * what the issuer signed. */
+static void entries_stand_in_any_order(void **state)
+{
+    (void)state;
+    enum { MORE = 200 };
+    struct test_cert others[MORE];
+    const struct test_cert *first[MORE + 1], *last[MORE + 1];
+    for (size_t i = 0; i < MORE; i++) {
+        others[i] = (struct test_cert){.x509 = X509_new()};
+        /* Falling, and away from the serials of the leaves. */
+        assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(others[i].x509), (long)(1000000 - i)), 1);
+        first[i + 1] = last[i] = &others[i];
+    }
+    first[0] = last[MORE] = &leaf;
+    const struct wanted at_first[] = {{.issuer = &root}, {.issuer = &middle, .many = first, .many_count = MORE + 1}};
+    const struct wanted at_last[] = {{.issuer = &root}, {.issuer = &middle, .many = last, .many_count = MORE + 1}};
+    assert_int_equal(verify(&leaf, &root, at_first, 2, strict), REASON_CERTIFICATE_REVOKED);
+    assert_int_equal(verify(&other_leaf, &root, at_first, 2, strict), REASON_NONE);
+    assert_int_equal(verify(&leaf, &root, at_last, 2, strict), REASON_CERTIFICATE_REVOKED);
+    assert_int_equal(verify(&other_leaf, &root, at_last, 2, strict), REASON_NONE);
+    for (size_t i = 0; i < MORE; i++)
+        test_cert_free(&others[i]);
+}
+
+static double milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* Nearly as long as a file may be. The bound is one that sanitizers hold as well. */
+static void a_list_of_150000_entries_is_asked_in_bounded_time(void **state)
+{
+    (void)state;
+    enum { MORE = 150000 };
+    static const struct test_cert *many[MORE];
+    struct test_cert others[1000];
+    for (size_t i = 0; i < 1000; i++) {
+        others[i] = (struct test_cert){.x509 = X509_new()};
+        assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(others[i].x509), (long)(0x7fffffffffff - i)), 1);
+    }
+    for (size_t i = 0; i < MORE; i++)
+        many[i] = &others[i % 1000];
+    const struct wanted list = {.issuer = &middle, .revoked = &leaf, .many = many, .many_count = MORE};
+    double before = milliseconds();
+    assert_int_equal(verify(&other_leaf, &middle, &list, 1, strict), REASON_NONE);
+    double cost = milliseconds() - before;
+    print_message("a list of %d entries, made, read and asked: %.0f ms\n", MORE, cost);
+    assert_true(cost < 20000);
+    assert_int_equal(verify(&leaf, &middle, &list, 1, strict), REASON_CERTIFICATE_REVOKED);
+    for (size_t i = 0; i < 1000; i++)
+        test_cert_free(&others[i]);
+}
+
+static void a_forged_certificate_is_refused_before_a_list_is_asked(void **state)
+{
+    (void)state;
+    struct test_cert forger = test_ca_intermediate(
+        &root, &(struct test_cert_options){.key_usage = "critical,keyCertSign,cRLSign", .has_no_key_ids = true});
+    X509_set_subject_name(forger.x509, X509_get_subject_name(middle.x509));
+    struct test_cert forged = test_ca_leaf(&forger, &(struct test_cert_options){.uri = ID, .has_no_key_ids = true});
+    /* Without any list an honest certificate cannot be judged. */
+    assert_int_equal(verify(&leaf, &root, NULL, 0, strict), REASON_CERTIFICATE_STATUS);
+    assert_int_equal(verify(&forged, &root, NULL, 0, strict), REASON_CERTIFICATE_UNTRUSTED);
+    test_cert_free(&forged);
+    test_cert_free(&forger);
+}
+
 static void a_revoked_intermediate_takes_its_leaves_with_it(void **state)
 {
     (void)state;
@@ -455,6 +534,9 @@ int main(void)
         cmocka_unit_test(a_list_that_has_run_out_may_go),
         cmocka_unit_test(lists_without_numbers_are_told_apart_by_their_update),
         cmocka_unit_test(a_revoked_leaf_is_refused_and_its_neighbour_is_not),
+        cmocka_unit_test(entries_stand_in_any_order),
+        cmocka_unit_test(a_list_of_150000_entries_is_asked_in_bounded_time),
+        cmocka_unit_test(a_forged_certificate_is_refused_before_a_list_is_asked),
         cmocka_unit_test(a_revoked_intermediate_takes_its_leaves_with_it),
         cmocka_unit_test(a_missing_list_refuses_unless_that_is_accepted),
         cmocka_unit_test(a_list_of_another_key_still_tells_whom_it_names),
