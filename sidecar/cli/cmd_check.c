@@ -119,8 +119,9 @@ static void pass_over_missing_revocations(struct config *config)
 static void note_missing(void *context, const struct missing_file *file)
 {
     (void)context;
-    fprintf(stderr, "note: %s is not there yet: without this %s of %.*s checks are denied with `keys-unavailable`\n",
-            file->path, file->what, VIEW_ARG(file->of));
+    fprintf(stderr, "note: %s %s: without this %s of %.*s checks are denied with `keys-unavailable`\n", file->path,
+            file->is_stale ? "was not confirmed by the Workload API within max_age" : "is not there yet", file->what,
+            VIEW_ARG(file->of));
 }
 
 static int run_open(struct run *run, const char *config)

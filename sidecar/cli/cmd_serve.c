@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "compile_asker.h"
+#include "feed_endpoint.h"
 #include "listen_socket.h"
 #include "log.h"
 #include "options.h"
@@ -153,6 +154,11 @@ static bool find_ship(struct service *service)
     return access(service->ship, X_OK) == 0;
 }
 
+static bool runs_feed(const struct config *config)
+{
+    return (config->workload_api.needs_x509 || config->workload_api.needs_jwt) && !config->workload_api.is_separate;
+}
+
 static int run(struct service *service)
 {
     const struct config *config = service->config;
@@ -165,7 +171,8 @@ static int run(struct service *service)
     const char *ship[] = {
         "bartizan-ship", "publish", "--journal", config->audit.journal.path, "--bind", config->audit.tap.bind,
         "--instance",    instance,  NULL};
-    const struct supervisor_child children[] = {
+    const char *feed[] = {"bartizan", "feed", "--config", config->file, "--log-level", service->level, NULL};
+    struct supervisor_child children[SUPERVISOR_CHILDREN_MAX] = {
         {.name = "decide",
          .program = "/proc/self/exe",
          .argv = decide,
@@ -174,20 +181,24 @@ static int run(struct service *service)
          .started = service->started,
          .is_vital = true,
          .takes_hangup = true},
-        {.name = "ship", .program = service->ship, .argv = ship},
     };
+    size_t count = 1;
     bool has_ship = config->audit.tap.bind != NULL && config->audit.journal.path != NULL;
     if (has_ship && !find_ship(service)) {
         log_line(LOG_ERROR, log_say("the live tap is off: bartizan-ship is not beside this program"));
         has_ship = false;
     }
+    if (has_ship)
+        children[count++] = (struct supervisor_child){.name = "ship", .program = service->ship, .argv = ship};
+    if (runs_feed(config))
+        children[count++] = (struct supervisor_child){.name = "feed", .program = "/proc/self/exe", .argv = feed};
     if (compile_broker_open(&service->broker, compile) != ERR_NONE) {
         (void)fprintf(stderr, "bartizan: a socket between the processes cannot be made: %s\n", strerror(errno));
         return EXIT_IO;
     }
     service->fds[service->socket_count] = service->broker.asker_fd;
     (void)snprintf(service->compile, sizeof(service->compile), "%d", service->broker.asker_fd);
-    int code = supervisor_run(children, has_ship ? 2 : 1, &service->broker);
+    int code = supervisor_run(children, count, &service->broker);
     compile_broker_close(&service->broker);
     return code;
 }
@@ -195,7 +206,10 @@ static int run(struct service *service)
 /* The configuration is read, and in force until this returns. */
 static int serve(const struct config *config, const char *level)
 {
+    char target[WORKLOAD_ENDPOINT_TARGET_MAX];
     int code = make_revocations(config);
+    if (code == EXIT_GOOD && runs_feed(config))
+        code = feed_endpoint(config, target);
     code = code == EXIT_GOOD ? try_files(config) : code;
     if (code != EXIT_GOOD)
         return code;

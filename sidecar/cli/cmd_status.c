@@ -141,6 +141,28 @@ static const char *without_authorities(const json_t *domain)
     return view_equals(state, VIEW("left-out")) ? "is in its map no more" : "has no authority";
 }
 
+/* In capitals where something is wrong with it. */
+static void print_feed(const struct screen *screen, const json_t *feed)
+{
+    size_t i;
+    json_t *stream;
+    json_array_foreach(json_object_get(feed, "streams"), i, stream)
+    {
+        bool is_stale = json_is_true(json_object_get(stream, "stale"));
+        bool is_good = !is_stale && view_equals(status_text(stream, "state"), VIEW("streaming"));
+        const json_t *age = json_object_get(stream, "age_seconds"), *error = json_object_get(stream, "last_error");
+        printf("  %s       %.*s: %.*s%s, ", is_good ? "feed" : "FEED", VIEW_ARG(safe_at(screen, stream, "stream")),
+               VIEW_ARG(safe_at(screen, stream, "state")), is_stale ? ", STALE: what it brought is not used" : "");
+        if (json_is_integer(age))
+            printf("confirmed %.*s ago\n", VIEW_ARG(age_print(json_integer_value(age), screen->arena)));
+        else
+            printf("never confirmed\n");
+        if (json_is_object(error))
+            printf("             last error %.*s: %.*s\n", VIEW_ARG(distance(screen, status_text(error, "time"))),
+                   VIEW_ARG(safe_at(screen, error, "message")));
+    }
+}
+
 static void print_policy_expiry(const struct screen *screen, const json_t *signature)
 {
     int64_t at = 0;
@@ -259,6 +281,7 @@ static int show(const json_t *status, struct view body, bool is_json, struct are
         print_head(&screen, status);
         print_expiring(&screen, snapshot);
         print_snapshot(&screen, snapshot);
+        print_feed(&screen, json_object_get(status, "feed"));
         print_shadow(&screen, json_object_get(status, "shadow"));
         print_decisions(&screen, status);
         print_machinery(&screen, status);

@@ -17,6 +17,7 @@ enum exit_code {
 int cmd_serve(int argc, char **argv);
 int cmd_decide(int argc, char **argv);  /* started by `serve`; not listed in the help */
 int cmd_compile(int argc, char **argv); /* likewise */
+int cmd_feed(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"serve", "answer Envoy's ext_authz checks; reload files when they change", cmd_serve},
     {"decide", NULL, cmd_decide},
     {"compile", NULL, cmd_compile},
+    {"feed", "keep what comes from a SPIFFE Workload API fresh; `serve` runs it", cmd_feed},
     {"check", "answer one check request from a file, with the whole explanation", cmd_check},
     {"policy", "check, test and evaluate a policy", cmd_policy},
     {"revoke", "refuse a workload, user, certificate or token from now on", cmd_revoke},

@@ -36,12 +36,13 @@ static read_value read_section;
     VALUE("identity.sources[].xfcc-text.by", config_read_by, 0, 0, 0, "", "", "SPIFFE IDs of the trusted proxies, exactly `hops` of them") \
     VALUE("identity.sources[].xfcc-text.missing_hash", config_read_choice, OF(identity_source, accepts_missing_hash), 0, 0, "refuse|accept", "refuse", "an element without Hash, as a waypoint writes it") \
     VALUE("identity.trust_domains", config_read_domains, 0, 0, 256, "", "", "trust domains by name whose workloads can be proved") \
-    VALUE("identity.trust_domains.{}.bundle", config_read_bundle, 0, 0, 0, "", "", "its authorities: FILE, {file: FILE, owner: feed} or {map: FILE}; required") \
+    VALUE("identity.trust_domains.{}.bundle", config_read_bundle, 0, 0, 0, "", "", "its authorities: FILE, {file: FILE, owner: feed}, {map: FILE} or `workload-api`; required") \
     VALUE("identity.trust_domains.{}.bundle.file", config_read_path, OF(trust_domain_config, bundle), 0, 0, "", "", "PEM certificates or a SPIFFE bundle document; this or `map`") \
     VALUE("identity.trust_domains.{}.bundle.map", config_read_bundle_map, 0, 0, 0, "", "", "a SPIFFE bundle map with the documents of many domains, each of which may name it; one that it does not have is trusted no more") \
     VALUE("identity.trust_domains.{}.bundle.owner", config_read_choice, OF(trust_domain_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
-    VALUE("identity.trust_domains.{}.crl", config_read_crl, 0, 0, 0, "", "", "its revocation lists, {file: FILE}; without it certificates are revoked by the deny list alone") \
-    VALUE("identity.trust_domains.{}.crl.file", config_read_path, OF(trust_domain_config, crl), 0, 0, "", "", "CRLs in PEM, or one in DER; required") \
+    VALUE("identity.trust_domains.{}.crl", config_read_crl, 0, 0, 0, "", "", "its revocation lists, {file: FILE} or {from: workload-api}; without it certificates are revoked by the deny list alone") \
+    VALUE("identity.trust_domains.{}.crl.file", config_read_path, OF(trust_domain_config, crl), 0, 0, "", "", "CRLs in PEM, or one in DER; this or `from`") \
+    VALUE("identity.trust_domains.{}.crl.from", config_read_crl_origin, 0, 0, 0, "workload-api", "", "`workload-api`: the lists that come with its bundle") \
     VALUE("identity.trust_domains.{}.crl.missing", config_read_choice, OF(trust_domain_config, accepts_missing_crl), 0, 0, "refuse|accept", "refuse", "a certificate whose issuer has no list in the file") \
     VALUE("identity.trust_domains.{}.crl.expired", config_read_choice, OF(trust_domain_config, accepts_expired_crl), 0, 0, "refuse|accept", "refuse", "a certificate whose issuer's list is past its nextUpdate") \
     REFUSED("identity.trust_domains.{}.strict") \
@@ -50,13 +51,18 @@ static read_value read_section;
     VALUE("tokens.from", config_read_token_sources, 0, 0, 0, "", "", "headers that carry the user's token; [authorization] is the only one") \
     VALUE("tokens.issuers", config_read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \
     VALUE("tokens.issuers.{}.keys", config_read_keys, 0, 0, 0, "", "", "where the issuer's keys are; required") \
-    VALUE("tokens.issuers.{}.keys.file", config_read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; required") \
+    VALUE("tokens.issuers.{}.keys.file", config_read_path, OF(issuer_config, keys_file), 0, 0, "", "", "a JWK Set file; this or `workload-api`") \
     VALUE("tokens.issuers.{}.keys.owner", config_read_choice, OF(issuer_config, is_owned_by_feed), 0, 0, "operator|feed", "operator", "who writes the file: `operator`, then it must be there; `feed`, another process, then it may come later") \
     VALUE("tokens.issuers.{}.algorithms", config_read_algorithms, 0, 1, 11, "", "", "that its tokens may be signed with, of RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519; all but the last two unless given") \
     REFUSED("tokens.issuers.{}.keys.url") \
     REFUSED("tokens.issuers.{}.keys.discovery") \
-    REFUSED("tokens.issuers.{}.keys.workload-api") \
+    VALUE("tokens.issuers.{}.keys.workload-api", config_read_trust_domain, OF(issuer_config, workload_api), 0, 0, "", "", "the trust domain whose JWT bundle, of the SPIFFE Workload API, has the keys") \
     VALUE("tokens.resource_metadata", config_read_url, OF(config, tokens.resource_metadata), 0, 0, "", "", "RFC 9728 URL, sent in WWW-Authenticate; not sent unless given") \
+    SECTION("workload_api") \
+    VALUE("workload_api.endpoint", config_read_workload_endpoint, OF(config, workload_api.endpoint), 0, 0, "", "", "its address, unix:///PATH or tcp://IP:PORT; what SPIFFE_ENDPOINT_SOCKET says unless given") \
+    VALUE("workload_api.folder", config_read_path, OF(config, workload_api.folder), 0, 0, "", "/var/lib/bartizan/feed", "folder in which `bartizan feed` keeps what it fetched; made when it is missing") \
+    VALUE("workload_api.max_age", config_read_duration, OF(config, workload_api.max_age), 2, 30 * 86400, "", "1h", "what the Workload API has not confirmed for so long is trusted no more: 90s, 15m, 1h, 7d") \
+    VALUE("workload_api.process", config_read_choice, OF(config, workload_api.is_separate), 0, 0, "child|separate", "child", "`child`: `serve` runs `bartizan feed`; `separate`: somebody else does") \
     SECTION("policy") \
     VALUE("policy.path", config_read_path, OF(config, policy.path), 0, 0, "", "", "policy file, of YAML or compiled, or folder of *.yaml or of one *.bzpl; required") \
     VALUE("policy.enforcement", config_read_word, OF(config, policy.enforcement), 0, 0, "enforce|report", "enforce", "`report` allows everything and records what would have been refused") \
@@ -233,6 +239,7 @@ static void finish(const struct task *root, struct config *config)
         config_expect_key(&section, false, policy ? "path" : "policy.path");
     }
     check_accept(root, policy, config);
+    config_place_feed(root, config);
     if (config->listener_count == 0)
         config_set_default_listener(reader, config);
     if (config->identity.source_count == 0)

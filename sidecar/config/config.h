@@ -39,13 +39,16 @@ struct trust_domain_config {
     bool is_owned_by_feed; /* another process writes it: it may be missing */
     const char *crl;       /* file with its revocation lists; NULL: none are looked at */
     bool accepts_missing_crl, accepts_expired_crl;
+    bool is_from_workload_api;     /* `bundle` is feed's bundle map */
+    bool crl_is_from_workload_api; /* `crl` is feed's as well */
 };
 
 struct issuer_config {
     struct view url;
     const char *keys_file;
     bool is_owned_by_feed;
-    uint32_t algorithms; /* 1 << enum jose_algorithm for each; 0: JOSE_USUAL */
+    uint32_t algorithms;      /* 1 << enum jose_algorithm for each; 0: JOSE_USUAL */
+    struct view workload_api; /* the trust domain whose JWT bundle the keys are; absent: they do not come from there */
 };
 
 enum enforcement { ENFORCE = 0, REPORT };
@@ -69,6 +72,14 @@ struct config {
         size_t issuer_count;
         struct view resource_metadata; /* RFC 9728 URL for WWW-Authenticate; absent: not sent */
     } tokens;
+    struct {
+        struct view endpoint;       /* of workload_endpoint_parse; absent: SPIFFE_ENDPOINT_SOCKET says it */
+        const char *folder;         /* feed's; default /var/lib/bartizan/feed */
+        const char *stamp;          /* feed.json in it */
+        uint32_t max_age;           /* seconds for which what was not confirmed is used; default 1 h */
+        bool is_separate;           /* feed is no child of `serve` */
+        bool needs_x509, needs_jwt; /* some trust domain, some issuer comes from there */
+    } workload_api;
     struct {
         const char *path;   /* file or folder */
         const char *shadow; /* likewise: judged beside it, never enforced; NULL: none */

@@ -211,8 +211,7 @@ void config_read_bundle(const struct task *task, void *target)
     else if (task->node->kind == NODE_MAP)
         read_owned_file(task, target);
     else if (view_equals(task->node->text, VIEW("workload-api")) && task->node->is_plain)
-        config_complain(task, "C0102", VIEW("name a file that is kept fresh"),
-                        "bundles from `workload-api` are not supported in this version");
+        domain->is_from_workload_api = domain->is_map = domain->is_owned_by_feed = true;
     else
         config_read_path(task, &domain->bundle);
 }
@@ -226,7 +225,21 @@ void config_read_crl(const struct task *task, void *target)
     }
     config_set_fallbacks(task->reader, view_of(task->field->path), target);
     config_read_map(task, target);
-    config_expect_key(task, node_get(task->node, VIEW("file")) != NULL, "file");
+    bool has_file = node_get(task->node, VIEW("file")) != NULL, has_from = node_get(task->node, VIEW("from")) != NULL;
+    if (has_file && has_from)
+        config_complain(task, "C0105", (struct view){0}, "the lists are a `file` or come `from` elsewhere, not both");
+    else
+        config_expect_key(task, has_file || has_from, "file");
+}
+
+/* Lists come with the bundle that they are about. */
+static void check_crl_origin(const struct task *task, const struct trust_domain_config *domain)
+{
+    struct task crl = *task;
+    crl.node = node_get(task->node, VIEW("crl"));
+    if (domain->crl_is_from_workload_api && !domain->is_from_workload_api && crl.node != NULL)
+        config_complain(&crl, "C0105", VIEW("bundle: workload-api"),
+                        "lists come from the Workload API only where the bundle does");
 }
 
 void config_read_domains(const struct task *task, void *target)
@@ -245,6 +258,7 @@ void config_read_domains(const struct task *task, void *target)
         config_read_map(&item, (char *)&all[i]);
         if (item.node->kind == NODE_MAP)
             config_expect_key(&item, node_get(item.node, VIEW("bundle")) != NULL, "bundle");
+        check_crl_origin(&item, &all[i]);
     }
     config->identity.domains = all;
     config->identity.domain_count = task->node->count;
@@ -252,7 +266,11 @@ void config_read_domains(const struct task *task, void *target)
 
 void config_read_keys(const struct task *task, void *target)
 {
-    read_owned_file(task, target);
+    bool is_from_api = node_get(task->node, VIEW("workload-api")) != NULL;
+    if (is_from_api && task->node->count > 1)
+        config_complain(task, "C0105", (struct view){0}, "keys come from `workload-api` alone, or from a file");
+    else
+        read_owned_file(task, target);
 }
 
 void config_read_algorithms(const struct task *task, void *target)

@@ -82,6 +82,14 @@ read_value config_read_admin;            /* struct config, admin.address */
 read_value config_read_listener_address; /* struct listener_config */
 read_value config_read_issuer_name;      /* struct view */
 
+read_value config_read_duration;          /* uint32_t in [low, high], seconds: 90s, 15m, 1h, 7d */
+read_value config_read_trust_domain;      /* struct view */
+read_value config_read_workload_endpoint; /* struct view */
+read_value config_read_crl_origin;        /* struct trust_domain_config */
+
+/* Gives what comes from the Workload API its files in the folder of feed. */
+void config_place_feed(const struct task *root, struct config *config);
+
 /* Lists and maps of struct config, and what is inside of them. */
 read_value config_read_listeners, config_read_sources, config_read_domains, config_read_issuers,
     config_read_revocations, config_read_token_sources, config_read_platform_owners, config_read_signers;

@@ -8,10 +8,11 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 
-enum { NUMBER_BYTES = 1024 }; /* RSA of 8192 bits */
+enum { NUMBER_BYTES = 1024 /* RSA of 8192 bits */, ED25519_BYTES = 32 };
 
 static void json_drop(json_t **value)
 {
@@ -68,21 +69,55 @@ static json_t *x5c_json(X509 *certificate)
     return out;
 }
 
+/* RFC 8037 section 2. */
+static json_t *octets_json(const EVP_PKEY *key)
+{
+    unsigned char bytes[ED25519_BYTES];
+    char text[ED25519_BYTES * 4 / 3 + 4];
+    size_t size = sizeof bytes;
+    return EVP_PKEY_get_raw_public_key(key, bytes, &size) == 1 ? json_stringn(text, base64url_encode(bytes, size, text))
+                                                               : NULL;
+}
+
+/* "P-256"; NULL: RFC 7518 has no name for the curve. */
+static const char *curve_of(const EVP_PKEY *key)
+{
+    char group[32];
+    if (EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1)
+        return NULL;
+    switch (OBJ_sn2nid(group)) {
+    case NID_X9_62_prime256v1: return "P-256";
+    case NID_secp384r1: return "P-384";
+    case NID_secp521r1: return "P-521";
+    default: return NULL;
+    }
+}
+
+bool bundle_print_takes(X509 *certificate)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(certificate);
+    int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
+    return (type == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) <= NUMBER_BYTES * 8) || type == EVP_PKEY_ED25519 ||
+           (type == EVP_PKEY_EC && curve_of(key) != NULL);
+}
+
 /* A NULL inside makes json_pack fail as a whole and let go of the rest. */
 static json_t *key_json(X509 *certificate)
 {
     EVP_PKEY *key = X509_get0_pubkey(certificate);
-    int bits = key ? EVP_PKEY_get_bits(key) : 0;
-    size_t width = (size_t)(bits + 7) / 8;
-    if (key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+    size_t width = key ? (size_t)(EVP_PKEY_get_bits(key) + 7) / 8 : 0;
+    if (!bundle_print_takes(certificate))
+        return NULL;
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519)
+        return json_pack("{s:s, s:s, s:s, s:o, s:[o]}", "kty", "OKP", "use", "x509-svid", "crv", "Ed25519", "x",
+                         octets_json(key), "x5c", x5c_json(certificate));
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
         return json_pack("{s:s, s:s, s:o, s:o, s:[o]}", "kty", "RSA", "use", "x509-svid", "n",
                          number_json(key, OSSL_PKEY_PARAM_RSA_N, 0), "e", number_json(key, OSSL_PKEY_PARAM_RSA_E, 0),
                          "x5c", x5c_json(certificate));
-    if (key && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && (bits == 256 || bits == 384))
-        return json_pack("{s:s, s:s, s:s, s:o, s:o, s:[o]}", "kty", "EC", "use", "x509-svid", "crv",
-                         bits == 256 ? "P-256" : "P-384", "x", number_json(key, OSSL_PKEY_PARAM_EC_PUB_X, width), "y",
-                         number_json(key, OSSL_PKEY_PARAM_EC_PUB_Y, width), "x5c", x5c_json(certificate));
-    return NULL;
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:[o]}", "kty", "EC", "use", "x509-svid", "crv", curve_of(key), "x",
+                     number_json(key, OSSL_PKEY_PARAM_EC_PUB_X, width), "y",
+                     number_json(key, OSSL_PKEY_PARAM_EC_PUB_Y, width), "x5c", x5c_json(certificate));
 }
 
 struct view bundle_print_document(X509 *const *authorities, size_t count, uint64_t sequence, unsigned refresh_hint,

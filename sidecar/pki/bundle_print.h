@@ -15,7 +15,12 @@ struct view certificate_print(X509 *certificate, struct arena *arena);
 /* PEM of all, one behind the other. */
 struct view bundle_print_pem(X509 *const *authorities, size_t count, struct arena *arena);
 
-/* The document, with a line feed at its end. `refresh_hint` in seconds. */
+/* True for a certificate that the document can hold: its key is RSA of at most 8192 bits, P-256, P-384, P-521 or
+ * Ed25519. */
+bool bundle_print_takes(X509 *certificate);
+
+/* The document, with a line feed at its end; absent when out of memory or for a certificate that it cannot hold.
+ * `refresh_hint` in seconds. */
 struct view bundle_print_document(X509 *const *authorities, size_t count, uint64_t sequence, unsigned refresh_hint,
                                   struct arena *arena);
 

@@ -111,7 +111,10 @@ static enum err open_journal(struct decider *d)
 static void tell_missing(void *context, const struct missing_file *file)
 {
     (void)context;
-    log_line(LOG_WARN, log_say("not ready: a file is not there yet"), log_text("file", view_of(file->path)),
+    log_line(LOG_WARN,
+             log_say(file->is_stale ? "not ready: the Workload API has not confirmed a file within max_age"
+                                    : "not ready: a file is not there yet"),
+             log_text("file", view_of(file->path)),
              log_text(strcmp(file->what, "bundle") == 0 ? "domain" : "issuer", file->of));
 }
 

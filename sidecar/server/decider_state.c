@@ -2,6 +2,7 @@
 #include "decider_state.h"
 
 #include "bundle_status.h"
+#include "feed_status.h"
 #include "policy_status.h"
 #include "rfc3339.h"
 #include "shadow_status.h"
@@ -103,8 +104,8 @@ static void next_item(struct json_list *list)
 
 static struct view reason_text(const struct missing_file *file, char text[REASON_TEXT])
 {
-    int size =
-        snprintf(text, REASON_TEXT, "%s of %.*s is not there yet: %s", file->what, VIEW_ARG(file->of), file->path);
+    const char *how = file->is_stale ? "was not confirmed by the Workload API within max_age" : "is not there yet";
+    int size = snprintf(text, REASON_TEXT, "%s of %.*s %s: %s", file->what, VIEW_ARG(file->of), how, file->path);
     return (struct view){.data = text, .size = size < REASON_TEXT ? (size_t)size : REASON_TEXT - 1};
 }
 
@@ -362,6 +363,7 @@ void decider_state_write_status(struct decider_state *state, FILE *out)
     write_snapshot(state, snapshot, now, out);
     write_error(state, out);
     write_compile(state, now, out);
+    feed_status_write(state->config, out);
     shadow_status_write(&state->shadow, state->config, snapshot, out);
     write_decisions(state, out);
     write_recent(state, out);
@@ -388,6 +390,7 @@ void decider_state_write_metrics(struct decider_state *state, FILE *out)
     if (snapshot != NULL)
         policy_status_write_metrics(&snapshot->standing, out);
     snapshot_drop(snapshot);
+    feed_status_write_metrics(state->config, out);
     if (state->config->policy.shadow != NULL)
         shadow_status_write_metrics(&state->shadow, out);
 }

@@ -81,6 +81,9 @@ static enum err read_bundle(struct work *work, struct job *job)
     const struct source_state *before = job->before != NULL ? &job->before->text : NULL;
     job->source.trust_domain = job->domain->name;
     job->source.file = view_of(job->domain->bundle);
+    job->state->text.is_stale = job->domain->is_from_workload_api && work->load->feed.left_ns[WORKLOAD_X509] == 0;
+    if (job->state->text.is_stale)
+        return source_file_mark(reader, (struct view){0}, before, &job->state->text);
     if (job->domain->is_map)
         return read_map_entry(work, job, before);
     TRY(source_file_read(reader, job->domain->bundle, job->domain->is_owned_by_feed, &job->source.text));
@@ -101,7 +104,7 @@ static enum err read_domain(struct work *work, struct job *job)
     source->crl_file = view_of(domain->crl);
     source->crls = (struct x509_path_crls){.accepts_missing = domain->accepts_missing_crl,
                                            .accepts_expired = domain->accepts_expired_crl};
-    TRY(source_file_read(reader, domain->crl, false, &source->crl_text));
+    TRY(source_file_read(reader, domain->crl, domain->crl_is_from_workload_api, &source->crl_text));
     struct source_state *lists = &job->state->lists;
     TRY(source_file_mark(reader, source->crl_text, job->before != NULL ? &job->before->lists : NULL, lists));
     if (lists->generation > source->generation)
@@ -116,11 +119,12 @@ static struct trust_bundle *bundle_before(const struct bundle_load *load, const 
     return load->before != NULL ? trust_bundles_find(load->before, job->domain->name) : NULL;
 }
 
-/* An older list would make a certificate good again that a newer one has revoked. */
+/* An older list would make a certificate good again that a newer one has revoked. Each message of the Workload API is
+ * the full state, of which nothing older is kept. */
 static enum err check_lists(const struct bundle_load *load, const struct job *job)
 {
     const struct trust_bundle *before = bundle_before(load, job);
-    if (before == NULL || job->domain->crl == NULL ||
+    if (before == NULL || job->domain->crl == NULL || job->domain->crl_is_from_workload_api ||
         !crl_set_is_older(trust_bundle_crls(job->bundle), trust_bundle_crls(before), load->now))
         return ERR_NONE;
     struct span span = {.file = view_of(job->domain->crl)};

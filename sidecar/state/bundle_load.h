@@ -6,6 +6,7 @@
 #define BARTIZAN_BUNDLE_LOAD_H
 
 #include "config.h"
+#include "feed_stamp.h"
 #include "source_file.h"
 #include "trust_bundles.h"
 
@@ -18,6 +19,7 @@ struct domain_state {
 struct bundle_load {
     const struct config *config;
     struct source_reader reader;
+    struct feed_freshness feed;
     int64_t now;
     const struct trust_bundles *before; /* in force now; NULL at the start */
     const struct domain_state *before_states;
@@ -25,10 +27,10 @@ struct bundle_load {
     uint8_t fingerprint[SHA256_BYTES]; /* filled: of everything that the result depends on */
 };
 
-/* Reads and builds. Refused of a domain: what cannot be read or is malformed, an older
- * sequence (E0905), older revocation lists (E0906); then it keeps what it has in `before`,
- * and *out is set beside the error of the first. Without `before` an error leaves *out
- * untouched. Only ERR_NO_MEMORY always does. */
+/* Reads and builds. What comes from the Workload API and is stale is as if it were not there. Refused of a domain: what
+ * cannot be read or is malformed, an older sequence (E0905), older revocation lists (E0906); then it keeps what it has
+ * in `before`, and *out is set beside the error of the first. Without `before` an error leaves *out untouched. Only
+ * ERR_NO_MEMORY always does. */
 MUST_CHECK enum err bundle_load_build(struct bundle_load *load, struct trust_bundles **out);
 
 #endif

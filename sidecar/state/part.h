@@ -4,6 +4,7 @@
 #define BARTIZAN_PART_H
 
 #include "bundle_load.h"
+#include "feed_stamp.h"
 #include "file_set.h"
 #include "snapshot.h"
 
@@ -39,6 +40,7 @@ struct builder {
     struct arena *arena; /* of the part that is built: its sources */
     struct diag_list *diags;
     struct file_set *files;
+    struct feed_freshness feed;
     int64_t now;
     enum err domain_error; /* of the first trust domain that keeps what it had */
     bool is_later;         /* whoever builds does not wait for a compile elsewhere */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reload.h"
 
+#include "feed_stamp.h"
 #include "file_watch.h"
 #include "policy_lane.h"
 
@@ -277,6 +278,38 @@ static bool take_end(struct reload *reload, int milliseconds)
     return true;
 }
 
+static bool has_feed(const struct config *config)
+{
+    return config->workload_api.needs_x509 || config->workload_api.needs_jwt;
+}
+
+/* When the first of what feed keeps fresh will be stale, unless it is confirmed again. A feed starts together with this
+ * process, and has likely written before the watch began. */
+static int poll_limit(const struct reload *reload)
+{
+    struct feed_freshness feed;
+    int64_t least = reload->config.poll_milliseconds;
+    if (reload->fingerprint == 0 && has_feed(reload->config.config))
+        return 0;
+    feed_freshness_read(reload->config.config, &feed);
+    for (size_t i = 0; i < WORKLOAD_KINDS; i++) {
+        int64_t left = feed.left_ns[i] / 1000000 + 1;
+        least = feed.left_ns[i] > 0 && left < least ? left : least;
+    }
+    return (int)least;
+}
+
+/* Of the files, and of whether what feed wrote is stale: which it becomes without any of them changing. */
+static uint64_t fingerprint_of(const struct reload *reload)
+{
+    struct feed_freshness feed;
+    uint64_t stale = 0;
+    feed_freshness_read(reload->config.config, &feed);
+    for (size_t i = 0; i < WORKLOAD_KINDS; i++)
+        stale |= (uint64_t)(feed.left_ns[i] == 0) << i;
+    return file_watch_fingerprint(reload->watch) ^ stale;
+}
+
 /* True when files are to be read. */
 static bool is_called(struct reload *reload, bool is_asked, bool has_events)
 {
@@ -284,7 +317,7 @@ static bool is_called(struct reload *reload, bool is_asked, bool has_events)
         settle(reload);
     else
         file_watch_drain(reload->watch);
-    uint64_t fingerprint = file_watch_fingerprint(reload->watch);
+    uint64_t fingerprint = fingerprint_of(reload);
     bool is_new = fingerprint != reload->fingerprint;
     reload->fingerprint = fingerprint;
     return is_asked || is_new;
@@ -313,7 +346,7 @@ static void *run(void *argument)
             [FILES] = {.fd = file_watch_descriptor(reload->watch), .events = POLLIN},
             [LANE] = {.fd = policy_lane_descriptor(reload->lane), .events = POLLIN},
             [COMPILER] = {.fd = waits ? reload->config.compiler->fd : -1, .events = POLLIN}};
-        int ready = poll(fds, DESCRIPTORS, (int)reload->config.poll_milliseconds);
+        int ready = poll(fds, DESCRIPTORS, poll_limit(reload));
         uint64_t ignored, asked;
         ssize_t read_bytes = fds[WAKE].revents != 0 ? read(reload->wake, &ignored, sizeof(ignored)) : 0;
         (void)read_bytes;

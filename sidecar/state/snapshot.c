@@ -28,14 +28,6 @@ static struct source_reader source_reader(const struct builder *b)
     return (struct source_reader){.arena = b->arena, .diags = b->diags, .generation = b->next->snapshot.generation};
 }
 
-static enum err read_source(struct builder *b, const char *path, bool is_owned_by_feed,
-                            const struct source_state *before, struct source_state *state, struct view *text)
-{
-    struct source_reader reader = source_reader(b);
-    TRY(source_file_read(&reader, path, is_owned_by_feed, text));
-    return source_file_mark(&reader, *text, before, state);
-}
-
 /* The fingerprint of a part that is made of several sources. */
 static enum err fingerprint_sources(const struct source_state *states, size_t count, uint8_t out[SHA256_BYTES])
 {
@@ -48,6 +40,7 @@ static enum err build_bundles(struct builder *b)
     struct trust_bundles *bundles = NULL;
     struct bundle_load load = {.config = b->config,
                                .reader = source_reader(b),
+                               .feed = b->feed,
                                .now = b->now,
                                .before = b->previous != NULL ? b->previous->snapshot.bundles : NULL,
                                .before_states = b->previous != NULL ? b->previous->domains : NULL,
@@ -78,7 +71,11 @@ static enum err build_keys(struct builder *b)
         struct source_state *state = &b->next->issuers[i];
         sources[i] = (struct jwks_source){
             .issuer = issuer->url, .file = view_of(issuer->keys_file), .algorithms = issuer->algorithms};
-        TRY(read_source(b, issuer->keys_file, issuer->is_owned_by_feed, before, state, &sources[i].text));
+        struct source_reader reader = source_reader(b);
+        state->is_stale = view_is_present(issuer->workload_api) && b->feed.left_ns[WORKLOAD_JWT] == 0;
+        if (!state->is_stale)
+            TRY(source_file_read(&reader, issuer->keys_file, issuer->is_owned_by_feed, &sources[i].text));
+        TRY(source_file_mark(&reader, sources[i].text, before, state));
         sources[i].generation = state->generation;
     }
     uint8_t fingerprint[SHA256_BYTES];
@@ -286,6 +283,7 @@ static enum err open_builder(const struct snapshot_work *work, struct builder *o
         arena_init(out->arena, SOURCES_ARENA_BYTES);
     if (out->next == NULL || out->arena == NULL || out->files == NULL)
         return ERR_NO_MEMORY;
+    feed_freshness_read(work->config, &out->feed);
     atomic_init(&out->next->references, 1);
     out->next->snapshot.generation = work->previous != NULL ? work->previous->generation + 1 : 1;
     return ERR_NONE;
@@ -392,11 +390,17 @@ void snapshot_each_missing(const struct snapshot *snapshot, const struct config 
     for (size_t i = 0; i < config->identity.domain_count; i++) {
         const struct trust_domain_config *domain = &config->identity.domains[i];
         if (!owner->domains[i].text.is_there)
-            each(context, &(struct missing_file){.what = "bundle", .of = domain->name, .path = domain->bundle});
+            each(context, &(struct missing_file){.what = "bundle",
+                                                 .of = domain->name,
+                                                 .path = domain->bundle,
+                                                 .is_stale = owner->domains[i].text.is_stale});
     }
     for (size_t i = 0; i < config->tokens.issuer_count; i++) {
         const struct issuer_config *issuer = &config->tokens.issuers[i];
         if (!owner->issuers[i].is_there)
-            each(context, &(struct missing_file){.what = "key set", .of = issuer->url, .path = issuer->keys_file});
+            each(context, &(struct missing_file){.what = "key set",
+                                                 .of = issuer->url,
+                                                 .path = issuer->keys_file,
+                                                 .is_stale = owner->issuers[i].is_stale});
     }
 }

@@ -23,7 +23,7 @@ struct snapshot {
     uint64_t policy_generation, bundle_generation, key_generation, revocation_generation;
     uint64_t shadow_generation; /* 0 without one */
     int64_t built_at;           /* unix seconds */
-    bool is_ready;              /* every file that feed owns is there */
+    bool is_ready;              /* every file that feed owns is there, and none is stale */
 };
 
 /* Reads every file the configuration names. `compiler` makes policies of documents (NULL: policy_build).
@@ -75,11 +75,12 @@ MUST_CHECK enum err snapshot_build_rest(const struct snapshot_work *work, const 
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 void snapshot_drop(struct snapshot *snapshot); /* harmless on NULL */
 
-/* A file that feed owns and that is not there. */
+/* A file that feed owns and that is not there, or whose time has run out. */
 struct missing_file {
     const char *what; /* "bundle" or "key set" */
     struct view of;   /* the trust domain or issuer */
     const char *path;
+    bool is_stale; /* the Workload API has not confirmed it within workload_api.max_age */
 };
 
 /* Calls `each` for every one of them; `config` is the one it was built from. */

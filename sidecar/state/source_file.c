@@ -28,7 +28,7 @@ enum err source_file_mark(const struct source_reader *reader, struct view text, 
     state->is_there = view_is_present(text);
     if (state->is_there)
         TRY(sha256(text, state->fingerprint));
-    bool is_same = before != NULL && before->is_there == state->is_there &&
+    bool is_same = before != NULL && before->is_there == state->is_there && before->is_stale == state->is_stale &&
                    memcmp(before->fingerprint, state->fingerprint, SHA256_BYTES) == 0;
     state->generation = is_same ? before->generation : reader->generation;
     return ERR_NONE;

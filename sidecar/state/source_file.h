@@ -10,6 +10,7 @@
  * its bytes are digested. */
 struct source_state {
     bool is_there;
+    bool is_stale; /* then it is not there, whatever is; set by the caller */
     uint8_t fingerprint[SHA256_BYTES];
     uint64_t generation;
 };

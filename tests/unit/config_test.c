@@ -184,6 +184,38 @@ static void signers_are_files_and_leave_is_for_one_revision(void **state)
     assert_int_equal(config.policy.accept.revision, 0);
 }
 
+static void what_comes_from_the_workload_api_has_files_in_the_folder_of_feed(void **state)
+{
+    (void)state;
+    struct config config;
+    assert_int_equal(parse(GOOD, &config), ERR_NONE);
+    assert_false(config.workload_api.needs_x509 || config.workload_api.needs_jwt || config.workload_api.is_separate);
+    assert_int_equal(config.workload_api.max_age, 3600);
+    assert_false(view_is_present(config.workload_api.endpoint));
+    assert_string_equal(config.workload_api.stamp, "/var/lib/bartizan/feed/feed.json");
+    assert_int_equal(parse(GOOD "identity: {trust_domains: {a: {bundle: workload-api, crl: {from: workload-api}}, b: "
+                                "{bundle: workload-api}, c: {bundle: c.pem}}}\n"
+                                "tokens: {issuers: {\"https://i\": {keys: {workload-api: b}}}}\n"
+                                "workload_api: {endpoint: \"unix:///a\", folder: f, max_age: 90s, process: separate}\n",
+                           &config),
+                     ERR_NONE);
+    const struct trust_domain_config *domains = config.identity.domains;
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(domains[i].is_from_workload_api && domains[i].is_map && domains[i].is_owned_by_feed);
+        assert_string_equal(domains[i].bundle, "/etc/bartizan/f/bundles.json");
+    }
+    assert_true(domains[0].crl_is_from_workload_api && !domains[1].crl_is_from_workload_api);
+    assert_string_equal(domains[0].crl, "/etc/bartizan/f/a.crl.pem");
+    assert_null(domains[1].crl);
+    assert_false(domains[2].is_from_workload_api || domains[2].is_owned_by_feed);
+    assert_true(config.tokens.issuers[0].is_owned_by_feed);
+    assert_string_equal(config.tokens.issuers[0].keys_file, "/etc/bartizan/f/b.jwks.json");
+    assert_true(config.workload_api.needs_x509 && config.workload_api.needs_jwt && config.workload_api.is_separate);
+    assert_int_equal(config.workload_api.max_age, 90);
+    assert_true(view_equals(config.workload_api.endpoint, VIEW("unix:///a")));
+    assert_string_equal(config.workload_api.stamp, "/etc/bartizan/f/feed.json");
+}
+
 static void platform_owners_are_a_list_of_names(void **state)
 {
     (void)state;
@@ -238,8 +270,18 @@ static const struct bad_file {
     {HEAD "policy: {path: p, platform_owners: []}\n", 3, 36, "C0202", "policy.platform_owners", NULL},
     {HEAD "policy: {path: p, platform_owners: q}\n", 3, 36, "C0104", "policy.platform_owners", NULL},
     {HEAD "policy: {path: p, platform_owners: [\"\"]}\n", 3, 37, "C0104", "policy.platform_owners[0]", NULL},
-    {GOOD "identity: {trust_domains: {a: {bundle: workload-api}}}\n", 4, 40, "C0102",
-     "identity.trust_domains[\"a\"].bundle", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: b, crl: {from: workload-api}}}}\n", 4, 48, "C0105",
+     "identity.trust_domains[\"a\"]", "bundle: workload-api"},
+    {GOOD "identity: {trust_domains: {a: {bundle: workload-api, crl: {from: there}}}}\n", 4, 66, "C0003",
+     "identity.trust_domains[\"a\"].crl.from", NULL},
+    {GOOD "identity: {trust_domains: {a: {bundle: workload-api, crl: {from: workload-api, file: f}}}}\n", 4, 59,
+     "C0105", "identity.trust_domains[\"a\"].crl", NULL},
+    {GOOD "workload_api: {endpoint: \"tcp://agent:1\"}\n", 4, 26, "C0205", "workload_api.endpoint", NULL},
+    {GOOD "workload_api: {max_age: 1s}\n", 4, 25, "C0202", "workload_api.max_age", NULL},
+    {GOOD "workload_api: {max_age: 31d}\n", 4, 25, "C0202", "workload_api.max_age", NULL},
+    {GOOD "workload_api: {max_age: 60}\n", 4, 25, "C0201", "workload_api.max_age", NULL},
+    {GOOD "workload_api: {max_age: -1m}\n", 4, 25, "C0201", "workload_api.max_age", NULL},
+    {GOOD "workload_api: {process: none}\n", 4, 25, "C0203", "workload_api.process", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: {owner: feed}}}}\n", 4, 40, "C0103",
      "identity.trust_domains[\"a\"].bundle", NULL},
     {GOOD "identity: {trust_domains: {a: {bundle: {}}}}\n", 4, 40, "C0103", NULL, NULL},
@@ -271,7 +313,9 @@ static const struct bad_file {
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {url: u}}}}\n", 4, 41, "C0102",
      "tokens.issuers[\"https://i\"].keys.url", NULL},
     {GOOD "tokens: {issuers: {\"https://i\": {keys: {discovery: u}}}}\n", 4, 41, "C0102", NULL, NULL},
-    {GOOD "tokens: {issuers: {\"https://i\": {keys: {workload-api: u}}}}\n", 4, 41, "C0102", NULL, NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {workload-api: U}}}}\n", 4, 55, "C0206",
+     "tokens.issuers[\"https://i\"].keys.workload-api", NULL},
+    {GOOD "tokens: {issuers: {\"https://i\": {keys: {workload-api: u, file: f}}}}\n", 4, 40, "C0105", NULL, NULL},
     {GOOD "tokens: {from: [authorization, cookie]}\n", 4, 16, "C0102", "tokens.from", NULL},
     {GOOD "audit: {journal: {mode: strict}}\n", 4, 25, "C0102", "audit.journal.mode", NULL},
     {GOOD "audit: {journal: {mode: tap}}\n", 4, 25, "C0102", "audit.journal.mode", NULL},
@@ -518,6 +562,7 @@ int main(void)
         CASE(config_reads_the_weaker_mode_which_is_off_unless_written),
         CASE(config_reads_every_key),
         CASE(signers_are_files_and_leave_is_for_one_revision),
+        CASE(what_comes_from_the_workload_api_has_files_in_the_folder_of_feed),
         CASE(platform_owners_are_a_list_of_names),
         CASE(config_says_where_each_bad_file_is_wrong),
         CASE(config_finds_every_error_of_a_file),
