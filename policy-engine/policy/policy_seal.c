@@ -18,10 +18,10 @@ enum {
     PEM_MAX = 16 * 1024,
 };
 
-static const char magic[] = "bartizan policy seal v1\n";
-enum { MAGIC_BYTES = sizeof(magic) - 1, FAMILY_BYTES = MAGIC_BYTES - 2 /* up to the version's number */ };
+enum { MAGIC_BYTES = AT_SIZE, FAMILY_BYTES = MAGIC_BYTES - 2 /* up to the version's number */ };
 
-_Static_assert((int)MAGIC_BYTES == (int)AT_SIZE, "the size follows the magic");
+static const char magics[][MAGIC_BYTES + 1] = {
+    [POLICY_SEAL_OF_POLICY] = "bartizan policy seal v1\n", [POLICY_SEAL_OF_DENIAL] = "bartizan denial seal v1\n"};
 
 struct policy_key {
     EVP_PKEY *pair;
@@ -45,9 +45,19 @@ static uint64_t get(struct view bytes, size_t at, size_t size)
 
 /* ---- the envelope -------------------------------------------------------- */
 
+static bool is_of(enum policy_seal_purpose purpose, struct view bytes)
+{
+    return view_starts_with(bytes, (struct view){magics[purpose], FAMILY_BYTES});
+}
+
 bool policy_seal_is(struct view bytes)
 {
-    return view_starts_with(bytes, (struct view){magic, FAMILY_BYTES});
+    return is_of(POLICY_SEAL_OF_POLICY, bytes);
+}
+
+bool policy_seal_is_of_denial(struct view bytes)
+{
+    return is_of(POLICY_SEAL_OF_DENIAL, bytes);
 }
 
 static bool is_zero(struct view bytes)
@@ -63,11 +73,11 @@ static bool is_in_range(uint64_t revision, uint64_t issued, uint64_t expires)
     return revision >= 1 && revision <= POLICY_SEAL_REVISION_MAX && issued < expires && expires <= POLICY_SEAL_TIME_MAX;
 }
 
-enum err policy_seal_parse(struct view bytes, struct policy_seal *out)
+static enum err parse(enum policy_seal_purpose purpose, struct view bytes, struct policy_seal *out)
 {
-    if (!policy_seal_is(bytes))
+    if (!is_of(purpose, bytes))
         return ERR_MALFORMED;
-    if (!view_starts_with(bytes, (struct view){magic, MAGIC_BYTES}))
+    if (!view_starts_with(bytes, (struct view){magics[purpose], MAGIC_BYTES}))
         return bytes.size < MAGIC_BYTES ? ERR_MALFORMED : ERR_UNSUPPORTED;
     if (bytes.size <= POLICY_SEAL_OVERHEAD || get(bytes, AT_SIZE, 4) != POLICY_SEAL_HEADER_BYTES ||
         get(bytes, AT_ZERO, 4) != 0 || !is_zero(view_slice(bytes, AT_REST, POLICY_SEAL_HEADER_BYTES)) ||
@@ -78,7 +88,8 @@ enum err policy_seal_parse(struct view bytes, struct policy_seal *out)
     if (!is_in_range(revision, issued, expires))
         return ERR_MALFORMED;
     size_t end = bytes.size - POLICY_SEAL_SIGNATURE_BYTES;
-    *out = (struct policy_seal){.revision = revision,
+    *out = (struct policy_seal){.purpose = purpose,
+                                .revision = revision,
                                 .issued = (int64_t)issued,
                                 .expires = (int64_t)expires,
                                 .image = view_slice(bytes, POLICY_SEAL_HEADER_BYTES, end),
@@ -86,6 +97,16 @@ enum err policy_seal_parse(struct view bytes, struct policy_seal *out)
                                 .signature = view_slice(bytes, end, bytes.size)};
     memcpy(out->key_id, bytes.data + AT_KEY_ID, POLICY_SEAL_KEY_ID_BYTES);
     return ERR_NONE;
+}
+
+enum err policy_seal_parse(struct view bytes, struct policy_seal *out)
+{
+    return parse(POLICY_SEAL_OF_POLICY, bytes, out);
+}
+
+enum err policy_seal_parse_denial(struct view bytes, struct policy_seal *out)
+{
+    return parse(POLICY_SEAL_OF_DENIAL, bytes, out);
 }
 
 bool policy_seal_is_signed_by(const struct policy_seal *seal, const struct policy_key *key)
@@ -121,7 +142,7 @@ enum err policy_seal_write(const struct policy_seal *seal, const struct policy_k
     char *bytes = arena_take(arena, end + POLICY_SEAL_SIGNATURE_BYTES);
     if (bytes == NULL)
         return ERR_NO_MEMORY;
-    memcpy(bytes, magic, MAGIC_BYTES);
+    memcpy(bytes, magics[seal->purpose], MAGIC_BYTES);
     put(bytes + AT_SIZE, POLICY_SEAL_HEADER_BYTES, 4);
     put(bytes + AT_REVISION, seal->revision, 8);
     put(bytes + AT_ISSUED, (uint64_t)seal->issued, 8);

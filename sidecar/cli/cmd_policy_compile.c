@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `bartizan policy compile`: a policy that has passed its own tests, as one file, signed on request. */
 #include "cmd_policy_sealed.h"
-#include "folder_file.h"
 #include "policy_image.h"
 #include "policy_seal.h"
 #include "policy_session.h"
+#include "sealed_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-
-enum { KEY_FILE_MAX = 16 * 1024, FILE_MODE = 0644 };
 
 struct compile_wish {
     const char *path, *output, *key, *revision, *expires;
@@ -49,37 +47,16 @@ static int complain(const char *what, enum err err)
     return exit_code_of(err);
 }
 
-static void free_key(struct policy_key **key)
-{
-    policy_key_free(*key);
-}
-
 static int seal(struct session *session, const struct compile_wish *wish, struct view image, struct view *out)
 {
-    AUTO(free_key) struct policy_key *key = NULL;
+    AUTO(sealed_file_key_free) struct policy_key *key = NULL;
     struct policy_seal sealed = wish->seal;
-    struct view pem;
-    enum err err = read_whole(wish->key, KEY_FILE_MAX, &session->arena, &pem);
-    if (err != ERR_NONE)
-        return complain(wish->key, err);
-    err = policy_key_read_private(pem, &key);
-    if (err == ERR_MALFORMED || err == ERR_UNSUPPORTED) {
-        fprintf(stderr, "bartizan: %s: an unencrypted Ed25519 private key in PEM is expected here\n", wish->key);
-        return EXIT_SIGNATURE;
-    }
+    int code = sealed_file_key(wish->key, &session->arena, &key);
+    if (code != EXIT_GOOD)
+        return code;
     sealed.image = image;
-    if (err == ERR_NONE)
-        err = policy_seal_write(&sealed, key, &session->arena, out);
+    enum err err = policy_seal_write(&sealed, key, &session->arena, out);
     return err == ERR_NONE ? EXIT_GOOD : complain(wish->output, err);
-}
-
-/* Whole or not at all, beside the file and then in its place. */
-static enum err write_file(const char *path, struct view bytes)
-{
-    AUTO(descriptor_close) int folder = -1;
-    const char *name = NULL;
-    TRY(folder_file_open(path, &folder, &name));
-    return folder_file_replace(folder, name, FILE_MODE, bytes);
 }
 
 static void print_result(struct session *session, const struct compile_wish *wish, struct view bytes)
@@ -108,11 +85,10 @@ static int compile(const struct compile_wish *wish)
     code = wish->key != NULL ? seal(&session, wish, image, &bytes) : EXIT_GOOD;
     if (code != EXIT_GOOD)
         return code;
-    err = write_file(wish->output, bytes);
-    if (err != ERR_NONE)
-        return complain(wish->output, err);
-    print_result(&session, wish, bytes);
-    return EXIT_GOOD;
+    code = sealed_file_write(wish->output, bytes);
+    if (code == EXIT_GOOD)
+        print_result(&session, wish, bytes);
+    return code;
 }
 
 static int read_wish(const struct usage *usage, struct compile_wish *wish)

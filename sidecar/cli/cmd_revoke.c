@@ -2,6 +2,7 @@
 /* Writes the deny list, then sees to it that the running decider has taken it:
  * when this returns 0 and a decider runs, the caller is refused. */
 #include "clock.h"
+#include "cmd_revoke_sign.h"
 #include "commands.h"
 #include "json_print.h"
 #include "options.h"
@@ -110,9 +111,10 @@ static int read_entry(const struct usage *usage, const struct request *request, 
         "dir", "DIR", "the folder of deny lists, instead of --config", &(request).places.dir                           \
     }
 
-#define DECIDER_OPTION(request)                                                                                        \
+#define WRITER_OPTIONS(request)                                                                                        \
+    {"admin", "SOCKET", "the decider's admin socket, instead of the configuration's", &(request).places.admin},        \
     {                                                                                                                  \
-        "admin", "SOCKET", "the decider's admin socket, instead of the configuration's", &(request).places.admin       \
+        "key", "KEY.pem", "sign the list with this Ed25519 private key", &(request).places.key                         \
     }
 
 static int check_places(const struct usage *usage, const struct request *request)
@@ -129,7 +131,7 @@ static int add(int argc, char **argv)
     const struct option_spec options[] = {
         SELECTOR_OPTIONS(request),
         FOLDER_OPTIONS(request),
-        DECIDER_OPTION(request),
+        WRITER_OPTIONS(request),
         {"reason", "TEXT", "why, for people (required)", &request.reason},
         {"author", "A", "who says so (default: you)", &request.author},
         {"expires", "T|DURATION", "until then; for ever unless given", &request.expires},
@@ -184,7 +186,7 @@ static int remove_command(int argc, char **argv)
 {
     struct request request = {0};
     size_t count = 0;
-    const struct option_spec options[] = {SELECTOR_OPTIONS(request), FOLDER_OPTIONS(request), DECIDER_OPTION(request)};
+    const struct option_spec options[] = {SELECTOR_OPTIONS(request), FOLDER_OPTIONS(request), WRITER_OPTIONS(request)};
     const struct usage usage = {.line = "bartizan revoke remove (--spiffe ID | --user ISS#SUB | ..)",
                                 .summary = "Takes an entry off the deny list; with --issued-before as it was added.",
                                 .options = options,
@@ -257,7 +259,7 @@ static int print_lists(struct revoke_session *session, bool is_json)
 
 static int list_command(int argc, char **argv)
 {
-    struct request request = {0};
+    struct request request = {.places = {.only_reads = true}};
     size_t count = 0;
     bool is_json = false;
     const struct option_spec options[] = {FOLDER_OPTIONS(request),
@@ -283,6 +285,7 @@ int cmd_revoke(int argc, char **argv)
         {"add", "refuse a workload, certificate, user or token", add},
         {"list", "print the deny lists", list_command},
         {"remove", "take an entry off the deny list", remove_command},
+        {"sign", "sign a deny list that another program wrote", cmd_revoke_sign},
     };
     return subcommand_run("bartizan revoke", table, sizeof table / sizeof table[0], argc, argv);
 }

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "json_print.h"
+#include "sealed_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,9 +16,12 @@
 enum { LOCK_TRIES = 100, LOCK_WAIT_MS = 50 };
 
 #define LIST_NAME "revocations.yaml"
+#define SIGNED_LIST_NAME "signed.revocations"
 
 void revoke_session_close(struct revoke_session *session)
 {
+    revocation_gate_close(&session->gate);
+    policy_key_free(session->key);
     arena_free(&session->arena);
 }
 
@@ -47,8 +51,38 @@ static int find_places(struct revoke_session *session, const struct revoke_place
         fprintf(stderr, "bartizan: %s names no folder under identity.revocations\n", session->config.file);
         return EXIT_DATA;
     }
-    session->file = arena_print(&session->arena, "%s/" LIST_NAME, session->config.identity.revocations[0]).data;
+    session->file = arena_print(&session->arena, "%s/%s", session->config.identity.revocations[0],
+                                places->key != NULL ? SIGNED_LIST_NAME : LIST_NAME)
+                        .data;
     return session->file ? EXIT_GOOD : EXIT_IO;
+}
+
+/* True when the decider takes what this key signs. */
+static bool is_signer(const struct signers *signers, const struct policy_key *key)
+{
+    for (size_t i = 0; i < signers->count; i++)
+        if (memcmp(policy_key_id(signers->keys[i]), policy_key_id(key), POLICY_SEAL_KEY_ID_BYTES) == 0)
+            return true;
+    return signers->count == 0;
+}
+
+/* The signers, and the key of who writes. */
+static int read_keys(struct revoke_session *session, const struct revoke_places *places)
+{
+    enum err err = revocation_gate_open(&session->config, &session->arena, &session->diags, &session->gate);
+    if (err != ERR_NONE)
+        return revoke_report(session, session->config.file, err);
+    bool needs_key = session->gate.signers.count > 0 && !places->only_reads;
+    if (places->key == NULL && needs_key)
+        fputs("bartizan: identity.revocation_signers takes signed lists only: `bartizan revoke add --key FILE`\n",
+              stderr);
+    if (places->key == NULL)
+        return needs_key ? EXIT_SIGNATURE : EXIT_GOOD;
+    int code = sealed_file_key(places->key, &session->arena, &session->key);
+    if (code != EXIT_GOOD || is_signer(&session->gate.signers, session->key))
+        return code;
+    fprintf(stderr, "bartizan: %s is the key of none of identity.revocation_signers\n", places->key);
+    return EXIT_SIGNATURE;
 }
 
 /* Reads every list. A set that the decider would refuse is not written to. */
@@ -69,7 +103,11 @@ static int read_lists(struct revoke_session *session)
         return EXIT_IO;
     for (size_t i = 0; i < session->files->count; i++) {
         const struct file_text *file = &session->files->items[i];
-        enum err err = revocation_list_parse(file->file, file->text, arena, &session->diags, &session->lists[i]);
+        struct view text;
+        uint64_t revision;
+        enum err err = revocation_gate_pass(&session->gate, file->file, file->text, &session->diags, &text, &revision);
+        if (err == ERR_NONE)
+            err = revocation_list_parse(file->file, text, arena, &session->diags, &session->lists[i]);
         if (err != ERR_NONE)
             return revoke_report(session, file->file.data, err);
         if (session->lists[i].sequence > session->highest)
@@ -84,6 +122,8 @@ int revoke_session_open(struct revoke_session *session, const struct revoke_plac
     diag_list_init(&session->diags, &session->arena);
     session->now = now_seconds();
     int code = find_places(session, places);
+    if (code == EXIT_GOOD)
+        code = read_keys(session, places);
     if (code == EXIT_GOOD && places->makes_folder && places->dir == NULL)
         code = make_revocations(&session->config);
     return code == EXIT_GOOD ? read_lists(session) : code;
@@ -109,13 +149,19 @@ struct view revoke_entry_text(const struct revocation_entry *entry, struct arena
 /* ---- writing ---- */
 
 /* Another writer holds the folder for milliseconds; waiting beats losing an entry. */
-enum err revoke_edit(struct revoke_session *session, const struct revocation_edit *edit, uint64_t *sequence)
+enum err revoke_edit(struct revoke_session *session, const struct revocation_edit *wanted, uint64_t *sequence)
 {
+    const struct revocation_signing signing = {.key = session->key,
+                                               .trusted = session->gate.signers.keys,
+                                               .trusted_count = session->gate.signers.count,
+                                               .now = session->now};
+    struct revocation_edit edit = *wanted;
     enum err err = ERR_CONFLICT;
+    edit.signing = session->key != NULL ? &signing : NULL;
     for (int i = 0; i < LOCK_TRIES && err == ERR_CONFLICT; i++) {
         if (i > 0)
             nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT_MS * 1000000L}, NULL);
-        err = revocation_file_edit(session->file, edit, &session->diags, sequence);
+        err = revocation_file_edit(session->file, &edit, &session->diags, sequence);
     }
     return err;
 }

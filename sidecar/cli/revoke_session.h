@@ -7,10 +7,13 @@
 #include "cli.h"
 #include "file_set.h"
 #include "revocation_file.h"
+#include "revocation_gate.h"
 
 /* Where, as written; NULL where not given. */
 struct revoke_places {
     const char *config, *dir, *admin;
+    const char *key;   /* signs the list that is written, which then is another file */
+    bool only_reads;   /* no key is asked for where lists are signed */
     bool makes_folder; /* of the configuration, where it is missing; never --dir, which may be a slip of the pen */
 };
 
@@ -23,6 +26,8 @@ struct revoke_session {
     struct file_set *files;        /* every list of every folder */
     struct revocation_list *lists; /* the same, read */
     uint64_t highest;              /* sequence over all lists */
+    struct revocation_gate gate;   /* of the configuration */
+    struct policy_key *key;        /* NULL: what is written is not signed */
     int64_t now;
 };
 

@@ -47,6 +47,7 @@ static read_value read_section;
     VALUE("identity.trust_domains.{}.crl.expired", config_read_choice, OF(trust_domain_config, accepts_expired_crl), 0, 0, "refuse|accept", "refuse", "a certificate whose issuer's list is past its nextUpdate") \
     REFUSED("identity.trust_domains.{}.strict") \
     VALUE("identity.revocations", config_read_revocations, 0, 1, 16, "", "", "folders with deny lists (*.yaml, *.revocations); `bartizan revoke` writes to the first, which is made when it is missing") \
+    VALUE("identity.revocation_signers", config_read_revocation_signers, 0, 1, 16, "", "", "PEM files with Ed25519 public keys: only deny lists that one of them has signed are taken") \
     SECTION("tokens") \
     VALUE("tokens.from", config_read_token_sources, 0, 0, 0, "", "", "headers that carry the user's token; [authorization] is the only one") \
     VALUE("tokens.issuers", config_read_issuers, 0, 0, 64, "", "", "keys of token issuers by `iss`; what their claims mean is policy") \

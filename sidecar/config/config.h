@@ -66,6 +66,8 @@ struct config {
         size_t domain_count;
         const char *const *revocations; /* folders of deny lists; the first is where `revoke` writes */
         size_t revocation_count;
+        const char *const *revocation_signers; /* PEM files with Ed25519 public keys; none: any list is taken */
+        size_t revocation_signer_count;
     } identity;
     struct {
         const struct issuer_config *issuers;

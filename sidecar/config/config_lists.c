@@ -331,6 +331,12 @@ void config_read_revocations(const struct task *task, void *target)
     read_paths(task, &config->identity.revocations, &config->identity.revocation_count);
 }
 
+void config_read_revocation_signers(const struct task *task, void *target)
+{
+    struct config *config = target;
+    read_paths(task, &config->identity.revocation_signers, &config->identity.revocation_signer_count);
+}
+
 void config_read_signers(const struct task *task, void *target)
 {
     struct config *config = target;

@@ -92,7 +92,8 @@ void config_place_feed(const struct task *root, struct config *config);
 
 /* Lists and maps of struct config, and what is inside of them. */
 read_value config_read_listeners, config_read_sources, config_read_domains, config_read_issuers,
-    config_read_revocations, config_read_token_sources, config_read_platform_owners, config_read_signers;
+    config_read_revocations, config_read_revocation_signers, config_read_token_sources, config_read_platform_owners,
+    config_read_signers;
 read_value config_read_xfcc, config_read_xfcc_text, config_read_by;     /* struct identity_source */
 read_value config_read_keys, config_read_algorithms;                    /* struct issuer_config */
 read_value config_read_bundle, config_read_bundle_map, config_read_crl; /* struct trust_domain_config */

@@ -9,16 +9,52 @@
 
 enum { ARENA_CEILING = 512 * 1024 * 1024 };
 
-static enum err read_list(int folder, const char *name, const char *path, struct arena *arena, struct diag_list *diags,
-                          struct revocation_list *out)
+static bool is_believed(const struct policy_seal *seal, const struct revocation_signing *signing)
+{
+    bool is_signed = policy_seal_is_signed_by(seal, signing->key);
+    for (size_t i = 0; i < signing->trusted_count && !is_signed; i++)
+        is_signed = policy_seal_is_signed_by(seal, signing->trusted[i]);
+    return is_signed;
+}
+
+/* Signed, or not, as it is to be. */
+static enum err open_envelope(const char *path, const struct revocation_signing *signing, struct diag_list *diags,
+                              struct view *text)
+{
+    struct policy_seal seal;
+    const char *fault = NULL;
+    if (policy_seal_is_of_denial(*text) != (signing != NULL))
+        fault = signing ? "this list is not signed: nothing is signed over it" : "this list is signed: it takes a key";
+    else if (signing && policy_seal_parse_denial(*text, &seal) != ERR_NONE)
+        fault = "its signature envelope is damaged, or of a version that this release does not know";
+    else if (signing && !is_believed(&seal, signing))
+        fault = "its signature is none of this key's, nor of a signer's";
+    if (fault)
+        diag_error(diags, "E1108", &(struct span){.file = view_of(path)}, "%s", fault);
+    else if (signing)
+        *text = seal.image;
+    return fault ? ERR_INVALID : ERR_NONE;
+}
+
+struct place {
+    int folder;
+    const char *name, *path;
+};
+
+static enum err read_list(const struct place *place, const struct revocation_signing *signing, struct arena *arena,
+                          struct diag_list *diags, struct revocation_list *out)
 {
     struct view text;
     *out = (struct revocation_list){0};
-    enum err err = folder_file_read(folder, name, DOCUMENT_MAX, arena, &text);
+    enum err err =
+        folder_file_read(place->folder, place->name, (size_t)DOCUMENT_MAX + POLICY_SEAL_OVERHEAD, arena, &text);
     if (err == ERR_NOT_FOUND)
         return ERR_NONE;
     /* A text that is too long is refused by its parser, which says so with its place. */
-    return err == ERR_NONE || err == ERR_LIMIT ? revocation_list_parse(view_of(path), text, arena, diags, out) : err;
+    if (err != ERR_NONE && err != ERR_LIMIT)
+        return err;
+    TRY(open_envelope(place->path, signing, diags, &text));
+    return revocation_list_parse(view_of(place->path), text, arena, diags, out);
 }
 
 enum err revocation_file_read(const char *path, struct arena *arena, struct diag_list *diags,
@@ -29,7 +65,7 @@ enum err revocation_file_read(const char *path, struct arena *arena, struct diag
     AUTO(descriptor_close) int folder = -1;
     if (folder_file_open(path, &folder, &name) != ERR_NONE)
         return errno == ENOENT ? ERR_NONE : ERR_IO;
-    return read_list(folder, name, path, arena, diags, out);
+    return read_list(&(struct place){folder, name, path}, NULL, arena, diags, out);
 }
 
 /* Index of the entry that refuses the same, or list->count. */
@@ -86,15 +122,30 @@ static enum err render(const char *path, const struct revocation_list *list, str
     return is_same ? ERR_NONE : ERR_INVALID;
 }
 
-static enum err edit_locked(int folder, const char *name, const char *path, const struct revocation_edit *edit,
-                            struct arena *arena, struct diag_list *diags, uint64_t *sequence)
+enum err revocation_file_seal(struct view list, uint64_t sequence, const struct revocation_signing *signing,
+                              struct arena *arena, struct view *out)
+{
+    const struct policy_seal seal = {.purpose = POLICY_SEAL_OF_DENIAL,
+                                     .revision = sequence,
+                                     .issued = signing->now,
+                                     .expires = POLICY_SEAL_TIME_MAX,
+                                     .image = list};
+    if (sequence == 0 || sequence > POLICY_SEAL_REVISION_MAX)
+        return ERR_LIMIT;
+    return policy_seal_write(&seal, signing->key, arena, out);
+}
+
+static enum err edit_locked(const struct place *place, const struct revocation_edit *edit, struct arena *arena,
+                            struct diag_list *diags, uint64_t *sequence)
 {
     struct revocation_list old, new;
     struct view text;
-    TRY(read_list(folder, name, path, arena, diags, &old));
+    TRY(read_list(place, edit->signing, arena, diags, &old));
     TRY(apply(&old, edit, arena, &new));
-    TRY(render(path, &new, arena, diags, &text));
-    TRY(folder_file_replace(folder, name, 0644, text));
+    TRY(render(place->path, &new, arena, diags, &text));
+    if (edit->signing)
+        TRY(revocation_file_seal(text, new.sequence, edit->signing, arena, &text));
+    TRY(folder_file_replace(place->folder, place->name, 0644, text));
     *sequence = new.sequence;
     return ERR_NONE;
 }
@@ -109,5 +160,5 @@ enum err revocation_file_edit(const char *path, const struct revocation_edit *ed
     TRY(folder_file_open(path, &folder, &name));
     if (flock(folder, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_IO;
-    return edit_locked(folder, name, path, edit, &arena, diags, sequence);
+    return edit_locked(&(struct place){folder, name, path}, edit, &arena, diags, sequence);
 }

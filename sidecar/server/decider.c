@@ -125,11 +125,13 @@ static void tell_override(const struct snapshot *snapshot)
                  log_text("leave", view_of(snapshot->standing.override)));
 }
 
-/* A revision that cannot be kept is no reason to keep out a newer policy: it is tried again, and told. */
+/* A revision that cannot be kept is no reason to keep out a newer policy or deny list: it is tried again, and told. */
 static void look_after_policy(struct decider_state *state)
 {
     pthread_mutex_lock(&state->watch.lock);
     struct snapshot *snapshot = decider_state_snapshot(state);
+    enum err kept = revocation_watch_mark(&state->revocation_watch, snapshot);
+    (void)kept;
     if (snapshot->standing.is_signed) {
         enum err told = policy_watch_mark(&state->watch, &snapshot->standing);
         (void)told;
@@ -235,7 +237,9 @@ static void take_first(struct decider_state *state, struct snapshot *snapshot)
 static enum err keep_revision(struct decider_state *state, const struct snapshot *snapshot)
 {
     enum err result = policy_watch_mark(&state->watch, &snapshot->standing);
-    return snapshot->standing.is_signed ? result : ERR_NONE;
+    if (snapshot->standing.is_signed)
+        TRY(result);
+    return revocation_watch_mark(&state->revocation_watch, snapshot);
 }
 
 static void drop_snapshot(struct snapshot **snapshot)

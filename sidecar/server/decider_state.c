@@ -25,6 +25,7 @@ void decider_state_init(struct decider_state *state, const struct config *config
     refusal_log_init(&state->refusals);
     shadow_log_init(&state->shadow);
     policy_watch_init(&state->watch, config);
+    state->revocation_watch = (struct revocation_watch){.config = config};
     (void)pthread_mutex_init(&state->lock, NULL);
     metrics_set(&state->metrics, METRIC_START_TIME, (uint64_t)state->started_at);
     metrics_set(&state->metrics, METRIC_ENFORCING, config->policy.enforcement == ENFORCE);

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "policy_watch.h"
 #include "reload.h"
+#include "revocation_watch.h"
 #include "rpc_server.h"
 
 struct decider_state {
@@ -15,6 +16,7 @@ struct decider_state {
     struct refusal_log refusals;
     struct shadow_log shadow;
     struct policy_watch watch;
+    struct revocation_watch revocation_watch; /* under the lock of `watch` */
     struct check_context *context;
     struct journal_writer *journal; /* NULL: none */
     struct rpc_server *server;

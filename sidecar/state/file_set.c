@@ -60,11 +60,13 @@ static enum err read_policy(const char *path, struct arena *arena, struct view *
     return is_compiled || out->size <= FILE_BYTES_MAX ? ERR_NONE : ERR_LIMIT;
 }
 
-/* Only a list of lines may be larger than other files. */
+/* Only a list of lines may be larger than other files, signed or not. */
 static enum err read_revocations(const char *path, struct arena *arena, struct view *out)
 {
-    TRY(read_settled(path, REVOCATION_LINES_BYTES_MAX, arena, out));
-    return revocation_lines_is(*out) || out->size <= FILE_BYTES_MAX ? ERR_NONE : ERR_LIMIT;
+    TRY(read_settled(path, REVOCATION_LINES_BYTES_MAX + POLICY_SEAL_OVERHEAD, arena, out));
+    bool is_signed = policy_seal_is_of_denial(*out) && out->size > POLICY_SEAL_OVERHEAD;
+    struct view list = is_signed ? view_slice(*out, POLICY_SEAL_HEADER_BYTES, out->size) : *out;
+    return revocation_lines_is(list) || out->size <= FILE_BYTES_MAX ? ERR_NONE : ERR_LIMIT;
 }
 
 static enum err complain(const char *path, enum err error, struct diag_list *diags)

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy_gate.h"
 
-#include "file_set.h"
 #include "policy_image.h"
 #include "rfc3339.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
-enum { LEAVE_OF_CONFIG = 0, LEAVE_OF_FILE, KEY_HEX = 16 };
+enum { LEAVE_OF_CONFIG = 0, LEAVE_OF_FILE };
 
 static struct span file_span(struct view file)
 {
@@ -25,48 +22,6 @@ static void time_text(int64_t seconds, char out[RFC3339_BYTES + 1])
 }
 
 /* ---- what it judges by --------------------------------------------------- */
-
-static enum err complain(struct diag_list *diags, const char *path, enum err error)
-{
-    struct span span = file_span(view_of(path));
-    diag_error(diags, "E0901", &span, "cannot be read: %s", error == ERR_IO ? strerror(errno) : err_text(error));
-    return error;
-}
-
-static enum err mix(uint8_t into[SHA256_BYTES], struct view text)
-{
-    uint8_t pair[2 * SHA256_BYTES];
-    memcpy(pair, into, SHA256_BYTES);
-    TRY(sha256(text, pair + SHA256_BYTES));
-    return sha256((struct view){(const char *)pair, sizeof(pair)}, into);
-}
-
-static enum err read_keys(const struct config *config, struct arena *arena, struct diag_list *diags,
-                          struct policy_gate *gate)
-{
-    gate->keys = calloc(config->policy.signer_count, sizeof(struct policy_key *));
-    if (gate->keys == NULL)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < config->policy.signer_count; i++) {
-        const char *path = config->policy.signers[i];
-        struct view pem;
-        enum err error = file_read(path, arena, &pem);
-        if (error != ERR_NONE)
-            return complain(diags, path, error);
-        error = policy_key_read_public(pem, &gate->keys[i]);
-        gate->key_count = i + 1;
-        struct span span = file_span(view_of(path));
-        if (error == ERR_MALFORMED || error == ERR_UNSUPPORTED) {
-            diag_error(diags, "E0925", &span,
-                       error == ERR_MALFORMED ? "this is no public key in PEM"
-                                              : "this is a public key, but none of Ed25519");
-            return ERR_INVALID;
-        }
-        TRY(error);
-        TRY(mix(gate->fingerprint, pem));
-    }
-    return ERR_NONE;
-}
 
 /* A leave that cannot be read is none: nothing is taken because of it. */
 static enum err read_leaves(const struct config *config, struct arena *arena, struct diag_list *diags,
@@ -91,9 +46,9 @@ static enum err read_leaves(const struct config *config, struct arena *arena, st
     }
     char text[2 * VIEW_U64_DIGITS + 2];
     int size = snprintf(text, sizeof(text), "%" PRIu64 " %" PRId64, leave->revision, leave->until);
-    TRY(mix(gate->fingerprint, (struct view){text, (size_t)size}));
-    TRY(mix(gate->fingerprint, leave->author));
-    return mix(gate->fingerprint, leave->reason);
+    TRY(signers_mix(gate->fingerprint, (struct view){text, (size_t)size}));
+    TRY(signers_mix(gate->fingerprint, leave->author));
+    return signers_mix(gate->fingerprint, leave->reason);
 }
 
 /* At the start, from the file beside the journal. Where a decider has run, it is there. */
@@ -113,7 +68,9 @@ enum err policy_gate_open(const struct config *config, const struct policy_stand
     *out = (struct policy_gate){.now = now};
     if (config->policy.signer_count == 0)
         return ERR_NONE;
-    TRY(read_keys(config, arena, diags, out));
+    TRY(signers_read(config->policy.signers, config->policy.signer_count, "policy.signers", arena, diags,
+                     &out->signers));
+    memcpy(out->fingerprint, out->signers.fingerprint, SHA256_BYTES);
     TRY(read_leaves(config, arena, diags, out));
     if (before == NULL)
         return read_floor(config, out);
@@ -123,49 +80,18 @@ enum err policy_gate_open(const struct config *config, const struct policy_stand
 
 void policy_gate_close(struct policy_gate *gate)
 {
-    for (size_t i = 0; i < gate->key_count; i++)
-        policy_key_free(gate->keys[i]);
-    free(gate->keys);
+    signers_free(&gate->signers);
     *gate = (struct policy_gate){0};
 }
 
 enum err policy_gate_mix(const struct policy_gate *gate, uint8_t fingerprint[SHA256_BYTES])
 {
-    if (gate->key_count == 0)
+    if (gate->signers.count == 0)
         return ERR_NONE;
-    return mix(fingerprint, (struct view){(const char *)gate->fingerprint, SHA256_BYTES});
+    return signers_mix(fingerprint, (struct view){(const char *)gate->fingerprint, SHA256_BYTES});
 }
 
 /* ---- judging ------------------------------------------------------------- */
-
-static bool is_signed(const struct policy_gate *gate, const struct policy_seal *seal)
-{
-    for (size_t i = 0; i < gate->key_count; i++)
-        if (policy_seal_is_signed_by(seal, gate->keys[i]))
-            return true;
-    return false;
-}
-
-static bool names_a_signer(const struct policy_gate *gate, const struct policy_seal *seal)
-{
-    for (size_t i = 0; i < gate->key_count; i++)
-        if (memcmp(policy_key_id(gate->keys[i]), seal->key_id, POLICY_SEAL_KEY_ID_BYTES) == 0)
-            return true;
-    return false;
-}
-
-static enum err refuse_signature(const struct policy_gate *gate, const struct policy_seal *seal, struct view file,
-                                 struct diag_list *diags)
-{
-    struct span span = file_span(file);
-    char hex[KEY_HEX];
-    hex_encode(seal->key_id, KEY_HEX / 2, hex);
-    diag_error(diags, "E0921", &span,
-               names_a_signer(gate, seal) ? "its signature does not verify with the key %.*s of policy.signers"
-                                          : "it is signed by the key %.*s, which is none of policy.signers",
-               KEY_HEX, hex);
-    return ERR_INVALID;
-}
 
 /* The one that lasts longest, or NULL. */
 static const struct policy_leave *find_leave(const struct policy_gate *gate, uint64_t revision)
@@ -275,7 +201,7 @@ enum err policy_gate_pass(const struct policy_gate *gate, struct view file, stru
     *out = (struct policy_standing){.good_until = INT64_MAX};
     if (!policy_seal_is(text)) {
         bool is_compiled = policy_image_is(text);
-        if (gate->key_count > 0)
+        if (gate->signers.count > 0)
             return refuse_open(file, is_compiled, diags);
         out->is_compiled = is_compiled;
         *image = is_compiled ? text : *image;
@@ -290,11 +216,10 @@ enum err policy_gate_pass(const struct policy_gate *gate, struct view file, stru
     }
     out->is_compiled = true;
     *image = seal.image;
-    if (gate->key_count == 0) {
+    if (gate->signers.count == 0) {
         warn_unasked(file, diags);
         return ERR_NONE;
     }
-    if (!is_signed(gate, &seal))
-        return refuse_signature(gate, &seal, file, diags);
+    TRY(signers_check(&gate->signers, &seal, "E0921", file, diags));
     return judge(gate, &seal, file, diags, out);
 }

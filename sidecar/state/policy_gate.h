@@ -9,6 +9,7 @@
 #include "digest.h"
 #include "policy_mark.h"
 #include "policy_seal.h"
+#include "signers.h"
 
 enum { POLICY_OVERRIDE_MAX = 1400 };
 
@@ -31,8 +32,7 @@ static inline bool policy_standing_has_expired(const struct policy_standing *sta
 
 /* One load's judgement. Zeroed, it lets every policy pass. */
 struct policy_gate {
-    struct policy_key **keys;
-    size_t key_count;              /* 0: signatures are not asked for */
+    struct signers signers;        /* none: signatures are not asked for */
     uint64_t floor;                /* the lowest revision that is taken */
     bool is_floor_lost;            /* it is not known: nothing is taken without leave */
     struct policy_leave leaves[2]; /* of the configuration, of `bartizan policy accept`; revision 0: none */

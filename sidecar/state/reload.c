@@ -369,6 +369,8 @@ static size_t watched_paths(const struct config *config, const char **paths)
         paths[count++] = config->policy.shadow;
     for (size_t i = 0; i < config->policy.signer_count; i++)
         paths[count++] = config->policy.signers[i];
+    for (size_t i = 0; i < config->identity.revocation_signer_count; i++)
+        paths[count++] = config->identity.revocation_signers[i];
     for (size_t i = 0; i < config->identity.domain_count; i++) {
         paths[count++] = config->identity.domains[i].bundle;
         if (config->identity.domains[i].crl != NULL)
@@ -384,7 +386,7 @@ static size_t watched_paths(const struct config *config, const char **paths)
 static enum err open_watch(const struct config *config, struct file_watch **out)
 {
     size_t most = 2 + config->policy.signer_count + 2 * config->identity.domain_count + config->tokens.issuer_count +
-                  config->identity.revocation_count;
+                  config->identity.revocation_count + config->identity.revocation_signer_count;
     const char **paths = calloc(most, sizeof(*paths));
     if (paths == NULL)
         return ERR_NO_MEMORY;

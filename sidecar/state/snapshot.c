@@ -3,6 +3,7 @@
 
 #include "part.h"
 #include "policy_parts.h"
+#include "revocation_gate.h"
 
 #include <stdlib.h>
 
@@ -113,25 +114,53 @@ static enum err check_age(struct builder *b, const struct revocations *before, c
     return ERR_NONE;
 }
 
+/* The lists as they are, out of their envelopes; in `revisions` what each envelope says. */
+static enum err open_lists(struct builder *b, const struct revocation_gate *gate, struct revocation_source *sources,
+                           uint64_t *revisions)
+{
+    enum err worst = ERR_NONE;
+    for (size_t i = 0; i < b->files->count; i++) {
+        const struct file_text *item = &b->files->items[i];
+        sources[i].file = item->file;
+        enum err error = revocation_gate_pass(gate, item->file, item->text, b->diags, &sources[i].text, &revisions[i]);
+        worst = worst == ERR_NONE ? error : worst;
+    }
+    return worst;
+}
+
+/* Lists that are whole, against what was in force. */
+static enum err check_lists_age(struct builder *b, const struct revocation_gate *gate, const uint64_t *revisions,
+                                const struct revocations *now)
+{
+    for (size_t i = 0; i < b->files->count; i++)
+        TRY(revocation_gate_compare(now, i, revisions[i], b->diags));
+    if (b->previous != NULL)
+        return check_age(b, b->previous->snapshot.revocations, now);
+    return revocation_gate_remember(gate, b->config, now, b->arena, b->diags);
+}
+
 static enum err build_revocations(struct builder *b)
 {
     uint8_t fingerprint[SHA256_BYTES];
+    AUTO(revocation_gate_close) struct revocation_gate gate = {0};
+    TRY(revocation_gate_open(b->config, b->arena, b->diags, &gate));
     b->files->count = 0;
     for (size_t i = 0; i < b->config->identity.revocation_count; i++)
         TRY(file_set_read_revocations(b->config->identity.revocations[i], b->arena, b->diags, b->files));
     TRY(file_set_fingerprint(b->files, b->arena, fingerprint));
+    TRY(revocation_gate_mix(&gate, fingerprint));
     if (part_lend(b, PART_REVOCATIONS, fingerprint))
         return ERR_NONE;
     struct revocation_source *sources = arena_take_array(b->arena, b->files->count + 1, sizeof(*sources));
+    uint64_t *revisions = arena_take_array(b->arena, b->files->count + 1, sizeof(*revisions));
     struct part *part = part_new(b, PART_REVOCATIONS, fingerprint, release_revocations);
-    if (sources == NULL || part == NULL)
+    if (sources == NULL || revisions == NULL || part == NULL)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < b->files->count; i++)
-        sources[i] = (struct revocation_source){.file = b->files->items[i].file, .text = b->files->items[i].text};
+    TRY(open_lists(b, &gate, sources, revisions));
     struct revocations *revocations = NULL;
     TRY(revocations_build(sources, b->files->count, b->diags, &revocations));
     part->thing = revocations;
-    return b->previous != NULL ? check_age(b, b->previous->snapshot.revocations, revocations) : ERR_NONE;
+    return check_lists_age(b, &gate, revisions, revocations);
 }
 
 /* The part of the previous snapshot in place of one that was refused. */
