@@ -85,6 +85,24 @@ static inline int view_compare(struct view a, struct view b)
     return a.size < b.size ? -1 : a.size > b.size;
 }
 
+/* Up to 8 bytes from `from` on as a number, which compares as they do: 0 behind the end. */
+static inline uint64_t view_head(struct view v, size_t from)
+{
+    uint64_t head = 0;
+    for (size_t i = 0; i < sizeof head; i++)
+        head = head << 8 | (from + i < v.size ? (unsigned char)v.data[from + i] : 0);
+    return head;
+}
+
+/* How many bytes of both are the same from the first on, of at most `most`. */
+static inline size_t view_common(struct view a, struct view b, size_t most)
+{
+    size_t i = 0;
+    while (i < most && i < a.size && i < b.size && a.data[i] == b.data[i])
+        i++;
+    return i;
+}
+
 static inline bool view_starts_with(struct view v, struct view prefix)
 {
     return v.size >= prefix.size && (prefix.size == 0 || memcmp(v.data, prefix.data, prefix.size) == 0);

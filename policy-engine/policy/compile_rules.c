@@ -59,26 +59,51 @@ static uint16_t parts_of(const struct rule *rule)
     return (uint16_t)parts;
 }
 
+/* A rule to be sorted by its name: most are told apart without a look at their bytes. */
+struct name_key {
+    uint64_t head; /* of the name, behind what all names begin with */
+    const struct rule *rule;
+};
+
 static int name_compare(const void *left, const void *right)
 {
-    return view_compare((*(const struct rule *const *)left)->name, (*(const struct rule *const *)right)->name);
+    const struct name_key *a = left, *b = right;
+    if (a->head != b->head)
+        return a->head < b->head ? -1 : 1;
+    return view_compare(a->rule->name, b->rule->name);
+}
+
+static void names_sort(const struct model *model, struct name_key *keys)
+{
+    size_t common = model->rule_count > 0 ? model->rules[0].name.size : 0;
+    for (size_t i = 1; i < model->rule_count; i++)
+        common = view_common(model->rules[0].name, model->rules[i].name, common);
+    for (size_t i = 0; i < model->rule_count; i++)
+        keys[i] = (struct name_key){.head = view_head(model->rules[i].name, common), .rule = &model->rules[i]};
+    qsort(keys, model->rule_count, sizeof *keys, name_compare);
 }
 
 /* Smaller is earlier. */
-static size_t tier_of(const struct rule *rule)
+static size_t tier_of(const struct ranked_rule *ranked)
 {
-    return (size_t)(15 - rule->priority) * 2 + (rule->effect == RULE_DENY ? 0 : 1);
+    return (size_t)(15 - ranked->priority) * 2 + ranked->is_allow;
 }
 
-static struct ranked_rule ranked_of(const struct rule *rule, uint32_t name, uint32_t removals)
+static bool has_removals(const struct rule *rule)
+{
+    return rule->obligations->request_header_count + rule->obligations->remove_headers.count > 0;
+}
+
+/* Before its name and its removals are known: `removals` says whether it has some of its own. */
+static struct ranked_rule ranked_of(const struct rule *rule)
 {
     bool is_one = rule->workload_demand == WORKLOAD_ROLES && rule->workload_role_count == 1;
+    bool is_allow = rule->effect == RULE_ALLOW;
     return (struct ranked_rule){.rule = (uint32_t)rule->index,
-                                .name = name,
                                 .role = is_one ? (uint32_t)rule->workload_roles[0]->index : NO_INDEX,
-                                .removals = removals,
+                                .removals = is_allow && has_removals(rule),
                                 .parts = parts_of(rule),
-                                .is_allow = rule->effect == RULE_ALLOW,
+                                .is_allow = is_allow,
                                 .priority = (uint8_t)rule->priority,
                                 .audit = (uint8_t)rule->obligations->audit};
 }
@@ -86,10 +111,6 @@ static struct ranked_rule ranked_of(const struct rule *rule, uint32_t name, uint
 /* Most rules set nothing and share the first list. */
 static enum err removals_of(struct compiler *c, const struct rule *rule, struct string_list *lists, uint32_t *out)
 {
-    *out = 0;
-    if (rule->effect != RULE_ALLOW ||
-        rule->obligations->request_header_count + rule->obligations->remove_headers.count == 0)
-        return ERR_NONE;
     TRY(answer_removals(rule, &lists[0], c->arena, &lists[c->program->removal_count]));
     *out = (uint32_t)c->program->removal_count++;
     return ERR_NONE;
@@ -99,46 +120,52 @@ static size_t own_removals(const struct model *model)
 {
     size_t count = 0;
     for (size_t r = 0; r < model->rule_count; r++)
-        count +=
-            model->rules[r].obligations->request_header_count + model->rules[r].obligations->remove_headers.count > 0;
+        count += has_removals(&model->rules[r]);
     return count;
+}
+
+/* What is known of each rule without the others, in the order of the model; counts[t + 1] is how many tier t has. */
+static void rules_survey(struct compiler *c, struct ranked_rule *out, size_t *counts)
+{
+    for (size_t i = 0; i < c->model->rule_count; i++) {
+        out[i] = ranked_of(&c->model->rules[i]);
+        counts[tier_of(&out[i]) + 1]++;
+        if (out[i].audit > c->program->highest_audit)
+            c->program->highest_audit = out[i].audit;
+    }
 }
 
 static enum err ranks_build(struct compiler *c)
 {
     size_t count = c->model->rule_count, starts[TIERS + 1] = {0};
-    const struct rule **named = arena_take_array(&c->work, count + 1, sizeof *named);
+    struct name_key *names = arena_take_array(&c->work, count + 1, sizeof *names);
+    struct ranked_rule *surveyed = arena_take_array(&c->work, count + 1, sizeof *surveyed);
     struct ranked_rule *rules = arena_take_array(c->arena, count, sizeof *rules);
     uint32_t *by_name = arena_take_array(c->arena, count, sizeof *by_name);
     struct string_list *removals = arena_take_array(c->arena, own_removals(c->model) + 1, sizeof *removals);
-    if (!named || !rules || !by_name || !removals)
+    c->ranks = arena_take_array(&c->work, count + 1, sizeof *c->ranks);
+    if (!names || !surveyed || !rules || !by_name || !removals || !c->ranks)
         return ERR_NO_MEMORY;
     TRY(answer_settable(c->model, c->arena, &removals[0]));
     c->program->removal_count = 1;
-    for (size_t i = 0; i < count; i++) {
-        named[i] = &c->model->rules[i];
-        starts[tier_of(named[i]) + 1]++;
-        if (named[i]->obligations->audit > c->program->highest_audit)
-            c->program->highest_audit = named[i]->obligations->audit;
-    }
+    rules_survey(c, surveyed, starts);
     for (size_t t = 0; t < TIERS; t++)
         starts[t + 1] += starts[t];
-    qsort(named, count, sizeof *named, name_compare);
+    names_sort(c->model, names);
     for (uint32_t name = 0; name < count; name++) {
-        uint32_t own = 0, rank = (uint32_t)starts[tier_of(named[name])]++;
-        TRY(removals_of(c, named[name], removals, &own));
-        rules[rank] = ranked_of(named[name], name, own);
+        size_t rule = (size_t)(names[name].rule - c->model->rules);
+        uint32_t rank = (uint32_t)starts[tier_of(&surveyed[rule])]++;
+        rules[rank] = surveyed[rule];
+        rules[rank].name = name;
+        if (rules[rank].removals)
+            TRY(removals_of(c, names[name].rule, removals, &rules[rank].removals));
         by_name[name] = rank;
+        c->ranks[rule] = rank;
     }
     c->program->rules = rules;
     c->program->by_name = by_name;
     c->program->removals = removals;
     return ERR_NONE;
-}
-
-static const struct rule *rule_at(const struct compiler *c, uint32_t rank)
-{
-    return &c->model->rules[c->program->rules[rank].rule];
 }
 
 /* ---- where a rule stands --------------------------------------------------- */
@@ -158,14 +185,35 @@ static size_t rule_key_count(const struct rule *rule)
     return rule->user_demand == USER_ROLES ? rule->user_role_count : 1;
 }
 
-static size_t rule_action(const struct model *model, const struct rule *rule, size_t i)
-{
-    return rule->action_count == 0 ? model->action_count : rule->actions[i]->index;
-}
-
 static size_t rule_action_count(const struct rule *rule)
 {
     return rule->action_count == 0 ? 1 : rule->action_count;
+}
+
+static enum err actions_list(struct compiler *c)
+{
+    const struct model *model = c->model;
+    size_t count = 0;
+    for (size_t r = 0; r < model->rule_count; r++)
+        count += rule_action_count(&model->rules[r]);
+    if (count >= UINT32_MAX)
+        return ERR_LIMIT;
+    c->action_starts = arena_take_array(&c->work, model->rule_count + 1, sizeof *c->action_starts);
+    c->actions = arena_take_array(&c->work, count + 1, sizeof *c->actions);
+    c->is_found = arena_take_array(&c->work, count + 1, sizeof *c->is_found);
+    if (!c->action_starts || !c->actions || !c->is_found)
+        return ERR_NO_MEMORY;
+    uint32_t at = 0;
+    for (size_t r = 0; r < model->rule_count; r++) {
+        const struct rule *rule = &model->rules[r];
+        c->action_starts[r] = at;
+        if (rule->action_count == 0)
+            c->actions[at++] = (uint32_t)model->action_count;
+        for (size_t a = 0; a < rule->action_count; a++)
+            c->actions[at++] = rule->actions[a]->index;
+    }
+    c->action_starts[model->rule_count] = at;
+    return ERR_NONE;
 }
 
 /* ---- rules by resource id -------------------------------------------------- */
@@ -178,39 +226,62 @@ static bool has_few_ids(const struct rule *rule)
     return rule->has_resources && rule->id_count > 0 && rule->id_count <= INDEXED_IDS_MAX;
 }
 
-/* True when program.ids finds the rule under this action. */
-static bool is_indexed(const struct compiler *c, size_t action, const struct rule *rule)
+/* Whether program.ids finds the rule at `rank` under `action`. */
+static bool *found_at(const struct compiler *c, uint32_t rank, uint32_t action)
 {
-    if (!has_few_ids(rule))
-        return false;
-    for (size_t i = 0; i < rule->id_count; i++) {
-        size_t count = 0;
-        (void)multimap_find(&c->ids, (uint32_t)action, rule->ids[i].text, &count);
-        if (count == 0 || count > INDEXED_RULES_OF_ID_MAX)
-            return false;
+    uint32_t at = c->action_starts[c->program->rules[rank].rule];
+    while (c->actions[at] != action)
+        at++;
+    return &c->is_found[at];
+}
+
+static size_t ids_collect(struct compiler *c, struct multimap_pair *pairs)
+{
+    size_t count = 0;
+    for (size_t r = 0; r < c->model->rule_count; r++) {
+        const struct rule *rule = &c->model->rules[r];
+        if (!has_few_ids(rule))
+            continue;
+        for (uint32_t a = c->action_starts[r]; a < c->action_starts[r + 1]; a++) {
+            c->is_found[a] = true;
+            for (size_t i = 0; i < rule->id_count; i++)
+                pairs[count++] =
+                    (struct multimap_pair){.space = c->actions[a], .key = rule->ids[i].text, .value = c->ranks[r]};
+        }
     }
-    return true;
+    return count;
+}
+
+/* Marks the rules of an id that many name; true when there are such. `pairs` are sorted. */
+static bool many_mark(struct compiler *c, const struct multimap_pair *pairs, size_t count)
+{
+    bool is_any = false;
+    for (size_t i = 0, end = 0; i < count; i = end) {
+        end = i + 1;
+        while (end < count && pairs[end].space == pairs[i].space && view_equals(pairs[end].key, pairs[i].key))
+            end++;
+        for (size_t k = i; end - i > INDEXED_RULES_OF_ID_MAX && k < end; k++)
+            *found_at(c, pairs[k].value, pairs[k].space) = false;
+        is_any = is_any || end - i > INDEXED_RULES_OF_ID_MAX;
+    }
+    return is_any;
 }
 
 static enum err ids_build(struct compiler *c)
 {
     const struct model *model = c->model;
-    size_t most = 0, count = 0, kept = 0;
+    size_t most = 0, kept = 0;
     for (size_t r = 0; r < model->rule_count; r++)
         most += has_few_ids(&model->rules[r]) ? model->rules[r].id_count * rule_action_count(&model->rules[r]) : 0;
     struct multimap_pair *pairs = arena_take_array(&c->work, most + 1, sizeof *pairs);
     if (!pairs)
         return ERR_NO_MEMORY;
-    for (uint32_t rank = 0; rank < model->rule_count; rank++) {
-        const struct rule *rule = rule_at(c, rank);
-        for (size_t a = 0; has_few_ids(rule) && a < rule_action_count(rule); a++)
-            for (size_t i = 0; i < rule->id_count; i++)
-                pairs[count++] = (struct multimap_pair){
-                    .space = (uint32_t)rule_action(model, rule, a), .key = rule->ids[i].text, .value = rank};
-    }
-    TRY(multimap_build(pairs, count, &c->work, &c->ids));
+    size_t count = ids_collect(c, pairs);
+    TRY(multimap_sort(pairs, &count));
+    if (!many_mark(c, pairs, count))
+        return multimap_build(pairs, count, c->arena, &c->program->ids);
     for (size_t i = 0; i < count; i++)
-        if (is_indexed(c, pairs[i].space, rule_at(c, pairs[i].value)))
+        if (*found_at(c, pairs[i].value, pairs[i].space))
             pairs[kept++] = pairs[i];
     return multimap_build(pairs, kept, c->arena, &c->program->ids);
 }
@@ -258,13 +329,28 @@ static enum err starts_build(struct compiler *c, bool by_name, size_t **out)
         return ERR_NO_MEMORY;
     for (size_t r = 0; r < model->rule_count; r++) {
         const struct rule *rule = &model->rules[r];
-        for (size_t a = 0; a < rule_action_count(rule) && (!by_name || rule->effect == RULE_ALLOW); a++)
-            start[rule_action(model, rule, a) + 2] += by_name ? 1 : rule_key_count(rule);
+        size_t times = by_name ? rule->effect == RULE_ALLOW : rule_key_count(rule);
+        for (uint32_t a = c->action_starts[r]; a < c->action_starts[r + 1]; a++)
+            start[c->actions[a] + 2] += times;
     }
     for (size_t a = 1; a < model->action_count + 3; a++)
         start[a] += start[a - 1];
     *out = start;
     return ERR_NONE;
+}
+
+/* The lists that a rule stands in under one action, which the rule itself is asked for only where it must be. */
+static size_t keys_count(const struct compiler *c, const struct ranked_rule *ranked)
+{
+    bool has_roles = (ranked->parts & (RULE_WORKLOAD_ROLES | RULE_USER_ROLES)) != 0;
+    return ranked->role != NO_INDEX || !has_roles ? 1 : rule_key_count(&c->model->rules[ranked->rule]);
+}
+
+static uint32_t key_at(const struct compiler *c, const struct ranked_rule *ranked, size_t count, size_t i)
+{
+    bool has_roles = (ranked->parts & (RULE_WORKLOAD_ROLES | RULE_USER_ROLES)) != 0;
+    return count == 1 && (ranked->role != NO_INDEX || !has_roles) ? ranked->role
+                                                                  : rule_key(&c->model->rules[ranked->rule], i);
 }
 
 /* The rules under every action, grouped by action in *starts: of each role, or (`by_name`) all allows. */
@@ -277,17 +363,25 @@ static enum err pairs_build(struct compiler *c, bool by_name, struct number_pair
     if (!pairs)
         return ERR_NO_MEMORY;
     for (uint32_t i = 0; i < model->rule_count; i++) {
-        const struct rule *rule = rule_at(c, by_name ? c->program->by_name[i] : i);
-        for (size_t a = 0; a < rule_action_count(rule) && (!by_name || rule->effect == RULE_ALLOW); a++) {
-            size_t action = rule_action(model, rule, a);
-            bool is_found = is_indexed(c, action, rule);
-            for (size_t k = 0; k < (by_name ? 1 : rule_key_count(rule)); k++)
-                pairs[start[action + 1]++] = (struct number_pair){
-                    .list = by_name ? NO_INDEX : rule_key(rule, k), .number = i, .is_found = is_found};
-        }
+        const struct ranked_rule *ranked = &c->program->rules[by_name ? c->program->by_name[i] : i];
+        size_t keys = by_name ? ranked->is_allow : keys_count(c, ranked);
+        for (uint32_t a = c->action_starts[ranked->rule]; a < c->action_starts[ranked->rule + 1]; a++)
+            for (size_t k = 0; k < keys; k++)
+                pairs[start[c->actions[a] + 1]++] = (struct number_pair){
+                    .list = by_name ? NO_INDEX : key_at(c, ranked, keys, k), .number = i, .is_found = c->is_found[a]};
     }
     *out = pairs;
     return ERR_NONE;
+}
+
+/* Ranks come in their order: where an action has the rules of one role, nothing is to be sorted. */
+static void pairs_sort(struct number_pair *pairs, size_t count)
+{
+    size_t i = 1;
+    while (i < count && number_pair_compare(&pairs[i - 1], &pairs[i]) <= 0)
+        i++;
+    if (i < count)
+        qsort(pairs, count, sizeof *pairs, number_pair_compare);
 }
 
 static enum err roles_build(struct compiler *c, struct action_rules *actions)
@@ -296,7 +390,7 @@ static enum err roles_build(struct compiler *c, struct action_rules *actions)
     struct number_pair *pairs = NULL;
     TRY(pairs_build(c, false, &pairs, &starts));
     for (size_t a = 0; a < count; a++) {
-        qsort(pairs + starts[a], starts[a + 1] - starts[a], sizeof *pairs, number_pair_compare);
+        pairs_sort(pairs + starts[a], starts[a + 1] - starts[a]);
         for (size_t i = starts[a]; i < starts[a + 1]; i = list_end(pairs, starts[a + 1], i))
             list_count++;
     }
@@ -333,6 +427,7 @@ enum err compile_rules(struct compiler *compiler)
     if (!actions)
         return ERR_NO_MEMORY;
     TRY(ranks_build(compiler));
+    TRY(actions_list(compiler));
     TRY(ids_build(compiler));
     TRY(roles_build(compiler, actions));
     TRY(allows_build(compiler, actions));

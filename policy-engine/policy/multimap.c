@@ -51,9 +51,8 @@ static int key_compare(const struct multimap_pair *a, const struct multimap_pair
     return view_compare(a->key, b->key);
 }
 
-static int pair_compare(const void *left, const void *right)
+static int pair_compare(const struct multimap_pair *a, const struct multimap_pair *b)
 {
-    const struct multimap_pair *a = left, *b = right;
     int order = key_compare(a, b);
     return order != 0 ? order : (a->value > b->value) - (a->value < b->value);
 }
@@ -86,15 +85,61 @@ static size_t run_end(const struct multimap_pair *pairs, size_t count, size_t fr
     return to;
 }
 
-/* Sorts `pairs` and drops the equal ones. */
-static size_t pairs_sort(struct multimap_pair *pairs, size_t count)
+/* A pair to be sorted: most are told apart without a look at their bytes. */
+struct sort_key {
+    uint64_t head; /* of the key, behind what all keys begin with */
+    const struct multimap_pair *pair;
+    uint32_t space;
+};
+
+static int sort_key_compare(const void *left, const void *right)
 {
-    size_t kept = 0;
-    qsort(pairs, count, sizeof *pairs, pair_compare);
+    const struct sort_key *a = left, *b = right;
+    if (a->space != b->space)
+        return a->space < b->space ? -1 : 1;
+    if (a->head != b->head)
+        return a->head < b->head ? -1 : 1;
+    return pair_compare(a->pair, b->pair);
+}
+
+static void keys_fill(const struct multimap_pair *pairs, size_t count, struct sort_key *keys)
+{
+    size_t common = pairs[0].key.size;
+    for (size_t i = 1; i < count; i++)
+        common = view_common(pairs[0].key, pairs[i].key, common);
     for (size_t i = 0; i < count; i++)
-        if (kept == 0 || pair_compare(&pairs[kept - 1], &pairs[i]) != 0)
-            pairs[kept++] = pairs[i];
-    return kept;
+        keys[i] =
+            (struct sort_key){.head = view_head(pairs[i].key, common), .pair = &pairs[i], .space = pairs[i].space};
+}
+
+static bool is_sorted(const struct multimap_pair *pairs, size_t count)
+{
+    size_t i = 1;
+    while (i < count && pair_compare(&pairs[i - 1], &pairs[i]) < 0)
+        i++;
+    return i >= count;
+}
+
+enum err multimap_sort(struct multimap_pair *pairs, size_t *count)
+{
+    if (is_sorted(pairs, *count))
+        return ERR_NONE;
+    struct sort_key *keys = calloc(*count, sizeof *keys);
+    struct multimap_pair *sorted = calloc(*count, sizeof *sorted);
+    size_t kept = 0;
+    bool is_good = keys && sorted;
+    if (is_good) {
+        keys_fill(pairs, *count, keys);
+        qsort(keys, *count, sizeof *keys, sort_key_compare);
+        for (size_t i = 0; i < *count; i++)
+            if (kept == 0 || pair_compare(&sorted[kept - 1], keys[i].pair) != 0)
+                sorted[kept++] = *keys[i].pair;
+        memcpy(pairs, sorted, kept * sizeof *pairs);
+        *count = kept;
+    }
+    free(keys);
+    free(sorted);
+    return is_good ? ERR_NONE : ERR_NO_MEMORY;
 }
 
 static enum err sizes_count(const struct multimap_pair *pairs, size_t count, struct sizes *out)
@@ -121,7 +166,7 @@ enum err multimap_build(struct multimap_pair *pairs, size_t count, struct arena 
         return ERR_NONE;
     if (count > UINT32_MAX / 4)
         return ERR_LIMIT;
-    count = pairs_sort(pairs, count);
+    TRY(multimap_sort(pairs, &count));
     TRY(sizes_count(pairs, count, &sizes));
     struct multimap map = {.slot_count = sizes.keys + sizes.keys * 2 / 3 + 1};
     struct multimap_slot *slots = arena_take_array(arena, map.slot_count, sizeof *slots);

@@ -33,6 +33,10 @@ struct multimap {
     uint32_t slot_count; /* 0: an empty map */
 };
 
+/* Sorts pairs by space, key and value and drops those that are there already; *count is what is left.
+ * ERR_NO_MEMORY. */
+MUST_CHECK enum err multimap_sort(struct multimap_pair *pairs, size_t *count);
+
 /* Sorts `pairs` (equal ones count once) and builds over copies of their keys. ERR_NO_MEMORY, ERR_LIMIT. */
 MUST_CHECK enum err multimap_build(struct multimap_pair *pairs, size_t count, struct arena *arena,
                                    struct multimap *out);

@@ -213,7 +213,11 @@ struct compiler {
     struct diag_list *diags;
     struct program *program;
     struct number_pool numbers;
-    struct multimap ids; /* action, id -> ranks, of every rule that could be found by its ids */
+    /* Of each rule, in the order of the model: its rank, and where its actions begin in the two arrays below. */
+    uint32_t *ranks;
+    uint32_t *action_starts; /* and an end */
+    uint32_t *actions;       /* model.action_count: the rule is about every action */
+    bool *is_found;          /* program.ids finds the rule under the action */
 };
 
 MUST_CHECK enum err compile_rules(struct compiler *compiler);
