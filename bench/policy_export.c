@@ -68,7 +68,7 @@ static json_t *operation_json(const struct operation *operation)
 {
     json_t *path = json_array();
     int item = -1;
-    must(operation->kind == OPERATION_HTTP && operation->host_count == 0 && operation->query_count == 0,
+    must(operation->kind == OPERATION_HTTP && operation->host_count == 0 && operation->extras->query_count == 0,
          "an operation is more than methods and a path");
     for (size_t i = 0; i < operation->path->segment_count; i++) {
         const struct pattern_segment *segment = &operation->path->segments[i];
@@ -99,29 +99,31 @@ static json_t *roles_of(const struct role *const *roles, size_t count)
 
 static void subjects_set(json_t *object, const struct rule *rule)
 {
-    must(rule->workload_demand != WORKLOAD_SELECTED && rule->user_demand != USER_ANY && rule->user_demand != USER_NONE,
+    must(rule->subjects->workload_demand != WORKLOAD_SELECTED && rule->subjects->user_demand != USER_ANY &&
+             rule->subjects->user_demand != USER_NONE,
          "a rule's subjects are no roles");
-    if (rule->workload_demand == WORKLOAD_ANY)
+    if (rule->subjects->workload_demand == WORKLOAD_ANY)
         json_object_set_new(object, "needs_workload", json_true());
-    if (rule->workload_demand == WORKLOAD_ROLES)
-        json_object_set_new(object, "workload", roles_of(rule->workload_roles, rule->workload_role_count));
-    if (rule->user_demand == USER_ROLES)
-        json_object_set_new(object, "user", roles_of(rule->user_roles, rule->user_role_count));
+    if (rule->subjects->workload_demand == WORKLOAD_ROLES)
+        json_object_set_new(object, "workload",
+                            roles_of(rule->subjects->workload_roles, rule->subjects->workload_role_count));
+    if (rule->subjects->user_demand == USER_ROLES)
+        json_object_set_new(object, "user", roles_of(rule->subjects->user_roles, rule->subjects->user_role_count));
 }
 
 static void resources_set(json_t *object, const struct rule *rule)
 {
     json_t *ids = json_array(), *labels = json_object();
-    must(rule->not_label_count == 0, "a rule has notLabels");
-    for (size_t i = 0; i < rule->id_count; i++) {
-        must(!rule->ids[i].is_prefix, "a rule has a prefix of ids");
-        json_array_append_new(ids, text_json(rule->ids[i].text));
+    must(rule->resources->not_label_count == 0, "a rule has notLabels");
+    for (size_t i = 0; i < rule->resources->id_count; i++) {
+        must(!rule->resources->ids[i].is_prefix, "a rule has a prefix of ids");
+        json_array_append_new(ids, text_json(rule->resources->ids[i].text));
     }
-    for (size_t i = 0; i < rule->label_count; i++)
-        text_set(labels, rule->labels[i].key, texts_json(rule->labels[i].values));
-    if (rule->id_count > 0)
+    for (size_t i = 0; i < rule->resources->label_count; i++)
+        text_set(labels, rule->resources->labels[i].key, texts_json(rule->resources->labels[i].values));
+    if (rule->resources->id_count > 0)
         json_object_set(object, "ids", ids);
-    if (rule->label_count > 0)
+    if (rule->resources->label_count > 0)
         json_object_set(object, "labels", labels);
     json_decref(ids);
     json_decref(labels);
@@ -132,8 +134,8 @@ static json_t *rule_json(const struct rule *rule)
     json_t *object =
         json_pack("{s:o, s:s}", "name", text_json(rule->name), "effect", rule->effect == RULE_ALLOW ? "allow" : "deny");
     json_t *actions = json_array();
-    must(rule->priority == 0 && !rule->assurance && !rule->unless && !rule->unless_assurance &&
-             !rule->purpose->is_demanded,
+    must(rule->priority == 0 && !rule->terms->assurance && !rule->terms->unless && !rule->terms->unless_assurance &&
+             !rule->terms->purpose->is_demanded,
          "a rule is about priority, assurance or purpose");
     for (size_t i = 0; i < rule->action_count; i++)
         json_array_append_new(actions, json_integer((json_int_t)rule->actions[i]->index));

@@ -29,8 +29,10 @@ static void see(struct coverage *coverage, enum coverage_part part, size_t index
 /* Everything but the assurance holds: then the rule asks for it. */
 static bool asks_for_assurance(const struct inquiry *inquiry, const struct rule *rule)
 {
+    struct rule_terms terms = *rule->terms;
     struct rule bare = *rule;
-    bare.assurance = bare.unless_assurance = NULL;
+    terms.assurance = terms.unless_assurance = NULL;
+    bare.terms = &terms;
     enum outcome outcome = interpret_rule(inquiry, &bare).result.outcome;
     return outcome == OUTCOME_ALLOW || outcome == OUTCOME_DENY;
 }
@@ -39,7 +41,8 @@ static void see_rules(struct coverage *coverage, const struct inquiry *inquiry)
 {
     for (size_t i = 0; i < coverage->model->rule_count; i++) {
         const struct rule *rule = &coverage->model->rules[i];
-        const struct assurance *wanted = rule->assurance ? rule->assurance : rule->unless_assurance;
+        const struct assurance *wanted =
+            rule->terms->assurance ? rule->terms->assurance : rule->terms->unless_assurance;
         if (wanted && !coverage->is_seen[COVERAGE_ASSURANCES][wanted->index])
             see(coverage, COVERAGE_ASSURANCES, wanted->index, asks_for_assurance(inquiry, rule));
     }

@@ -45,10 +45,11 @@ static void stolen_tokens(const struct model *model, struct diag_list *diags)
 {
     for (size_t i = 0; i < model->rule_count; i++) {
         const struct rule *rule = &model->rules[i];
-        bool is_for_users = rule->user_demand == USER_ANY || rule->user_demand == USER_ROLES || rule->assurance;
-        bool is_bound = rule->assurance && rule->assurance->bound != BINDING_NONE;
-        bool is_delegated = rule->delegation == DELEGATION_PEER; /* the actor is the caller */
-        if (rule->effect == RULE_ALLOW && is_for_users && rule->workload_demand == WORKLOAD_UNCONSTRAINED &&
+        bool is_for_users = rule->subjects->user_demand == USER_ANY || rule->subjects->user_demand == USER_ROLES ||
+                            rule->terms->assurance;
+        bool is_bound = rule->terms->assurance && rule->terms->assurance->bound != BINDING_NONE;
+        bool is_delegated = rule->subjects->delegation == DELEGATION_PEER; /* the actor is the caller */
+        if (rule->effect == RULE_ALLOW && is_for_users && rule->subjects->workload_demand == WORKLOAD_UNCONSTRAINED &&
             !is_bound && !is_delegated)
             warn(diags, LINT_STOLEN_TOKEN, model_span(model, rule->span),
                  VIEW("say which workload may carry it, or demand an assurance with `bound: workload`"),
@@ -65,7 +66,8 @@ static bool is_same_value(const struct condition *a, const struct condition *b)
 {
     if (a->kind != b->kind)
         return false;
-    return a->kind == CONDITION_CLAIM ? view_equals(a->path->text, b->path->text) : view_equals(a->name, b->name);
+    return a->kind == CONDITION_CLAIM ? view_equals(a->parts->path->text, b->parts->path->text)
+                                      : view_equals(a->name, b->name);
 }
 
 static enum without without(const struct condition *condition, const struct condition *left_out)
@@ -115,10 +117,11 @@ static const struct rule *open_allow(const struct model *model, const struct rul
 {
     for (size_t i = 0; i < model->rule_count; i++) {
         const struct rule *rule = &model->rules[i];
-        bool is_open = rule->user_demand == USER_UNCONSTRAINED || rule->user_demand == USER_NONE;
-        bool wants_token = rule->assurance || rule->delegation == DELEGATION_ANY ||
-                           rule->delegation == DELEGATION_PEER ||
-                           (rule->purpose->is_demanded && rule->purpose->is_claim) || reads_claims(rule->when);
+        bool is_open = rule->subjects->user_demand == USER_UNCONSTRAINED || rule->subjects->user_demand == USER_NONE;
+        bool wants_token = rule->terms->assurance || rule->subjects->delegation == DELEGATION_ANY ||
+                           rule->subjects->delegation == DELEGATION_PEER ||
+                           (rule->terms->purpose->is_demanded && rule->terms->purpose->is_claim) ||
+                           reads_claims(rule->when);
         if (rule->effect == RULE_ALLOW && is_open && !wants_token && share_an_action(deny, rule))
             return rule;
     }
@@ -132,12 +135,12 @@ static void slipped_values(const struct model *model, const struct rule *deny, c
     for (size_t i = 0; i < condition->child_count && condition->kind != CONDITION_NOT; i++)
         slipped_values(model, deny, &condition->children[i], diags);
     bool is_header = condition->kind == CONDITION_HEADER;
-    bool is_claim = condition->kind == CONDITION_CLAIM && deny->user_demand == USER_UNCONSTRAINED &&
+    bool is_claim = condition->kind == CONDITION_CLAIM && deny->subjects->user_demand == USER_UNCONSTRAINED &&
                     open_allow(model, deny) != NULL;
     if ((!is_header && !is_claim) || condition->test.kind == TEST_PRESENT ||
         without(deny->when, condition) != WITHOUT_FALSE)
         return;
-    struct view name = is_header ? condition->name : condition->path->text;
+    struct view name = is_header ? condition->name : condition->parts->path->text;
     struct view hint = arena_print(diags->arena, "add `any: [.., {%s: {name: %.*s, present: false}}]`",
                                    is_header ? "header" : "claim", VIEW_ARG(name));
     warn(diags, LINT_SLIPPED_VALUE, model_span(model, condition->span), hint,
@@ -152,7 +155,7 @@ static void slipped_denies(const struct model *model, struct diag_list *diags)
         const struct rule *open = rule->effect == RULE_DENY ? open_allow(model, rule) : NULL;
         if (rule->effect == RULE_DENY && rule->when)
             slipped_values(model, rule, rule->when, diags);
-        if (open && rule->user_demand == USER_ROLES)
+        if (open && rule->subjects->user_demand == USER_ROLES)
             warn(diags, LINT_SLIPPED_USER, model_span(model, rule->span), VIEW("let that allow demand `user: any`"),
                  "`%.*s` does not deny who sends no token, and `%.*s` allows without one", VIEW_ARG(rule->name),
                  VIEW_ARG(open->name));
@@ -178,7 +181,7 @@ static bool share_a_value(const struct string_list *a, const struct string_list 
 }
 
 /* No resource is selected by both: they ask one label for different values. */
-static bool are_apart(const struct rule *a, const struct rule *b)
+static bool are_apart(const struct rule_resources *a, const struct rule_resources *b)
 {
     for (size_t i = 0; i < a->label_count; i++)
         for (size_t k = 0; k < b->label_count; k++)
@@ -193,7 +196,8 @@ static const struct rule *guard_of(const struct model *model, const struct rule 
 {
     for (size_t i = 0; i < model->rule_count; i++) {
         const struct rule *other = &model->rules[i];
-        if ((other->assurance || other->unless_assurance) && share_an_action(rule, other) && !are_apart(rule, other))
+        if ((other->terms->assurance || other->terms->unless_assurance) && share_an_action(rule, other) &&
+            !are_apart(rule->resources, other->resources))
             return other;
     }
     return NULL;
@@ -203,7 +207,7 @@ static void believed_callers(const struct model *model, struct diag_list *diags)
 {
     for (size_t i = 0; i < model->rule_count; i++) {
         const struct rule *rule = &model->rules[i];
-        bool is_weak = rule->effect == RULE_ALLOW && rule->accepts_xfcc_text;
+        bool is_weak = rule->effect == RULE_ALLOW && rule->subjects->accepts_xfcc_text;
         const struct rule *guard = is_weak ? guard_of(model, rule) : NULL;
         if (guard)
             warn(diags, LINT_BELIEVED_CALLER, model_span(model, rule->span),
@@ -220,10 +224,10 @@ static bool names_role(const struct model *model, const struct role *role)
     bool is_named = false;
     for (size_t i = 0; i < model->rule_count; i++) {
         const struct rule *rule = &model->rules[i];
-        for (size_t k = 0; k < rule->workload_role_count; k++)
-            is_named = is_named || rule->workload_roles[k] == role;
-        for (size_t k = 0; k < rule->user_role_count; k++)
-            is_named = is_named || rule->user_roles[k] == role;
+        for (size_t k = 0; k < rule->subjects->workload_role_count; k++)
+            is_named = is_named || rule->subjects->workload_roles[k] == role;
+        for (size_t k = 0; k < rule->subjects->user_role_count; k++)
+            is_named = is_named || rule->subjects->user_roles[k] == role;
     }
     return is_named;
 }
@@ -254,8 +258,8 @@ static void assurances(const struct model *model, struct diag_list *diags)
         const struct assurance *assurance = &model->assurances[i];
         bool is_used = false;
         for (size_t k = 0; k < model->rule_count; k++)
-            is_used =
-                is_used || model->rules[k].assurance == assurance || model->rules[k].unless_assurance == assurance;
+            is_used = is_used || model->rules[k].terms->assurance == assurance ||
+                      model->rules[k].terms->unless_assurance == assurance;
         if (!is_used)
             warn(diags, LINT_ASSURANCE_UNUSED, model_span(model, assurance->span),
                  VIEW("demand it in a rule, or remove it"), "assurance `%.*s` is never demanded",
@@ -305,16 +309,16 @@ static bool ids_meet(const struct id_pattern *a, const struct id_pattern *b)
 
 static bool selects(const struct rule *rule, const struct resource *resource)
 {
-    bool has_type = false, has_id = rule->id_count == 0;
-    for (size_t i = 0; i < rule->type_count; i++)
-        has_type = has_type || rule->types[i] == resource->type;
-    for (size_t i = 0; i < rule->id_count; i++)
-        has_id = has_id || ids_meet(&rule->ids[i], &resource->id);
+    bool has_type = false, has_id = rule->resources->id_count == 0;
+    for (size_t i = 0; i < rule->resources->type_count; i++)
+        has_type = has_type || rule->resources->types[i] == resource->type;
+    for (size_t i = 0; i < rule->resources->id_count; i++)
+        has_id = has_id || ids_meet(&rule->resources->ids[i], &resource->id);
     bool fits = rule->has_resources && has_type && has_id;
-    for (size_t i = 0; i < rule->label_count; i++)
-        fits = fits && label_holds(&rule->labels[i], resource);
-    for (size_t i = 0; i < rule->not_label_count; i++)
-        fits = fits && !label_holds(&rule->not_labels[i], resource);
+    for (size_t i = 0; i < rule->resources->label_count; i++)
+        fits = fits && label_holds(&rule->resources->labels[i], resource);
+    for (size_t i = 0; i < rule->resources->not_label_count; i++)
+        fits = fits && !label_holds(&rule->resources->not_labels[i], resource);
     return fits;
 }
 

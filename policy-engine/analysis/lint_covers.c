@@ -14,9 +14,10 @@ static bool is_preferred(const struct rule *broad, const struct rule *narrow)
 /* What could make `rule` not decide though its subjects and actions fit. */
 static bool has_demands(const struct rule *rule)
 {
-    const struct obligation_set *set = rule->obligations;
-    return rule->has_resources || rule->assurance || rule->purpose->is_demanded || rule->when || rule->unless ||
-           rule->unless_assurance || set->request_header_count + set->response_header_count + set->metadata_count > 0;
+    const struct obligation_set *set = rule->terms->obligations;
+    return rule->has_resources || rule->terms->assurance || rule->terms->purpose->is_demanded || rule->when ||
+           rule->terms->unless || rule->terms->unless_assurance ||
+           set->request_header_count + set->response_header_count + set->metadata_count > 0;
 }
 
 static bool covers_actions(const struct rule *broad, const struct rule *narrow)
@@ -46,41 +47,44 @@ static bool covers_roles(const struct role *const *broad, size_t broad_count, co
 
 static bool covers_workload(const struct rule *broad, const struct rule *narrow)
 {
-    if (broad->workload_demand == WORKLOAD_UNCONSTRAINED)
+    if (broad->subjects->workload_demand == WORKLOAD_UNCONSTRAINED)
         return true;
-    if (narrow->accepts_xfcc_text && !broad->accepts_xfcc_text)
+    if (narrow->subjects->accepts_xfcc_text && !broad->subjects->accepts_xfcc_text)
         return false;
-    if (broad->workload_demand == WORKLOAD_ANY)
-        return narrow->workload_demand != WORKLOAD_UNCONSTRAINED;
-    return broad->workload_demand == WORKLOAD_ROLES && narrow->workload_demand == WORKLOAD_ROLES &&
-           covers_roles(broad->workload_roles, broad->workload_role_count, narrow->workload_roles,
-                        narrow->workload_role_count);
+    if (broad->subjects->workload_demand == WORKLOAD_ANY)
+        return narrow->subjects->workload_demand != WORKLOAD_UNCONSTRAINED;
+    return broad->subjects->workload_demand == WORKLOAD_ROLES && narrow->subjects->workload_demand == WORKLOAD_ROLES &&
+           covers_roles(broad->subjects->workload_roles, broad->subjects->workload_role_count,
+                        narrow->subjects->workload_roles, narrow->subjects->workload_role_count);
 }
 
 static bool covers_user(const struct rule *broad, const struct rule *narrow)
 {
-    if (broad->user_demand == USER_UNCONSTRAINED)
+    if (broad->subjects->user_demand == USER_UNCONSTRAINED)
         return true;
-    if (broad->user_demand == USER_ANY)
-        return narrow->user_demand == USER_ANY || narrow->user_demand == USER_ROLES;
-    if (broad->user_demand == USER_NONE)
-        return narrow->user_demand == USER_NONE;
-    return narrow->user_demand == USER_ROLES &&
-           covers_roles(broad->user_roles, broad->user_role_count, narrow->user_roles, narrow->user_role_count);
+    if (broad->subjects->user_demand == USER_ANY)
+        return narrow->subjects->user_demand == USER_ANY || narrow->subjects->user_demand == USER_ROLES;
+    if (broad->subjects->user_demand == USER_NONE)
+        return narrow->subjects->user_demand == USER_NONE;
+    return narrow->subjects->user_demand == USER_ROLES &&
+           covers_roles(broad->subjects->user_roles, broad->subjects->user_role_count, narrow->subjects->user_roles,
+                        narrow->subjects->user_role_count);
 }
 
 /* What cannot be judged matches a deny and no allow: an allow covers no deny by its subjects or actions. */
 static bool covers_unjudged(const struct rule *broad, const struct rule *narrow)
 {
-    bool is_bare = broad->action_count == 0 && broad->user_demand == USER_UNCONSTRAINED &&
-                   broad->delegation == DELEGATION_UNCONSTRAINED;
+    bool is_bare = broad->action_count == 0 && broad->subjects->user_demand == USER_UNCONSTRAINED &&
+                   broad->subjects->delegation == DELEGATION_UNCONSTRAINED;
     return broad->effect == RULE_DENY || narrow->effect == RULE_ALLOW || is_bare;
 }
 
 bool lint_covers(const struct rule *broad, const struct rule *narrow)
 {
-    bool covers_delegation = broad->delegation == DELEGATION_UNCONSTRAINED || broad->delegation == narrow->delegation;
-    bool covers_depth = broad->delegation != DELEGATION_PEER || broad->max_depth >= narrow->max_depth;
+    bool covers_delegation = broad->subjects->delegation == DELEGATION_UNCONSTRAINED ||
+                             broad->subjects->delegation == narrow->subjects->delegation;
+    bool covers_depth =
+        broad->subjects->delegation != DELEGATION_PEER || broad->subjects->max_depth >= narrow->subjects->max_depth;
     return broad != narrow && is_preferred(broad, narrow) && !has_demands(broad) && covers_actions(broad, narrow) &&
            covers_workload(broad, narrow) && covers_user(broad, narrow) && covers_delegation && covers_depth &&
            covers_unjudged(broad, narrow);

@@ -50,16 +50,17 @@ static struct view wanted_resource(const struct inquiry *inquiry, const struct r
 {
     struct arena *arena = inquiry->scratch;
     struct view text = VIEW(""), ids = VIEW("");
-    for (size_t i = 0; i < rule->type_count; i++)
-        text = text_add(arena, text, " or ", rule->types[i]->name);
+    for (size_t i = 0; i < rule->resources->type_count; i++)
+        text = text_add(arena, text, " or ", rule->resources->types[i]->name);
     text = arena_print(arena, "type %.*s", VIEW_ARG(text));
-    for (size_t i = 0; i < rule->id_count; i++)
+    for (size_t i = 0; i < rule->resources->id_count; i++)
         ids = text_add(arena, ids, " or ",
-                       arena_print(arena, "%.*s%s", VIEW_ARG(rule->ids[i].text), rule->ids[i].is_prefix ? "*" : ""));
-    if (rule->id_count > 0)
+                       arena_print(arena, "%.*s%s", VIEW_ARG(rule->resources->ids[i].text),
+                                   rule->resources->ids[i].is_prefix ? "*" : ""));
+    if (rule->resources->id_count > 0)
         text = arena_print(arena, "%.*s, id %.*s", VIEW_ARG(text), VIEW_ARG(ids));
-    text = label_words(arena, text, rule->labels, rule->label_count, "is");
-    return label_words(arena, text, rule->not_labels, rule->not_label_count, "is not");
+    text = label_words(arena, text, rule->resources->labels, rule->resources->label_count, "is");
+    return label_words(arena, text, rule->resources->not_labels, rule->resources->not_label_count, "is not");
 }
 
 /* "model fraud-v3 [tier=high, data=pci]" */
@@ -139,12 +140,12 @@ static void fail_lacks(struct lacks *lacks, const struct rule_parts *parts)
 static void assurance_lacks(struct lacks *lacks)
 {
     const struct inquiry *inquiry = lacks->inquiry;
-    if (!lacks->rule->assurance)
+    if (!lacks->rule->terms->assurance)
         return;
-    struct assurance_result result =
-        factors_check(lacks->rule->assurance, inquiry->issuer, inquiry->facts, inquiry_workload(inquiry, lacks->rule));
+    struct assurance_result result = factors_check(lacks->rule->terms->assurance, inquiry->issuer, inquiry->facts,
+                                                   inquiry_workload(inquiry, lacks->rule));
     if (result.state == ASSURANCE_UNMET)
-        lack_add(lacks, VIEW("assurance"), explain_assurance(inquiry, lacks->rule->assurance, result.missing));
+        lack_add(lacks, VIEW("assurance"), explain_assurance(inquiry, lacks->rule->terms->assurance, result.missing));
 }
 
 /* What the rule reads and nobody can judge. */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 /* Blocks grow with the arena, and what would fill a good part of one has a block of its own. */
 enum {
@@ -13,15 +12,14 @@ enum {
     BLOCK_SIZE_MAX = 4 * 1024 * 1024,
     BLOCK_OF_USED = 8,
     ALONE_FROM = 4, /* one fourth */
-    ZEROED_FROM = 128 * 1024,
+    MAPPED_FROM = 128 * 1024,
     LARGE_PAGE = 2 * 1024 * 1024, /* where pages have 4 KiB */
     ALIGNMENT = alignof(max_align_t)
 };
 
 struct arena_block {
     struct arena_block *previous;
-    size_t size;  /* of `bytes` */
-    bool is_zero; /* what was not taken yet holds zeros */
+    size_t size; /* of `bytes` */
     alignas(max_align_t) char bytes[];
 };
 
@@ -37,19 +35,39 @@ void arena_init_fixed(struct arena *arena, void *memory, size_t size)
     *arena = (struct arena){.next = start, .end = (char *)memory + size}; /* a ceiling of 0 never grows */
 }
 
+/* A long block comes zeroed from the system, which gives its pages when they are first written and has them back
+ * as soon as it is freed: malloc would keep them. */
+static bool is_mapped(size_t payload)
+{
+    return payload >= MAPPED_FROM;
+}
+
+static void free_block(struct arena_block *block)
+{
+    if (is_mapped(block->size))
+        (void)munmap(block, block->size + sizeof(struct arena_block));
+    else
+        free(block);
+}
+
 void arena_free(struct arena *arena)
 {
     while (arena->blocks != NULL) {
         struct arena_block *block = arena->blocks;
         arena->blocks = block->previous;
-        free(block);
+        free_block(block);
     }
     *arena = (struct arena){.ceiling = arena->ceiling};
 }
 
-static size_t round_up(size_t size)
+static size_t round_up(size_t size, size_t alignment)
 {
-    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return (size + alignment - 1) & ~(alignment - 1);
+}
+
+static size_t skew_of(const char *next, size_t alignment)
+{
+    return (0 - (uintptr_t)next) & (alignment - 1);
 }
 
 void arena_reuse(struct arena *arena)
@@ -61,13 +79,12 @@ void arena_reuse(struct arena *arena)
         if (kept == NULL && block->size == BLOCK_SIZE)
             kept = block;
         else
-            free(block);
+            free_block(block);
     }
     *arena = (struct arena){.ceiling = arena->ceiling};
     if (kept == NULL)
         return;
     kept->previous = NULL;
-    kept->is_zero = false;
     arena->blocks = kept;
     arena->used = BLOCK_SIZE + sizeof(struct arena_block);
     arena->next = kept->bytes;
@@ -75,24 +92,25 @@ void arena_reuse(struct arena *arena)
 }
 
 /* What is given in large pages is given in less time, and found again in less: where the system has them. */
-static void want_large_pages(void *memory, size_t size)
+static void *map(size_t size)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), skew = (page - (uintptr_t)memory % page) % page;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
     if (size >= LARGE_PAGE)
-        (void)madvise((char *)memory + skew, (size - skew) / page * page, MADV_HUGEPAGE);
+        (void)madvise(memory, size, MADV_HUGEPAGE);
+    return memory;
 }
 
-/* A long block comes zeroed from the system, which gives its pages when they are first written. */
-static struct arena_block *make_block(struct arena *arena, size_t payload, bool is_zeroed)
+static struct arena_block *make_block(struct arena *arena, size_t payload)
 {
     size_t total = payload + sizeof(struct arena_block);
     if (total > arena->ceiling - arena->used)
         return NULL;
-    struct arena_block *block = is_zeroed ? calloc(1, total) : malloc(total);
+    struct arena_block *block = is_mapped(payload) ? map(total) : malloc(total);
     if (block == NULL)
         return NULL;
-    want_large_pages(block, total);
-    *block = (struct arena_block){.size = payload, .is_zero = is_zeroed};
+    *block = (struct arena_block){.size = payload};
     arena->used += total;
     return block;
 }
@@ -104,13 +122,13 @@ static size_t block_size(const struct arena *arena)
     return size == BLOCK_SIZE_MAX ? size - sizeof(struct arena_block) : size; /* whole pages */
 }
 
-static bool add_block(struct arena *arena, size_t least, bool must_be_zero)
+static bool add_block(struct arena *arena, size_t least)
 {
     size_t rest = arena->ceiling - arena->used, size = block_size(arena);
     if (size > BLOCK_SIZE && size + sizeof(struct arena_block) > rest)
         size = BLOCK_SIZE;
     size = size > least ? size : least;
-    struct arena_block *block = make_block(arena, size, must_be_zero && size >= ZEROED_FROM);
+    struct arena_block *block = make_block(arena, size);
     if (block == NULL)
         return false;
     block->previous = arena->blocks;
@@ -123,42 +141,45 @@ static bool add_block(struct arena *arena, size_t least, bool must_be_zero)
 /* In a block of its own, behind the one that goes on being filled. */
 static void *take_alone(struct arena *arena, size_t size, bool must_be_zero)
 {
-    struct arena_block *block = make_block(arena, size, must_be_zero);
+    struct arena_block *block = make_block(arena, size);
     if (block == NULL)
         return NULL;
     block->previous = arena->blocks->previous;
     arena->blocks->previous = block;
+    if (must_be_zero && !is_mapped(size))
+        memset(block->bytes, 0, size);
     return block->bytes;
 }
 
-static void *take(struct arena *arena, size_t size, bool must_be_zero)
+static void *take(struct arena *arena, size_t size, size_t alignment, bool must_be_zero)
 {
     if (size > SIZE_MAX / 2)
         return NULL;
-    size_t rounded = round_up(size);
-    if ((size_t)(arena->end - arena->next) < rounded) {
+    size_t rounded = round_up(size, alignment), skew = skew_of(arena->next, alignment);
+    if ((size_t)(arena->end - arena->next) < skew + rounded) {
         if (arena->blocks != NULL && rounded > block_size(arena) / ALONE_FROM)
             return take_alone(arena, rounded, must_be_zero);
-        if (!add_block(arena, rounded, must_be_zero))
+        if (!add_block(arena, rounded))
             return NULL;
+        skew = 0;
     }
-    void *memory = arena->next;
-    if (memory == NULL) /* nothing asked of an arena that has no block yet */
-        return add_block(arena, ALIGNMENT, must_be_zero) ? arena->next : NULL;
-    arena->next += rounded;
-    if (must_be_zero && !(arena->blocks != NULL && arena->blocks->is_zero))
+    if (arena->next == NULL) /* nothing asked of an arena that has no block yet */
+        return add_block(arena, ALIGNMENT) ? arena->next : NULL;
+    char *memory = arena->next + skew;
+    arena->next = memory + rounded;
+    if (must_be_zero && !(arena->blocks != NULL && is_mapped(arena->blocks->size)))
         memset(memory, 0, rounded);
     return memory;
 }
 
 void *arena_take(struct arena *arena, size_t size)
 {
-    return take(arena, size, true);
+    return take(arena, size, ALIGNMENT, true);
 }
 
 void *arena_take_unset(struct arena *arena, size_t size)
 {
-    return take(arena, size, false);
+    return take(arena, size, ALIGNMENT, false);
 }
 
 void *arena_take_array(struct arena *arena, size_t count, size_t size)
@@ -166,6 +187,13 @@ void *arena_take_array(struct arena *arena, size_t count, size_t size)
     if (size != 0 && count > SIZE_MAX / size)
         return NULL;
     return arena_take(arena, count * size);
+}
+
+void *arena_take_words(struct arena *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    return take(arena, count * size, alignof(uint64_t), true);
 }
 
 struct view arena_copy(struct arena *arena, struct view v)
@@ -202,7 +230,7 @@ struct view arena_vprint(struct arena *arena, const char *format, va_list args)
     int size = vsnprintf(room > 0 ? arena->next : NULL, room, format, args);
     char *text = NULL;
     if (size >= 0 && (size_t)size < room) {
-        size_t rounded = round_up((size_t)size + 1);
+        size_t rounded = round_up((size_t)size + 1, ALIGNMENT);
         text = arena->next;
         arena->next += rounded < room ? rounded : room;
     } else if (size >= 0) {

@@ -45,6 +45,9 @@ void *arena_take_unset(struct arena *arena, size_t size);
 /* `count` zeroed elements of `size` bytes, or NULL at the ceiling or on overflow. */
 void *arena_take_array(struct arena *arena, size_t count, size_t size);
 
+/* Likewise, aligned for no more than pointers and 64-bit numbers: many small ones stand closer. */
+void *arena_take_words(struct arena *arena, size_t count, size_t size);
+
 /* A copy of `v` with a NUL behind it (not counted), or the absent view. */
 struct view arena_copy(struct arena *arena, struct view v);
 

@@ -84,8 +84,12 @@ struct node *document_node(const struct tape *tape, size_t entry, const struct s
 struct document_walk document_walk(const struct tape *tape, const struct node *node)
 {
     bool is_long = node->kind != NODE_SCALAR;
-    return (struct document_walk){
-        .tape = tape, .next = node->entry + 1, .left = is_long ? node->count : 0, .is_map = node->kind == NODE_MAP};
+    size_t first = node->entry + 1;
+    return (struct document_walk){.tape = tape,
+                                  .kept = first,
+                                  .next = first,
+                                  .left = is_long ? node->count : 0,
+                                  .is_map = node->kind == NODE_MAP};
 }
 
 bool document_walk_next(struct document_walk *walk, struct arena *arena, struct node **key, struct node **item)

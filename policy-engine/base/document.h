@@ -46,6 +46,7 @@ struct node *document_node(const struct tape *tape, size_t entry, const struct s
 /* The elements or pairs of a node, closed or not, one after the other. */
 struct document_walk {
     const struct tape *tape;
+    size_t kept; /* first entry that the walker may want to tape_forget */
     size_t next; /* entry */
     size_t left; /* elements or pairs */
     bool is_map;

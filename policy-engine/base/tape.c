@@ -4,6 +4,8 @@
 #include "table.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <yaml.h>
 
 /* clang-format off */
@@ -24,6 +26,7 @@ enum {
     ROOM_LEAST = 64,
     BYTES_A_NODE = 4, /* of a dense text */
     TABLE_CEILING = 1 << 30,
+    SPARE_MAX = 4096, /* entries behind the last */
 };
 
 _Static_assert(sizeof(struct tape_entry) == 16, "a node is 16 bytes");
@@ -434,6 +437,15 @@ static enum err read_text(struct reader *reader)
     return err;
 }
 
+void tape_forget(struct tape *tape, size_t from, size_t to)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)(tape->entries + from) + page - 1) / page * page;
+    uintptr_t end = (uintptr_t)(tape->entries + to) / page * page;
+    if (first < end)
+        (void)madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
 enum err tape_read(struct view file, struct view text, struct diag_list *diags, struct tape *out)
 {
     size_t errors = diags->errors;
@@ -447,6 +459,8 @@ enum err tape_read(struct view file, struct view text, struct diag_list *diags, 
         *out = reader.tape;
     else
         tape_free(&reader.tape);
+    if (out->room - out->count > SPARE_MAX) /* large pages of which a part was written */
+        tape_forget(out, out->count, out->room);
     return err;
 }
 

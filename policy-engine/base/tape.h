@@ -42,6 +42,9 @@ MUST_CHECK enum err tape_read(struct view file, struct view text, struct diag_li
 void tape_free(struct tape *tape);
 void tape_drop(struct tape *tape);
 
+/* Gives back the memory of entries [from, to), which nobody looks at again: whole pages of it. */
+void tape_forget(struct tape *tape, size_t from, size_t to);
+
 /* The entry behind the node and all below it. */
 static inline size_t tape_after(const struct tape *tape, size_t entry)
 {

@@ -51,7 +51,7 @@ static const struct template_part *list_unfilled(const struct inquiry *inquiry, 
 const struct template_part *answer_unfilled(const struct inquiry *inquiry, const struct rule *rule,
                                             const struct found_resource *found)
 {
-    const struct obligation_set *set = rule->obligations;
+    const struct obligation_set *set = rule->terms->obligations;
     const struct template_part *part =
         list_unfilled(inquiry, rule, found, set->request_headers, set->request_header_count);
     if (!part)
@@ -117,7 +117,7 @@ static bool sets_query(const struct obligation_set *set, struct view name)
 /* Every parameter that some rule sets and this one does not, then the rule's own. */
 static enum err query_removals(const struct inquiry *inquiry, const struct rule *rule, struct obligations *out)
 {
-    const struct obligation_set *set = rule->obligations;
+    const struct obligation_set *set = rule->terms->obligations;
     const struct string_list *lists[] = {&inquiry->model->settable_queries, &set->remove_queries};
     size_t most = lists[0]->count + lists[1]->count;
     if (most == 0)
@@ -138,7 +138,7 @@ static enum err query_removals(const struct inquiry *inquiry, const struct rule 
 static enum err obligations_fill(const struct inquiry *inquiry, const struct rule *rule,
                                  const struct found_resource *found, struct obligations *out)
 {
-    const struct obligation_set *set = rule->obligations;
+    const struct obligation_set *set = rule->terms->obligations;
     TRY(list_fill(inquiry, rule, found, set->request_headers, set->request_header_count, &out->request_headers));
     TRY(list_fill(inquiry, rule, found, set->response_headers, set->response_header_count, &out->response_headers));
     TRY(list_fill(inquiry, rule, found, set->metadata, set->metadata_count, &out->metadata));
@@ -156,8 +156,8 @@ static enum err obligations_fill(const struct inquiry *inquiry, const struct rul
 
 static bool rule_sets(const struct rule *rule, struct view name)
 {
-    for (size_t i = 0; i < rule->obligations->request_header_count; i++)
-        if (view_equals(rule->obligations->request_headers[i].name, name))
+    for (size_t i = 0; i < rule->terms->obligations->request_header_count; i++)
+        if (view_equals(rule->terms->obligations->request_headers[i].name, name))
             return true;
     return false;
 }
@@ -166,13 +166,13 @@ enum err answer_settable(const struct model *model, struct arena *arena, struct 
 {
     size_t most = 0, count = 0;
     for (size_t i = 0; i < model->rule_count; i++)
-        most += model->rules[i].obligations->request_header_count;
+        most += model->rules[i].terms->obligations->request_header_count;
     struct view *names = arena_take_array(arena, most + 1, sizeof *names);
     if (!names)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < model->rule_count; i++)
-        for (size_t k = 0; k < model->rules[i].obligations->request_header_count; k++) {
-            struct view name = model->rules[i].obligations->request_headers[k].name;
+        for (size_t k = 0; k < model->rules[i].terms->obligations->request_header_count; k++) {
+            struct view name = model->rules[i].terms->obligations->request_headers[k].name;
             size_t at = 0;
             while (at < count && view_compare(names[at], name) < 0)
                 at++;
@@ -189,7 +189,7 @@ enum err answer_settable(const struct model *model, struct arena *arena, struct 
 enum err answer_removals(const struct rule *rule, const struct string_list *settable, struct arena *arena,
                          struct string_list *out)
 {
-    const struct string_list *own = &rule->obligations->remove_headers;
+    const struct string_list *own = &rule->terms->obligations->remove_headers;
     struct view *names = arena_take_array(arena, settable->count + own->count + 1, sizeof *names);
     if (!names)
         return ERR_NO_MEMORY;
@@ -214,8 +214,8 @@ void answer_deny(const struct rule *rule, struct decision *out)
 {
     answer_refuse(REASON_DENY_RULE, out);
     out->rule = rule->name;
-    out->missing = rule->reason;
-    out->denial = rule->obligations->denial;
+    out->missing = rule->terms->reason;
+    out->denial = rule->terms->obligations->denial;
 }
 
 void answer_challenge(const struct inquiry *inquiry, const struct rule *rule, const struct assurance *wanted,
@@ -264,12 +264,13 @@ void answer_describe(const struct inquiry *inquiry, const struct found_resource 
 
 void answer_purpose(const struct inquiry *inquiry, const struct rule *rule, struct decision *out)
 {
-    if (!rule->purpose->is_demanded)
+    if (!rule->terms->purpose->is_demanded)
         return;
-    const struct pair *header = rule->purpose->is_claim ? NULL : facts_header(inquiry->facts, rule->purpose->header);
+    const struct pair *header =
+        rule->terms->purpose->is_claim ? NULL : facts_header(inquiry->facts, rule->terms->purpose->header);
     struct view value = header ? header->value : (struct view){0};
-    if (rule->purpose->is_claim && inquiry->facts->user.state == USER_KNOWN)
-        value = match_scalar(&rule->purpose->claim, inquiry->facts->user.claims);
-    if (match_string(&rule->purpose->values, value))
+    if (rule->terms->purpose->is_claim && inquiry->facts->user.state == USER_KNOWN)
+        value = match_scalar(&rule->terms->purpose->claim, inquiry->facts->user.claims);
+    if (match_string(&rule->terms->purpose->values, value))
         out->purpose = value;
 }

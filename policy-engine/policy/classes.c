@@ -157,11 +157,11 @@ void pattern_add_test(struct pattern_list *list, const struct value_test *test)
         return;
     if (test->kind == TEST_INT_RANGE) {
         /* Every interval between bounds begins with one of these. */
-        number_add(list, test->low);
-        if (test->low > INT64_MIN + 1)
-            number_add(list, test->low - 1);
-        if (test->high < INT64_MAX)
-            number_add(list, test->high + 1);
+        number_add(list, test->range->low);
+        if (test->range->low > INT64_MIN + 1)
+            number_add(list, test->range->low - 1);
+        if (test->range->high < INT64_MAX)
+            number_add(list, test->range->high + 1);
         return;
     }
     for (size_t i = 0; i < test->values.count; i++)
@@ -184,7 +184,7 @@ void classes_rule_leaves(const struct class_rules *rules, class_leaf *each, void
 {
     for (size_t i = 0; i < rules->count; i++) {
         classes_leaves(rules->items[i]->when, each, context);
-        classes_leaves(rules->items[i]->unless, each, context);
+        classes_leaves(rules->items[i]->terms->unless, each, context);
     }
 }
 

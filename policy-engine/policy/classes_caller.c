@@ -36,18 +36,18 @@ static void sign_rule(const struct inquiry *inquiry, const struct rule *rule, st
     struct rule_standing standing = interpret_rule(inquiry, rule);
     enum tri fits = tri_and(standing.parts.workload, standing.parts.user);
     fits = tri_and(fits, inquiry_delegation(inquiry, rule));
-    if (rule->purpose->is_demanded && rule->purpose->is_claim)
+    if (rule->terms->purpose->is_demanded && rule->terms->purpose->is_claim)
         fits = tri_and(fits, inquiry_purpose(inquiry, rule));
     signature_put(signature, fits);
     if (fits == TRI_FALSE)
         return;
     struct leaf_signer signer = {.inquiry = inquiry, .signature = signature};
     classes_leaves(rule->when, sign_leaf, &signer);
-    classes_leaves(rule->unless, sign_leaf, &signer);
-    if (rule->assurance)
-        sign_assurance(inquiry, rule, rule->assurance, signature);
-    if (rule->unless_assurance)
-        sign_assurance(inquiry, rule, rule->unless_assurance, signature);
+    classes_leaves(rule->terms->unless, sign_leaf, &signer);
+    if (rule->terms->assurance)
+        sign_assurance(inquiry, rule, rule->terms->assurance, signature);
+    if (rule->terms->unless_assurance)
+        sign_assurance(inquiry, rule, rule->terms->unless_assurance, signature);
     signature_put(signature, answer_can_fill(inquiry, rule, standing.parts.found));
 }
 
@@ -71,7 +71,8 @@ static enum err judge_caller(struct caller_search *search, const struct facts *f
         signature_put(&signature, standing.parts.user);
         signature_put(&signature, inquiry_delegation(&inquiry, classes->selectors[i]));
     }
-    const struct rule seen = {.accepts_xfcc_text = true};
+    const struct rule_subjects anybody = {.accepts_xfcc_text = true};
+    const struct rule seen = {.subjects = &anybody};
     for (size_t i = 0; i < classes->level_count; i++)
         sign_assurance(&inquiry, &seen, classes->levels[i], &signature);
     const struct user_facts *user = &inquiry.facts->user;
@@ -213,10 +214,11 @@ static enum err judge_identity(struct caller_search *search, size_t issuer, size
         struct leaf_signer signer = {.inquiry = &inquiry, .signature = &signature};
         struct rule_standing standing = interpret_rule(&inquiry, rule);
         signature_put(&signature, standing.parts.user);
-        signature_put(&signature,
-                      rule->purpose->is_demanded && rule->purpose->is_claim ? inquiry_purpose(&inquiry, rule) : 0);
+        signature_put(&signature, rule->terms->purpose->is_demanded && rule->terms->purpose->is_claim
+                                      ? inquiry_purpose(&inquiry, rule)
+                                      : 0);
         classes_leaves(rule->when, sign_leaf, &signer);
-        classes_leaves(rule->unless, sign_leaf, &signer);
+        classes_leaves(rule->terms->unless, sign_leaf, &signer);
         signature_put(&signature, answer_can_fill(&inquiry, rule, standing.parts.found));
     }
     /* Kept as what it was made of. */
@@ -262,8 +264,8 @@ static void find_bindings(struct caller_search *search, const struct assurance *
 static void find_depths(struct caller_search *search, const struct rule *rule)
 {
     search->depths |= 3u; /* of the owner, of somebody who acts */
-    if (rule->delegation == DELEGATION_PEER)
-        search->depths |= 3u << rule->max_depth;
+    if (rule->subjects->delegation == DELEGATION_PEER)
+        search->depths |= 3u << rule->subjects->max_depth;
 }
 
 static enum err prepare(struct caller_search *search)
@@ -273,8 +275,8 @@ static enum err prepare(struct caller_search *search)
     for (size_t i = 0; i < classes->level_count; i++)
         find_bindings(search, classes->levels[i]);
     for (size_t i = 0; i < search->rules->count; i++) {
-        find_bindings(search, search->rules->items[i]->assurance);
-        find_bindings(search, search->rules->items[i]->unless_assurance);
+        find_bindings(search, search->rules->items[i]->terms->assurance);
+        find_bindings(search, search->rules->items[i]->terms->unless_assurance);
         find_depths(search, search->rules->items[i]);
     }
     for (size_t i = 0; i < classes->selector_count; i++)

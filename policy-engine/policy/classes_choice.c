@@ -98,7 +98,7 @@ static enum err calls_list(struct walk *walk, struct string_list *out)
     if (!calls)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < walk->operations.count; i++) {
-        struct view call = walk->operations.items[i]->call;
+        struct view call = walk->operations.items[i]->extras->call;
         if (view_is_present(call) && !list_has(calls + 1, count - 1, call))
             calls[count++] = call;
     }
@@ -180,8 +180,8 @@ bool classes_query_is_of_operation(const struct model *model, struct view name)
 {
     for (size_t a = 0; a < model->action_count; a++)
         for (size_t i = 0; i < model->actions[a].operation_count; i++)
-            for (size_t k = 0; k < model->actions[a].operations[i].query_count; k++)
-                if (view_equals(model->actions[a].operations[i].queries[k].name, name))
+            for (size_t k = 0; k < model->actions[a].operations[i].extras->query_count; k++)
+                if (view_equals(model->actions[a].operations[i].extras->queries[k].name, name))
                     return true;
     return false;
 }
@@ -192,12 +192,12 @@ static void see_queries(struct query_search *search)
     for (size_t a = 0; a < model->action_count; a++)
         for (size_t i = 0; i < model->actions[a].operation_count; i++) {
             const struct operation *operation = &model->actions[a].operations[i];
-            for (size_t k = 0; k < operation->query_count; k++)
-                see_query(search, operation->queries[k].name, &operation->queries[k].test);
+            for (size_t k = 0; k < operation->extras->query_count; k++)
+                see_query(search, operation->extras->queries[k].name, &operation->extras->queries[k].test);
         }
     for (size_t i = 0; i < model->rule_count; i++) {
         classes_leaves(model->rules[i].when, see_query_leaf, search);
-        classes_leaves(model->rules[i].unless, see_query_leaf, search);
+        classes_leaves(model->rules[i].terms->unless, see_query_leaf, search);
     }
 }
 
@@ -286,10 +286,10 @@ static enum err headers_list(struct walk *walk, struct class_list *out)
                 continue;
             for (size_t r = 0; r < model->rule_count; r++) {
                 classes_leaves(model->rules[r].when, see_header, &use);
-                classes_leaves(model->rules[r].unless, see_header, &use);
-                use.is_used =
-                    use.is_used || (model->rules[r].purpose->is_demanded && !model->rules[r].purpose->is_claim &&
-                                    view_equals(model->rules[r].purpose->header, source->name));
+                classes_leaves(model->rules[r].terms->unless, see_header, &use);
+                use.is_used = use.is_used || (model->rules[r].terms->purpose->is_demanded &&
+                                              !model->rules[r].terms->purpose->is_claim &&
+                                              view_equals(model->rules[r].terms->purpose->header, source->name));
             }
             if (use.is_used || count == CLASSES_DIMENSIONS_MAX)
                 return classes_refuse(walk->classes, "a header names resources and is compared by a rule, too");

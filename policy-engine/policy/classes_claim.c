@@ -64,14 +64,14 @@ static void ask(struct questions *questions, const struct claim_path *path, cons
 static void ask_leaf(void *context, const struct condition *leaf)
 {
     if (leaf->kind == CONDITION_CLAIM)
-        ask(context, leaf->path, &leaf->test);
+        ask(context, leaf->parts->path, &leaf->test);
 }
 
 static void ask_roles(struct questions *questions, const struct rule *rule)
 {
-    for (size_t r = 0; r < rule->user_role_count; r++)
-        for (size_t h = 0; h < rule->user_roles[r]->holder_count; h++) {
-            const struct role *role = rule->user_roles[r]->holders[h];
+    for (size_t r = 0; r < rule->subjects->user_role_count; r++)
+        for (size_t h = 0; h < rule->subjects->user_roles[r]->holder_count; h++) {
+            const struct role *role = rule->subjects->user_roles[r]->holders[h];
             for (size_t u = 0; u < role->user_count; u++)
                 for (size_t c = 0; c < role->users[u].claim_count; c++)
                     ask(questions, &role->users[u].claims[c].path, &role->users[u].claims[c].test);
@@ -97,8 +97,8 @@ static void ask_purpose(struct questions *questions, const struct rule *rule)
         questions->err = ERR_NO_MEMORY;
         return;
     }
-    *test = (struct value_test){.kind = TEST_ANY_OF, .values = rule->purpose->values};
-    ask(questions, &rule->purpose->claim, test);
+    *test = (struct value_test){.kind = TEST_ANY_OF, .values = rule->terms->purpose->values};
+    ask(questions, &rule->terms->purpose->claim, test);
 }
 
 static void ask_all(struct questions *questions)
@@ -108,13 +108,13 @@ static void ask_all(struct questions *questions)
         ask_roles(questions, search->classes->selectors[i]);
     for (size_t i = 0; i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        const struct obligation_set *set = rule->obligations;
+        const struct obligation_set *set = rule->terms->obligations;
         ask_roles(questions, rule);
         ask_templates(questions, set->request_headers, set->request_header_count);
         ask_templates(questions, set->response_headers, set->response_header_count);
         ask_templates(questions, set->metadata, set->metadata_count);
         ask_templates(questions, set->query_params, set->query_param_count);
-        if (rule->purpose->is_demanded && rule->purpose->is_claim)
+        if (rule->terms->purpose->is_demanded && rule->terms->purpose->is_claim)
             ask_purpose(questions, rule);
     }
     classes_rule_leaves(search->rules, ask_leaf, questions);
@@ -217,9 +217,9 @@ enum err callers_claims(struct caller_search *search)
 
 static void subjects_of(struct pattern_list *patterns, const struct rule *rule)
 {
-    for (size_t r = 0; r < rule->user_role_count; r++)
-        for (size_t h = 0; h < rule->user_roles[r]->holder_count; h++) {
-            const struct role *role = rule->user_roles[r]->holders[h];
+    for (size_t r = 0; r < rule->subjects->user_role_count; r++)
+        for (size_t h = 0; h < rule->subjects->user_roles[r]->holder_count; h++) {
+            const struct role *role = rule->subjects->user_roles[r]->holders[h];
             for (size_t u = 0; u < role->user_count; u++)
                 for (size_t i = 0; i < role->users[u].subjects.count; i++)
                     pattern_add(patterns, TEXT_EXACT, role->users[u].subjects.items[i]);

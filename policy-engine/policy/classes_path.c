@@ -43,8 +43,9 @@ static enum err operations_list(struct walk *walk)
 
 static void ids_of_rule(struct pattern_list *patterns, const struct rule *rule)
 {
-    for (size_t i = 0; i < rule->id_count; i++)
-        pattern_add(patterns, rule->ids[i].is_prefix ? TEXT_PREFIX : TEXT_EXACT, rule->ids[i].text);
+    for (size_t i = 0; i < rule->resources->id_count; i++)
+        pattern_add(patterns, rule->resources->ids[i].is_prefix ? TEXT_PREFIX : TEXT_EXACT,
+                    rule->resources->ids[i].text);
 }
 
 static bool set_has_id(const struct header_template *templates, size_t count)
@@ -59,7 +60,7 @@ static bool set_has_id(const struct header_template *templates, size_t count)
 static bool templates_have_id(const struct model *model)
 {
     for (size_t i = 0; i < model->rule_count; i++) {
-        const struct obligation_set *set = model->rules[i].obligations;
+        const struct obligation_set *set = model->rules[i].terms->obligations;
         if (set_has_id(set->request_headers, set->request_header_count) ||
             set_has_id(set->response_headers, set->response_header_count) ||
             set_has_id(set->metadata, set->metadata_count) || set_has_id(set->query_params, set->query_param_count))
@@ -114,9 +115,10 @@ static bool segment_fits(const struct operation *operation, size_t i, struct vie
 {
     if (operation->kind == OPERATION_GRPC) {
         if (i == 0)
-            return view_equals(operation->service, segment);
-        return i == 1 && (operation->method_is_prefix ? segment.size > 0 && view_starts_with(segment, operation->method)
-                                                      : view_equals(operation->method, segment));
+            return view_equals(operation->grpc->service, segment);
+        return i == 1 && (operation->grpc->method_is_prefix
+                              ? segment.size > 0 && view_starts_with(segment, operation->grpc->method)
+                              : view_equals(operation->grpc->method, segment));
     }
     const struct path_pattern *path = operation->path;
     if (i >= path->segment_count)
@@ -230,8 +232,8 @@ static void patterns_at(const struct walk *walk, size_t depth, struct pattern_li
         if (!is_open(walk, i, depth))
             continue;
         if (operation->kind == OPERATION_GRPC && depth < 2)
-            pattern_add(out, depth == 1 && operation->method_is_prefix ? TEXT_PREFIX : TEXT_EXACT,
-                        depth == 0 ? operation->service : operation->method);
+            pattern_add(out, depth == 1 && operation->grpc->method_is_prefix ? TEXT_PREFIX : TEXT_EXACT,
+                        depth == 0 ? operation->grpc->service : operation->grpc->method);
         else if (operation->kind == OPERATION_HTTP && depth < operation->path->segment_count &&
                  operation->path->segments[depth].kind == PATTERN_LITERAL)
             pattern_add(out, TEXT_EXACT, operation->path->segments[depth].text);

@@ -36,7 +36,7 @@ static void sign_rule(const struct inquiry *inquiry, const struct rule *rule, st
     if (fits == TRI_FALSE)
         return;
     classes_leaves(rule->when, sign_leaf, &signer);
-    classes_leaves(rule->unless, sign_leaf, &signer);
+    classes_leaves(rule->terms->unless, sign_leaf, &signer);
 }
 
 static enum err judge_request(struct class_set *set, const struct facts *facts)
@@ -114,8 +114,8 @@ static struct choices choices_at(const struct walk *walk, const struct choices *
         if (!path->fits[i] || !match_hosts(operation->hosts, operation->host_count, host, port) ||
             (operation->methods.count > 0 && !match_string(&operation->methods, facts->method)))
             continue;
-        calls = calls || view_is_present(operation->call);
-        queries = queries || operation->query_count > 0;
+        calls = calls || view_is_present(operation->extras->call);
+        queries = queries || operation->extras->query_count > 0;
     }
     for (size_t i = 0; i < model->type_count; i++) {
         const struct resource_type *type = &model->types[i];

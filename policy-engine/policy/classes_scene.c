@@ -47,8 +47,9 @@ static enum err judge(struct scene_search *search, struct class_set *set, enum c
             signature_put(&signature, match_condition(search->leaves[i], search->classes->model, facts, false));
     for (size_t i = 0; kind == CONDITION_HEADER && i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        struct value_test test = {.kind = TEST_ANY_OF, .values = rule->purpose->values};
-        if (rule->purpose->is_demanded && !rule->purpose->is_claim && view_equals(rule->purpose->header, name))
+        struct value_test test = {.kind = TEST_ANY_OF, .values = rule->terms->purpose->values};
+        if (rule->terms->purpose->is_demanded && !rule->terms->purpose->is_claim &&
+            view_equals(rule->terms->purpose->header, name))
             signature_put(&signature, match_pair(&test, facts_header(facts, name)));
     }
     return class_set_add(set, &signature, facts);
@@ -83,7 +84,7 @@ static enum err judge_year(struct scene_search *search, struct class_set *set, i
     int64_t minutes[BOUNDS_MAX] = {0};
     int64_t *end = minutes + 1;
     for (size_t i = 0; i < search->leaf_count; i++) {
-        const struct time_window *time = search->leaves[i]->time;
+        const struct time_window *time = search->leaves[i]->parts->time;
         if (search->leaves[i]->kind != CONDITION_TIME || !time->has_between)
             continue;
         end = bound_add(end, time->start % 15, minutes, BOUNDS_MAX);
@@ -112,7 +113,7 @@ static enum err find_instants(struct scene_search *search)
     int64_t *end = bounds + 1;
     TRY(class_set_init(&set, search->classes));
     for (size_t i = 0; i < search->leaf_count; i++) {
-        const struct time_window *time = search->leaves[i]->time;
+        const struct time_window *time = search->leaves[i]->parts->time;
         if (search->leaves[i]->kind == CONDITION_TIME && time->has_from) {
             end = bound_add(end, time->from, bounds, BOUNDS_MAX);
             end = bound_add(end, time->from > YEAR ? time->from - YEAR : 1, bounds, BOUNDS_MAX);
@@ -146,7 +147,7 @@ static enum err find_all_instants(struct classes *classes)
     *search = (struct scene_search){.classes = classes, .rules = &none};
     for (size_t i = 0; i < classes->model->rule_count; i++) {
         classes_leaves(classes->model->rules[i].when, see_time, search);
-        classes_leaves(classes->model->rules[i].unless, see_time, search);
+        classes_leaves(classes->model->rules[i].terms->unless, see_time, search);
     }
     if (search->is_over)
         return classes_refuse(classes, "too many time windows");
@@ -207,8 +208,8 @@ static enum err find_addresses(struct scene_search *search, enum condition_kind 
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
         TRY(judge_address(search, &set, kind, &starts[i]));
     for (size_t i = 0; i < search->leaf_count; i++)
-        for (size_t k = 0; search->leaves[i]->kind == kind && k < search->leaves[i]->cidr_count; k++) {
-            const struct cidr *cidr = &search->leaves[i]->cidrs[k];
+        for (size_t k = 0; search->leaves[i]->kind == kind && k < search->leaves[i]->parts->cidr_count; k++) {
+            const struct cidr *cidr = &search->leaves[i]->parts->cidrs[k];
             struct address_fact address = {.family = cidr->family};
             memcpy(address.bytes, cidr->bytes, sizeof address.bytes);
             TRY(judge_address(search, &set, kind, &address));
@@ -234,8 +235,8 @@ static enum err find_ports(struct scene_search *search)
     TRY(judge_port(search, &set, 1));
     for (size_t i = 0; i < search->leaf_count; i++)
         if (search->leaves[i]->kind == CONDITION_PORT) {
-            TRY(judge_port(search, &set, search->leaves[i]->port_low));
-            TRY(judge_port(search, &set, search->leaves[i]->port_high + 1u));
+            TRY(judge_port(search, &set, search->leaves[i]->parts->port_low));
+            TRY(judge_port(search, &set, search->leaves[i]->parts->port_high + 1u));
         }
     return dimension_add(search, &set);
 }
@@ -251,8 +252,8 @@ static enum err find_names(struct scene_search *search)
     TRY(class_set_init(&set, search->classes));
     pattern_add(&patterns, TEXT_UNDER, VIEW(""));
     for (size_t i = 0; i < search->leaf_count; i++)
-        for (size_t k = 0; search->leaves[i]->kind == CONDITION_SNI && k < search->leaves[i]->name_count; k++) {
-            const struct host_pattern *name = &search->leaves[i]->names[k];
+        for (size_t k = 0; search->leaves[i]->kind == CONDITION_SNI && k < search->leaves[i]->parts->name_count; k++) {
+            const struct host_pattern *name = &search->leaves[i]->parts->names[k];
             pattern_add(&patterns, name->is_suffix ? TEXT_UNDER : TEXT_EXACT,
                         name->is_suffix ? arena_print(patterns.arena, ".%.*s", VIEW_ARG(name->name)) : name->name);
         }
@@ -301,10 +302,10 @@ static enum err find_pair(struct scene_search *search, enum condition_kind kind,
             pattern_add_test(&patterns, &search->leaves[i]->test);
     for (size_t i = 0; kind == CONDITION_HEADER && i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        for (size_t k = 0; rule->purpose->is_demanded && !rule->purpose->is_claim && k < rule->purpose->values.count &&
-                           view_equals(rule->purpose->header, name);
+        for (size_t k = 0; rule->terms->purpose->is_demanded && !rule->terms->purpose->is_claim &&
+                           k < rule->terms->purpose->values.count && view_equals(rule->terms->purpose->header, name);
              k++)
-            pattern_add(&patterns, TEXT_EXACT, rule->purpose->values.items[k]);
+            pattern_add(&patterns, TEXT_EXACT, rule->terms->purpose->values.items[k]);
     }
     if (patterns.is_exhausted)
         return ERR_NO_MEMORY;
@@ -361,13 +362,14 @@ static bool is_first(const struct scene_search *search, size_t leaf)
 /* A header that a leaf tests, or an earlier rule takes its purpose from. */
 static bool is_header_seen(const struct scene_search *search, size_t rule)
 {
-    struct view name = search->rules->items[rule]->purpose->header;
+    struct view name = search->rules->items[rule]->terms->purpose->header;
     for (size_t i = 0; i < search->leaf_count; i++)
         if (search->leaves[i]->kind == CONDITION_HEADER && view_equals(search->leaves[i]->name, name))
             return true;
     for (size_t i = 0; i < rule; i++)
-        if (search->rules->items[i]->purpose->is_demanded && !search->rules->items[i]->purpose->is_claim &&
-            view_equals(search->rules->items[i]->purpose->header, name))
+        if (search->rules->items[i]->terms->purpose->is_demanded &&
+            !search->rules->items[i]->terms->purpose->is_claim &&
+            view_equals(search->rules->items[i]->terms->purpose->header, name))
             return true;
     return false;
 }
@@ -383,8 +385,8 @@ static enum err find_pairs(struct scene_search *search)
     }
     for (size_t i = 0; i < search->rules->count; i++) {
         const struct rule *rule = search->rules->items[i];
-        if (rule->purpose->is_demanded && !rule->purpose->is_claim && !is_header_seen(search, i))
-            TRY(find_pair(search, CONDITION_HEADER, rule->purpose->header));
+        if (rule->terms->purpose->is_demanded && !rule->terms->purpose->is_claim && !is_header_seen(search, i))
+            TRY(find_pair(search, CONDITION_HEADER, rule->terms->purpose->header));
     }
     return ERR_NONE;
 }
@@ -394,14 +396,14 @@ static enum err find_pairs(struct scene_search *search)
 static bool same_place(const struct condition *a, const struct condition *b)
 {
     return a->kind == CONDITION_METADATA && b->kind == CONDITION_METADATA && view_equals(a->name, b->name) &&
-           classes_paths_cross(a->path, b->path);
+           classes_paths_cross(a->parts->path, b->parts->path);
 }
 
 /* Metadata of one filter that leads to `value`. */
 static const struct value *filter_make(struct arena *arena, const struct condition *leaf, const struct value *value)
 {
     const struct claim_path top = {.text = leaf->name, .steps = {.items = &leaf->name, .count = 1}};
-    const struct value *below = classes_put_value(arena, NULL, leaf->path, 0, value);
+    const struct value *below = classes_put_value(arena, NULL, leaf->parts->path, 0, value);
     return below ? classes_put_value(arena, NULL, &top, 0, below) : NULL;
 }
 
@@ -409,7 +411,7 @@ static enum err find_place(struct scene_search *search, size_t leaf)
 {
     const struct condition *first = search->leaves[leaf];
     const struct value_test *tests[CLASSES_DIMENSIONS_MAX];
-    struct value_question question = {.path = *first->path, .tests = tests};
+    struct value_question question = {.path = *first->parts->path, .tests = tests};
     const struct value *values;
     struct class_set set;
     size_t count;
@@ -417,7 +419,7 @@ static enum err find_place(struct scene_search *search, size_t leaf)
     for (size_t i = 0; i < search->leaf_count; i++) {
         const struct condition *other = search->leaves[i];
         if (other != first && other->kind == CONDITION_METADATA && view_equals(other->name, first->name) &&
-            !(same_place(first, other) && other->path->steps.count == first->path->steps.count))
+            !(same_place(first, other) && other->parts->path->steps.count == first->parts->path->steps.count))
             return classes_refuse(search->classes, "rules read two places of one filter's metadata");
         if (same_place(first, other) && question.test_count < CLASSES_DIMENSIONS_MAX)
             tests[question.test_count++] = &other->test;

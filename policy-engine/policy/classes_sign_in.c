@@ -39,8 +39,8 @@ static enum err see_levels(struct sign_in_search *found)
     if (!found->levels)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < search->rules->count; i++) {
-        see_level(found, search->rules->items[i]->assurance);
-        see_level(found, search->rules->items[i]->unless_assurance);
+        see_level(found, search->rules->items[i]->terms->assurance);
+        see_level(found, search->rules->items[i]->terms->unless_assurance);
     }
     for (size_t i = 0; i < search->classes->level_count; i++)
         see_level(found, search->classes->levels[i]);

@@ -46,10 +46,10 @@ static void see_selector(struct workload_search *found, const struct workload_se
 
 static void see_rule(struct workload_search *found, const struct rule *rule)
 {
-    see_selector(found, rule->workload);
-    for (size_t r = 0; r < rule->workload_role_count; r++)
-        for (size_t h = 0; h < rule->workload_roles[r]->holder_count; h++) {
-            const struct role *role = rule->workload_roles[r]->holders[h];
+    see_selector(found, rule->subjects->workload);
+    for (size_t r = 0; r < rule->subjects->workload_role_count; r++)
+        for (size_t h = 0; h < rule->subjects->workload_roles[r]->holder_count; h++) {
+            const struct role *role = rule->subjects->workload_roles[r]->holders[h];
             for (size_t i = 0; i < role->workload_count; i++)
                 see_selector(found, &role->workloads[i]);
         }
@@ -73,8 +73,8 @@ static void see_client(struct workload_search *found, struct view id)
 static void sign_demand(const struct inquiry *inquiry, const struct rule *rule, struct signature *signature)
 {
     bool holds = false;
-    for (size_t i = 0; i < rule->workload_role_count; i++)
-        holds = holds || interpret_role(inquiry, rule->workload_roles[i]) == TRI_TRUE;
+    for (size_t i = 0; i < rule->subjects->workload_role_count; i++)
+        holds = holds || interpret_role(inquiry, rule->subjects->workload_roles[i]) == TRI_TRUE;
     signature_put(signature, inquiry_workload_demand(inquiry, rule, holds));
 }
 
@@ -107,7 +107,7 @@ static enum err judge_workload(struct workload_search *found, const struct workl
 static bool accepts_text(const struct model *model)
 {
     for (size_t i = 0; i < model->rule_count; i++)
-        if (model->rules[i].effect == RULE_ALLOW && model->rules[i].accepts_xfcc_text)
+        if (model->rules[i].effect == RULE_ALLOW && model->rules[i].subjects->accepts_xfcc_text)
             return true;
     return false;
 }

@@ -9,7 +9,7 @@ enum err number_add(struct number_pool *pool, uint32_t number)
         return ERR_LIMIT;
     if (pool->count == pool->room) {
         size_t room = pool->room == 0 ? 256 : 2 * pool->room;
-        uint32_t *items = arena_take_array(pool->work, room, sizeof *items);
+        uint32_t *items = arena_take_array(pool->arena, room, sizeof *items);
         if (!items)
             return ERR_NO_MEMORY;
         if (pool->count > 0)
@@ -36,8 +36,11 @@ static enum err numbers_close(struct compiler *compiler)
 static enum err compile(struct compiler *compiler)
 {
     TRY(compile_rules(compiler));
+    arena_free(&compiler->work);
     TRY(compile_operations(compiler));
+    arena_free(&compiler->work);
     TRY(compile_subjects(compiler));
+    arena_free(&compiler->work);
     TRY(compile_resources(compiler));
     return numbers_close(compiler);
 }
@@ -51,9 +54,11 @@ enum err program_build(const struct model *model, struct arena *arena, struct di
     program->role_words = (model->role_count + 63) / 64;
     struct compiler compiler = {.model = model, .arena = arena, .diags = diags, .program = program};
     arena_init(&compiler.work, SIZE_MAX);
-    compiler.numbers.work = &compiler.work;
+    arena_init(&compiler.kept, SIZE_MAX);
+    compiler.numbers.arena = &compiler.kept;
     enum err result = compile(&compiler);
     arena_free(&compiler.work);
+    arena_free(&compiler.kept);
     if (result == ERR_NONE)
         *out = program;
     return result;

@@ -58,7 +58,8 @@ static bool methods_overlap(const struct operation *a, const struct operation *b
 
 static bool calls_overlap(const struct operation *a, const struct operation *b)
 {
-    return !view_is_present(a->call) || !view_is_present(b->call) || view_equals(a->call, b->call);
+    return !view_is_present(a->extras->call) || !view_is_present(b->extras->call) ||
+           view_equals(a->extras->call, b->extras->call);
 }
 
 static const struct operation *operation_of(const struct program *program, const struct operation_entry *entry)

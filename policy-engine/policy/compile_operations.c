@@ -23,7 +23,7 @@ enum { OPEN = 0, HEAD_BITS = 64 };
 static enum route_place route_place(const struct operation *operation)
 {
     if (operation->kind == OPERATION_GRPC)
-        return operation->method_is_prefix ? PLACE_PREFIX : PLACE_END;
+        return operation->grpc->method_is_prefix ? PLACE_PREFIX : PLACE_END;
     const struct path_pattern *path = operation->path;
     if (path->segments[path->segment_count - 1].kind == PATTERN_REST)
         return PLACE_REST;
@@ -40,7 +40,7 @@ static uint16_t route_depth(const struct operation *operation, enum route_place 
 static struct view route_edge(const struct operation *operation, size_t i)
 {
     if (operation->kind == OPERATION_GRPC)
-        return i == 0 ? operation->service : operation->method;
+        return i == 0 ? operation->grpc->service : operation->grpc->method;
     const struct pattern_segment *segment = &operation->path->segments[i];
     return segment->kind == PATTERN_LITERAL ? segment->text : (struct view){0};
 }

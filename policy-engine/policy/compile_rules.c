@@ -35,26 +35,26 @@ static bool has_templates(const struct header_template *templates, size_t count)
 
 static uint16_t parts_of(const struct rule *rule)
 {
-    const struct obligation_set *set = rule->obligations;
+    const struct obligation_set *set = rule->terms->obligations;
     bool is_allow = rule->effect == RULE_ALLOW;
     bool is_filled = has_templates(set->request_headers, set->request_header_count) ||
                      has_templates(set->response_headers, set->response_header_count) ||
                      has_templates(set->metadata, set->metadata_count) ||
                      has_templates(set->query_params, set->query_param_count);
     unsigned parts = 0;
-    parts |= rule->workload_demand != WORKLOAD_UNCONSTRAINED ? RULE_WORKLOAD : 0;
-    parts |= rule->workload_demand == WORKLOAD_ROLES ? RULE_WORKLOAD_ROLES : 0;
-    parts |= rule->workload_demand == WORKLOAD_ANY ? RULE_WORKLOAD_ANY : 0;
-    parts |= rule->user_demand != USER_UNCONSTRAINED ? RULE_USER : 0;
-    parts |= rule->user_demand == USER_ROLES ? RULE_USER_ROLES : 0;
+    parts |= rule->subjects->workload_demand != WORKLOAD_UNCONSTRAINED ? RULE_WORKLOAD : 0;
+    parts |= rule->subjects->workload_demand == WORKLOAD_ROLES ? RULE_WORKLOAD_ROLES : 0;
+    parts |= rule->subjects->workload_demand == WORKLOAD_ANY ? RULE_WORKLOAD_ANY : 0;
+    parts |= rule->subjects->user_demand != USER_UNCONSTRAINED ? RULE_USER : 0;
+    parts |= rule->subjects->user_demand == USER_ROLES ? RULE_USER_ROLES : 0;
     parts |= rule->has_resources ? RULE_RESOURCES : 0;
-    if (rule->delegation == DELEGATION_NONE)
+    if (rule->subjects->delegation == DELEGATION_NONE)
         parts |= RULE_NO_DELEGATION;
-    else if (rule->delegation != DELEGATION_UNCONSTRAINED)
+    else if (rule->subjects->delegation != DELEGATION_UNCONSTRAINED)
         parts |= RULE_DELEGATION;
-    parts |= rule->purpose->is_demanded ? RULE_PURPOSE : 0;
-    parts |= rule->when || rule->unless ? RULE_CONDITIONS : 0;
-    parts |= (is_allow ? rule->assurance : rule->unless_assurance) ? RULE_ASSURANCE : 0;
+    parts |= rule->terms->purpose->is_demanded ? RULE_PURPOSE : 0;
+    parts |= rule->when || rule->terms->unless ? RULE_CONDITIONS : 0;
+    parts |= (is_allow ? rule->terms->assurance : rule->terms->unless_assurance) ? RULE_ASSURANCE : 0;
     parts |= is_filled ? RULE_TEMPLATES : 0;
     return (uint16_t)parts;
 }
@@ -91,21 +91,21 @@ static size_t tier_of(const struct ranked_rule *ranked)
 
 static bool has_removals(const struct rule *rule)
 {
-    return rule->obligations->request_header_count + rule->obligations->remove_headers.count > 0;
+    return rule->terms->obligations->request_header_count + rule->terms->obligations->remove_headers.count > 0;
 }
 
 /* Before its name and its removals are known: `removals` says whether it has some of its own. */
 static struct ranked_rule ranked_of(const struct rule *rule)
 {
-    bool is_one = rule->workload_demand == WORKLOAD_ROLES && rule->workload_role_count == 1;
+    bool is_one = rule->subjects->workload_demand == WORKLOAD_ROLES && rule->subjects->workload_role_count == 1;
     bool is_allow = rule->effect == RULE_ALLOW;
     return (struct ranked_rule){.rule = (uint32_t)rule->index,
-                                .role = is_one ? (uint32_t)rule->workload_roles[0]->index : NO_INDEX,
+                                .role = is_one ? (uint32_t)rule->subjects->workload_roles[0]->index : NO_INDEX,
                                 .removals = is_allow && has_removals(rule),
                                 .parts = parts_of(rule),
                                 .is_allow = is_allow,
                                 .priority = (uint8_t)rule->priority,
-                                .audit = (uint8_t)rule->obligations->audit};
+                                .audit = (uint8_t)rule->terms->obligations->audit};
 }
 
 /* Most rules set nothing and share the first list. */
@@ -173,16 +173,16 @@ static enum err ranks_build(struct compiler *c)
 /* The i-th role whose list `rule` stands in under one action, or NO_INDEX. */
 static uint32_t rule_key(const struct rule *rule, size_t i)
 {
-    if (rule->workload_demand == WORKLOAD_ROLES)
-        return (uint32_t)rule->workload_roles[i]->index;
-    return rule->user_demand == USER_ROLES ? (uint32_t)rule->user_roles[i]->index : NO_INDEX;
+    if (rule->subjects->workload_demand == WORKLOAD_ROLES)
+        return (uint32_t)rule->subjects->workload_roles[i]->index;
+    return rule->subjects->user_demand == USER_ROLES ? (uint32_t)rule->subjects->user_roles[i]->index : NO_INDEX;
 }
 
 static size_t rule_key_count(const struct rule *rule)
 {
-    if (rule->workload_demand == WORKLOAD_ROLES)
-        return rule->workload_role_count;
-    return rule->user_demand == USER_ROLES ? rule->user_role_count : 1;
+    if (rule->subjects->workload_demand == WORKLOAD_ROLES)
+        return rule->subjects->workload_role_count;
+    return rule->subjects->user_demand == USER_ROLES ? rule->subjects->user_role_count : 1;
 }
 
 static size_t rule_action_count(const struct rule *rule)
@@ -220,10 +220,10 @@ static enum err actions_list(struct compiler *c)
 
 static bool has_few_ids(const struct rule *rule)
 {
-    for (size_t i = 0; i < rule->id_count && i < INDEXED_IDS_MAX; i++)
-        if (rule->ids[i].is_prefix)
+    for (size_t i = 0; i < rule->resources->id_count && i < INDEXED_IDS_MAX; i++)
+        if (rule->resources->ids[i].is_prefix)
             return false;
-    return rule->has_resources && rule->id_count > 0 && rule->id_count <= INDEXED_IDS_MAX;
+    return rule->has_resources && rule->resources->id_count > 0 && rule->resources->id_count <= INDEXED_IDS_MAX;
 }
 
 /* Whether program.ids finds the rule at `rank` under `action`. */
@@ -244,9 +244,9 @@ static size_t ids_collect(struct compiler *c, struct multimap_pair *pairs)
             continue;
         for (uint32_t a = c->action_starts[r]; a < c->action_starts[r + 1]; a++) {
             c->is_found[a] = true;
-            for (size_t i = 0; i < rule->id_count; i++)
-                pairs[count++] =
-                    (struct multimap_pair){.space = c->actions[a], .key = rule->ids[i].text, .value = c->ranks[r]};
+            for (size_t i = 0; i < rule->resources->id_count; i++)
+                pairs[count++] = (struct multimap_pair){
+                    .space = c->actions[a], .key = rule->resources->ids[i].text, .value = c->ranks[r]};
         }
     }
     return count;
@@ -272,7 +272,9 @@ static enum err ids_build(struct compiler *c)
     const struct model *model = c->model;
     size_t most = 0, kept = 0;
     for (size_t r = 0; r < model->rule_count; r++)
-        most += has_few_ids(&model->rules[r]) ? model->rules[r].id_count * rule_action_count(&model->rules[r]) : 0;
+        most += has_few_ids(&model->rules[r])
+                    ? model->rules[r].resources->id_count * rule_action_count(&model->rules[r])
+                    : 0;
     struct multimap_pair *pairs = arena_take_array(&c->work, most + 1, sizeof *pairs);
     if (!pairs)
         return ERR_NO_MEMORY;

@@ -148,8 +148,8 @@ enum err compile_shapes_find(struct shape_builder *b, uint32_t action, uint32_t 
     const struct operation *operation = &b->compiler->model->actions[action].operations[index];
     struct operation_shape shape = {.action = action, .operation = index};
     shape.capture_count = captures_list(b->compiler->model, operation, b->own);
-    shape.parts = (operation->query_count > 0 ? (uint32_t)OPERATION_QUERIES : 0) |
-                  (view_is_present(operation->call) ? (uint32_t)OPERATION_CALL : 0) |
+    shape.parts = (operation->extras->query_count > 0 ? (uint32_t)OPERATION_QUERIES : 0) |
+                  (view_is_present(operation->extras->call) ? (uint32_t)OPERATION_CALL : 0) |
                   (operation->body != BODY_PROTOCOL_NONE ? (uint32_t)OPERATION_BODY : 0);
     if (!is_as_last(b, operation, &shape)) {
         TRY(captures_keep(b, shape.capture_count, &shape.captures));

@@ -29,16 +29,16 @@ static enum tri operation_part(const struct evaluation *e, const struct rule *ru
 static enum tri workload_part(const struct evaluation *e, const struct rule *rule)
 {
     bool holds = false;
-    for (size_t i = 0; i < rule->workload_role_count && !holds; i++)
-        holds = bit_of(e->held, rule->workload_roles[i]->index);
+    for (size_t i = 0; i < rule->subjects->workload_role_count && !holds; i++)
+        holds = bit_of(e->held, rule->subjects->workload_roles[i]->index);
     return inquiry_workload_demand(&e->inquiry, rule, holds);
 }
 
 static enum tri user_part(const struct evaluation *e, const struct rule *rule)
 {
     enum tri holds = TRI_FALSE;
-    for (size_t i = 0; i < rule->user_role_count && holds != TRI_TRUE; i++) {
-        size_t role = rule->user_roles[i]->index;
+    for (size_t i = 0; i < rule->subjects->user_role_count && holds != TRI_TRUE; i++) {
+        size_t role = rule->subjects->user_roles[i]->index;
         holds = tri_or(holds, bit_of(e->held, role) ? TRI_TRUE : bit_of(e->maybe, role) ? TRI_UNKNOWN : TRI_FALSE);
     }
     return inquiry_user_demand(&e->inquiry, rule, holds);
@@ -296,7 +296,8 @@ static void answer(struct evaluation *e, const struct selection *selection, stru
     } else if (selection->outcome == OUTCOME_ALLOW) {
         answer_allow(&e->inquiry, rule, by->found, &e->program->removals[by->row->removals], out);
     } else {
-        const struct assurance *wanted = rule->effect == RULE_ALLOW ? rule->assurance : rule->unless_assurance;
+        const struct assurance *wanted =
+            rule->effect == RULE_ALLOW ? rule->terms->assurance : rule->terms->unless_assurance;
         answer_challenge(&e->inquiry, rule, wanted, out);
         out->missing = explain_assurance(&e->inquiry, wanted, by->assurance.missing);
     }

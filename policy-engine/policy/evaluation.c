@@ -159,7 +159,8 @@ static void entries_add(struct evaluation *e, const struct trie_node *node, size
     for (; entry < end && entry->place == PLACE_REST; entry++)
         entry_add(e, entry);
     for (; entry < end && entry->place == PLACE_PREFIX; entry++)
-        if (segment.size > 0 && view_starts_with(segment, operation_of(e, entry->action, entry->operation)->method))
+        if (segment.size > 0 &&
+            view_starts_with(segment, operation_of(e, entry->action, entry->operation)->grpc->method))
             entry_add(e, entry);
     for (; depth == count && entry < end && entry->place == PLACE_END; entry++)
         entry_add(e, entry);

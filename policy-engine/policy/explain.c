@@ -34,11 +34,12 @@ static bool templates_read_user(const struct header_template *templates, size_t 
 
 static bool needs_user(const struct rule *rule)
 {
-    const struct obligation_set *set = rule->obligations;
-    return rule->user_demand == USER_ANY || rule->user_demand == USER_ROLES || rule->assurance ||
-           rule->delegation == DELEGATION_ANY || rule->delegation == DELEGATION_PEER ||
-           (rule->purpose->is_demanded && rule->purpose->is_claim) || condition_reads_claims(rule->when) ||
-           templates_read_user(set->request_headers, set->request_header_count) ||
+    const struct obligation_set *set = rule->terms->obligations;
+    return rule->subjects->user_demand == USER_ANY || rule->subjects->user_demand == USER_ROLES ||
+           rule->terms->assurance || rule->subjects->delegation == DELEGATION_ANY ||
+           rule->subjects->delegation == DELEGATION_PEER ||
+           (rule->terms->purpose->is_demanded && rule->terms->purpose->is_claim) ||
+           condition_reads_claims(rule->when) || templates_read_user(set->request_headers, set->request_header_count) ||
            templates_read_user(set->response_headers, set->response_header_count) ||
            templates_read_user(set->metadata, set->metadata_count) ||
            templates_read_user(set->query_params, set->query_param_count);
@@ -48,10 +49,10 @@ static bool needs_user(const struct rule *rule)
  * be judged. */
 static bool lacks_only_user(const struct inquiry *inquiry, const struct rule *rule, const struct rule_parts *parts)
 {
-    return inquiry->facts->user.state != USER_KNOWN && needs_user(rule) && rule->user_demand != USER_NONE &&
+    return inquiry->facts->user.state != USER_KNOWN && needs_user(rule) && rule->subjects->user_demand != USER_NONE &&
            parts->operation == TRI_TRUE && parts->resource == TRI_TRUE && parts->workload == TRI_TRUE &&
            match_condition(rule->when, inquiry->model, inquiry->facts, true) != TRI_FALSE &&
-           (rule->purpose->is_claim || inquiry_purpose(inquiry, rule) == TRI_TRUE);
+           (rule->terms->purpose->is_claim || inquiry_purpose(inquiry, rule) == TRI_TRUE);
 }
 
 static enum reason user_reason(const struct inquiry *inquiry)
@@ -62,7 +63,7 @@ static enum reason user_reason(const struct inquiry *inquiry)
 static enum reason delegation_reason(const struct inquiry *inquiry, const struct rule *rule)
 {
     const struct user_facts *user = &inquiry->facts->user;
-    bool is_other = rule->delegation == DELEGATION_PEER && user->actor_count > 0 &&
+    bool is_other = rule->subjects->delegation == DELEGATION_PEER && user->actor_count > 0 &&
                     !view_equals(user->actors[0], inquiry_workload(inquiry, rule));
     return is_other ? REASON_DELEGATION_ACTOR : REASON_DELEGATION;
 }
@@ -88,8 +89,9 @@ static void fail_add(struct fails *fails, enum explain_stage stage, enum reason 
 static void assurance_fails(const struct inquiry *inquiry, const struct rule *rule, struct fails *fails)
 {
     struct assurance_result assurance = {.state = ASSURANCE_MET};
-    if (rule->assurance)
-        assurance = factors_check(rule->assurance, inquiry->issuer, inquiry->facts, inquiry_workload(inquiry, rule));
+    if (rule->terms->assurance)
+        assurance =
+            factors_check(rule->terms->assurance, inquiry->issuer, inquiry->facts, inquiry_workload(inquiry, rule));
     if (assurance.state == ASSURANCE_NO_USER || assurance.state == ASSURANCE_KEYS)
         fail_add(fails, STAGE_USER, user_reason(inquiry));
     if (assurance.state == ASSURANCE_WRONG_ISSUER)
@@ -235,10 +237,10 @@ static struct view workload_words(const struct inquiry *inquiry, const struct ru
     if (!view_is_present(inquiry_workload(inquiry, rule)))
         return arena_print(inquiry->scratch, "%.*s is proved by xfcc-text only, the rule wants a certificate",
                            VIEW_ARG(caller));
-    if (rule->workload_demand == WORKLOAD_ROLES)
+    if (rule->subjects->workload_demand == WORKLOAD_ROLES)
         return words_join(inquiry, VIEW("workload role "),
-                          role_names(inquiry, rule->workload_roles, rule->workload_role_count), VIEW(" not held by "),
-                          caller);
+                          role_names(inquiry, rule->subjects->workload_roles, rule->subjects->workload_role_count),
+                          VIEW(" not held by "), caller);
     return arena_print(inquiry->scratch, "%.*s is not a workload that the rule names", VIEW_ARG(caller));
 }
 
@@ -246,11 +248,12 @@ static struct view user_words(const struct inquiry *inquiry, const struct rule *
 {
     if (inquiry->facts->user.state == USER_UNKNOWN)
         return VIEW("the token cannot be judged: the keys of its issuer are unavailable");
-    if (rule->user_demand == USER_NONE)
+    if (rule->subjects->user_demand == USER_NONE)
         return VIEW("a user is there, the rule takes none");
     if (inquiry->facts->user.state == USER_ABSENT)
         return VIEW("no user token was presented");
-    return words_join(inquiry, VIEW("user role "), role_names(inquiry, rule->user_roles, rule->user_role_count),
+    return words_join(inquiry, VIEW("user role "),
+                      role_names(inquiry, rule->subjects->user_roles, rule->subjects->user_role_count),
                       VIEW(" not held"), VIEW(""));
 }
 
@@ -269,7 +272,7 @@ static struct view delegation_words(const struct inquiry *inquiry, const struct 
 {
     const struct user_facts *user = &inquiry->facts->user;
     struct view actor = user->actor_count > 0 ? quoted(user->actors[0]) : (struct view){0};
-    if (rule->delegation == DELEGATION_NONE)
+    if (rule->subjects->delegation == DELEGATION_NONE)
         return arena_print(inquiry->scratch, "the token is delegated to %.*s, the rule takes no delegated token",
                            VIEW_ARG(actor));
     if (user->actor_count == 0)
@@ -278,16 +281,17 @@ static struct view delegation_words(const struct inquiry *inquiry, const struct 
         return arena_print(inquiry->scratch, "the token's actor is %.*s, the caller is %.*s", VIEW_ARG(actor),
                            VIEW_ARG(quoted(inquiry->facts->workload.spiffe_id)));
     return arena_print(inquiry->scratch, "the delegation is %zu levels deep, the rule allows %u", user->actor_count,
-                       rule->max_depth);
+                       rule->subjects->max_depth);
 }
 
 static struct view purpose_words(const struct inquiry *inquiry, const struct rule *rule)
 {
-    const struct pair *header = rule->purpose->is_claim ? NULL : facts_header(inquiry->facts, rule->purpose->header);
+    const struct pair *header =
+        rule->terms->purpose->is_claim ? NULL : facts_header(inquiry->facts, rule->terms->purpose->header);
     struct view have = header ? header->value : (struct view){0};
-    if (rule->purpose->is_claim && inquiry->facts->user.state == USER_KNOWN)
-        have = match_scalar(&rule->purpose->claim, inquiry->facts->user.claims);
-    struct view wanted = joined(inquiry->scratch, &rule->purpose->values, ", ");
+    if (rule->terms->purpose->is_claim && inquiry->facts->user.state == USER_KNOWN)
+        have = match_scalar(&rule->terms->purpose->claim, inquiry->facts->user.claims);
+    struct view wanted = joined(inquiry->scratch, &rule->terms->purpose->values, ", ");
     if (!view_is_present(have))
         return arena_print(inquiry->scratch, "purpose is absent; the rule allows %.*s", VIEW_ARG(wanted));
     return arena_print(inquiry->scratch, "purpose is \"%.*s\"; the rule allows %.*s", VIEW_ARG(quoted(have)),
@@ -330,7 +334,7 @@ static struct view condition_subject(const struct inquiry *inquiry, const struct
 {
     if (condition->kind == CONDITION_NOT)
         condition = &condition->children[0];
-    struct view name = condition->kind == CONDITION_CLAIM ? condition->path->text : condition->name;
+    struct view name = condition->kind == CONDITION_CLAIM ? condition->parts->path->text : condition->name;
     return arena_print(inquiry->scratch, "%s%.*s", condition_noun(condition->kind), VIEW_ARG(name));
 }
 
@@ -357,13 +361,13 @@ static struct view condition_value(const struct inquiry *inquiry, const struct c
 {
     const struct pair *header = NULL;
     if (condition->kind == CONDITION_CLAIM && inquiry->facts->user.state == USER_KNOWN)
-        return match_scalar(condition->path, inquiry->facts->user.claims);
+        return match_scalar(condition->parts->path, inquiry->facts->user.claims);
     if (condition->kind == CONDITION_HEADER)
         header = facts_header(inquiry->facts, condition->name);
     if (condition->kind == CONDITION_QUERY)
         return query_value(inquiry, condition->name);
     if (condition->kind == CONDITION_TIME)
-        return local_time(inquiry, condition->time);
+        return local_time(inquiry, condition->parts->time);
     return header && !header->is_repeated ? header->value : (struct view){0};
 }
 
@@ -416,7 +420,7 @@ static struct view unjudged(const struct inquiry *inquiry, const struct nearest 
 
 static void scopes_collect(const struct inquiry *inquiry, const struct condition *condition, struct view *text)
 {
-    bool is_scope = condition->kind == CONDITION_CLAIM && match_is_scope(condition->path);
+    bool is_scope = condition->kind == CONDITION_CLAIM && match_is_scope(condition->parts->path);
     for (size_t i = 0; is_scope && i < condition->test.values.count; i++)
         *text = text->size == 0 ? condition->test.values.items[i]
                                 : arena_print(inquiry->scratch, "%.*s %.*s", VIEW_ARG(*text),
@@ -435,9 +439,10 @@ struct view explain_words(const struct inquiry *inquiry, const struct nearest *n
     case STAGE_ONLY_USER: return user_words(inquiry, rule);
     case STAGE_BINDING:
         return nearest->reason == REASON_TOKEN_NOT_BOUND
-                   ? arena_print(inquiry->scratch, "the token is not bound to %s", binding_name(rule->assurance->bound))
+                   ? arena_print(inquiry->scratch, "the token is not bound to %s",
+                                 binding_name(rule->terms->assurance->bound))
                    : arena_print(inquiry->scratch, "issuer %.*s is not one that assurance %.*s names",
-                                 VIEW_ARG(inquiry->issuer->name), VIEW_ARG(rule->assurance->name));
+                                 VIEW_ARG(inquiry->issuer->name), VIEW_ARG(rule->terms->assurance->name));
     case STAGE_DELEGATION: return delegation_words(inquiry, rule);
     case STAGE_PURPOSE: return purpose_words(inquiry, rule);
     case STAGE_CONDITION:

@@ -44,7 +44,9 @@ static const char *check_issuer(const struct issuer *issuer)
 
 static bool has_values(const struct value_test *test)
 {
-    return test->kind == TEST_PRESENT || test->kind == TEST_INT_RANGE || test->values.count > 0;
+    if (test->kind == TEST_INT_RANGE)
+        return test->range != NULL;
+    return test->kind == TEST_PRESENT || test->values.count > 0;
 }
 
 static const char *check_claim_test(const struct claim_test *claim)
@@ -115,13 +117,17 @@ static const char *check_path_pattern(const struct path_pattern *path)
     return is_good ? NULL : "a path has a verb where it cannot have one";
 }
 
+static const char *check_grpc_name(const struct grpc_name *name)
+{
+    bool is_good = view_is_present(name->service) && view_is_present(name->method);
+    return is_good ? NULL : "a gRPC method without its service or name";
+}
+
 static const char *check_operation(const struct operation *operation)
 {
     bool is_grpc = operation->kind == OPERATION_GRPC;
-    bool has_name = view_is_present(operation->service) && view_is_present(operation->method);
-    if (is_grpc != (operation->path == NULL) || (is_grpc && !has_name))
-        return "an operation has neither a path nor a gRPC name, or both";
-    return is_grpc || !operation->method_is_prefix ? NULL : "an HTTP operation with a prefix of a gRPC method";
+    bool is_good = is_grpc == (operation->path == NULL) && is_grpc == (operation->grpc != NULL);
+    return is_good ? NULL : "an operation has neither a path nor a gRPC name, or both";
 }
 
 static const char *check_resource_type(const struct resource_type *type)
@@ -164,8 +170,8 @@ static const char *check_cidr(const struct cidr *cidr)
 static const char *check_condition(const struct condition *condition)
 {
     bool has_test = true, has_name = view_is_present(condition->name);
-    bool has_path = condition->path != NULL && condition->path->steps.count > 0;
-    if ((condition->kind == CONDITION_TIME) != (condition->time != NULL))
+    bool has_path = condition->parts->path != NULL && condition->parts->path->steps.count > 0;
+    if ((condition->kind == CONDITION_TIME) != (condition->parts->time != NULL))
         return "a condition on the time without one, or with one another";
     switch (condition->kind) {
     case CONDITION_ALL:
@@ -173,7 +179,7 @@ static const char *check_condition(const struct condition *condition)
     case CONDITION_NOT:
         return condition->child_count == 1 && condition->children[0].kind > CONDITION_NOT ? NULL
                                                                                           : "`not` of no single leaf";
-    case CONDITION_CLAIM: has_name = has_path && view_is_present(condition->path->text); break;
+    case CONDITION_CLAIM: has_name = has_path && view_is_present(condition->parts->path->text); break;
     case CONDITION_METADATA: has_name = has_name && has_path; break;
     case CONDITION_HEADER: has_name = has_name && is_lower(condition->name); break;
     case CONDITION_QUERY:
@@ -237,30 +243,28 @@ static const char *check_purpose(const struct purpose *purpose)
     return has_name && purpose->values.count > 0 ? NULL : "a purpose without its name or a value";
 }
 
-static const char *check_subjects(const struct rule *rule)
+static const char *check_rule_subjects(const struct rule_subjects *subjects)
 {
-    for (size_t i = 0; i < rule->workload_role_count; i++)
-        if (rule->workload_roles[i]->kind != ROLE_WORKLOAD)
+    for (size_t i = 0; i < subjects->workload_role_count; i++)
+        if (subjects->workload_roles[i]->kind != ROLE_WORKLOAD)
             return "a role of users where one of workloads stands";
-    for (size_t i = 0; i < rule->user_role_count; i++)
-        if (rule->user_roles[i]->kind != ROLE_USER)
+    for (size_t i = 0; i < subjects->user_role_count; i++)
+        if (subjects->user_roles[i]->kind != ROLE_USER)
             return "a role of workloads where one of users stands";
-    bool is_good = (rule->workload_demand == WORKLOAD_ROLES) == (rule->workload_role_count > 0) &&
-                   (rule->user_demand == USER_ROLES) == (rule->user_role_count > 0) &&
-                   (rule->delegation != DELEGATION_PEER || rule->max_depth > 0);
+    bool is_good = (subjects->workload_demand == WORKLOAD_ROLES) == (subjects->workload_role_count > 0) &&
+                   (subjects->user_demand == USER_ROLES) == (subjects->user_role_count > 0) &&
+                   (subjects->delegation != DELEGATION_PEER || subjects->max_depth > 0);
     return is_good ? NULL : "what a rule demands of the caller and what it lists do not fit together";
 }
 
 static const char *check_rule(const struct rule *rule)
 {
-    const char *problem = check_subjects(rule);
-    if (problem != NULL)
-        return problem;
-    if (rule->has_resources != (rule->type_count > 0) ||
-        (!rule->has_resources && rule->id_count + rule->label_count + rule->not_label_count > 0))
+    if (rule->has_resources != (rule->resources->type_count > 0) ||
+        (!rule->has_resources &&
+         rule->resources->id_count + rule->resources->label_count + rule->resources->not_label_count > 0))
         return "a rule about resources of no type, or of a type and no resources";
-    bool is_foreign = rule->effect == RULE_ALLOW ? rule->unless != NULL || rule->unless_assurance != NULL
-                                                 : rule->assurance != NULL || rule->purpose->is_demanded;
+    bool is_foreign = rule->effect == RULE_ALLOW ? rule->terms->unless != NULL || rule->terms->unless_assurance != NULL
+                                                 : rule->terms->assurance != NULL || rule->terms->purpose->is_demanded;
     return is_foreign ? "a rule has what belongs to the other kind" : NULL;
 }
 
@@ -296,6 +300,7 @@ const char *image_row_check(enum image_record_id id, const void *self)
         CHECK(user_facts);
         CHECK(role);
         CHECK(path_pattern);
+        CHECK(grpc_name);
         CHECK(operation);
         CHECK(resource_type);
         CHECK(resource);
@@ -307,6 +312,7 @@ const char *image_row_check(enum image_record_id id, const void *self)
         CHECK(obligation_set);
         CHECK(denial);
         CHECK(purpose);
+        CHECK(rule_subjects);
         CHECK(rule);
         CHECK(invariant);
         CHECK(value);
@@ -395,7 +401,8 @@ static enum err check_sizes(const struct check *check)
     if (routes > ROUTES_MAX || routes * sources > CAPTURE_TESTS_MAX)
         return refuse(check, IMAGE_RECORD_action, 0, "more operations than a policy may have");
     for (size_t i = 0; i < model->rule_count; i++) {
-        uint64_t roles = (uint64_t)model->rules[i].workload_role_count + model->rules[i].user_role_count + 1;
+        uint64_t roles =
+            (uint64_t)model->rules[i].subjects->workload_role_count + model->rules[i].subjects->user_role_count + 1;
         listed += ((uint64_t)model->rules[i].action_count + 1) * roles;
         if (listed > LISTED_MAX)
             return refuse(check, IMAGE_RECORD_rule, i, "more rules, actions and roles than a policy may have");

@@ -140,12 +140,13 @@ enum tri inquiry_operation(const struct inquiry *inquiry, const struct operation
     const struct body_facts *body = &inquiry->facts->body;
     if (inquiry->slashes != 0 && !slashes_are_captured(inquiry, operation))
         fits = TRI_UNKNOWN;
-    for (size_t i = 0; i < operation->query_count && fits != TRI_FALSE; i++)
-        fits = tri_and(fits, match_query(&operation->queries[i].test, operation->queries[i].name, inquiry->facts));
-    if (!view_is_present(operation->call))
+    for (size_t i = 0; i < operation->extras->query_count && fits != TRI_FALSE; i++)
+        fits = tri_and(
+            fits, match_query(&operation->extras->queries[i].test, operation->extras->queries[i].name, inquiry->facts));
+    if (!view_is_present(operation->extras->call))
         return fits;
     if (body->state == BODY_READ)
-        return tri_and(fits, tri_of(view_is_present(body->call) && view_equals(body->call, operation->call)));
+        return tri_and(fits, tri_of(view_is_present(body->call) && view_equals(body->call, operation->extras->call)));
     return body->state == BODY_ABSENT ? TRI_FALSE : TRI_UNKNOWN;
 }
 
@@ -159,7 +160,7 @@ static bool type_reads_body(const struct resource_type *type)
 
 bool inquiry_needs_body(const struct inquiry *inquiry, const struct operation *operation)
 {
-    if (view_is_present(operation->call))
+    if (view_is_present(operation->extras->call))
         return true;
     for (size_t i = 0; operation->body != BODY_PROTOCOL_NONE && i < inquiry->model->type_count; i++) {
         const struct resource_type *type = &inquiry->model->types[i];
@@ -172,19 +173,20 @@ bool inquiry_needs_body(const struct inquiry *inquiry, const struct operation *o
 struct view inquiry_workload(const struct inquiry *inquiry, const struct rule *rule)
 {
     const struct workload_facts *workload = &inquiry->facts->workload;
-    bool is_accepted =
-        workload->proof == PROOF_CERTIFICATE || (workload->proof == PROOF_XFCC_TEXT && rule->accepts_xfcc_text);
+    bool is_accepted = workload->proof == PROOF_CERTIFICATE ||
+                       (workload->proof == PROOF_XFCC_TEXT && rule->subjects->accepts_xfcc_text);
     return is_accepted ? workload->spiffe_id : (struct view){0};
 }
 
 enum tri inquiry_workload_demand(const struct inquiry *inquiry, const struct rule *rule, bool holds_role)
 {
     bool is_there = view_is_present(inquiry_workload(inquiry, rule));
-    switch (rule->workload_demand) {
+    switch (rule->subjects->workload_demand) {
     case WORKLOAD_UNCONSTRAINED: return TRI_TRUE;
     case WORKLOAD_ANY: return tri_of(is_there);
     case WORKLOAD_ROLES: return tri_of(is_there && holds_role);
-    case WORKLOAD_SELECTED: return tri_of(is_there && match_workload(rule->workload, &inquiry->facts->workload));
+    case WORKLOAD_SELECTED:
+        return tri_of(is_there && match_workload(rule->subjects->workload, &inquiry->facts->workload));
     }
     return TRI_UNKNOWN;
 }
@@ -201,7 +203,7 @@ static enum tri user_is_there(const struct inquiry *inquiry)
 
 enum tri inquiry_user_demand(const struct inquiry *inquiry, const struct rule *rule, enum tri holds_role)
 {
-    switch (rule->user_demand) {
+    switch (rule->subjects->user_demand) {
     case USER_UNCONSTRAINED: return TRI_TRUE;
     case USER_ANY: return user_is_there(inquiry);
     case USER_NONE: return tri_not(user_is_there(inquiry));
@@ -215,54 +217,54 @@ enum tri inquiry_user_demand(const struct inquiry *inquiry, const struct rule *r
 enum tri inquiry_delegation(const struct inquiry *inquiry, const struct rule *rule)
 {
     const struct user_facts *user = &inquiry->facts->user;
-    if (rule->delegation == DELEGATION_UNCONSTRAINED)
+    if (rule->subjects->delegation == DELEGATION_UNCONSTRAINED)
         return TRI_TRUE;
     if (user->state == USER_ABSENT)
-        return tri_of(rule->delegation == DELEGATION_NONE);
+        return tri_of(rule->subjects->delegation == DELEGATION_NONE);
     if (user->state != USER_KNOWN)
-        return rule->effect == RULE_ALLOW && rule->delegation == DELEGATION_NONE ? TRI_TRUE : TRI_UNKNOWN;
-    if (rule->delegation == DELEGATION_NONE)
+        return rule->effect == RULE_ALLOW && rule->subjects->delegation == DELEGATION_NONE ? TRI_TRUE : TRI_UNKNOWN;
+    if (rule->subjects->delegation == DELEGATION_NONE)
         return tri_of(user->actor_count == 0);
-    if (rule->delegation == DELEGATION_ANY)
+    if (rule->subjects->delegation == DELEGATION_ANY)
         return tri_of(user->actor_count > 0);
     struct view workload = inquiry_workload(inquiry, rule);
-    return tri_of(view_is_present(workload) && user->actor_count > 0 && user->actor_count <= rule->max_depth &&
-                  view_equals(user->actors[0], workload));
+    return tri_of(view_is_present(workload) && user->actor_count > 0 &&
+                  user->actor_count <= rule->subjects->max_depth && view_equals(user->actors[0], workload));
 }
 
 enum tri inquiry_purpose(const struct inquiry *inquiry, const struct rule *rule)
 {
-    if (!rule->purpose->is_demanded)
+    if (!rule->terms->purpose->is_demanded)
         return TRI_TRUE;
-    struct value_test test = {.kind = TEST_ANY_OF, .values = rule->purpose->values};
-    if (!rule->purpose->is_claim)
-        return match_pair(&test, facts_header(inquiry->facts, rule->purpose->header));
-    struct claim_test claim = {.path = rule->purpose->claim, .test = test};
+    struct value_test test = {.kind = TEST_ANY_OF, .values = rule->terms->purpose->values};
+    if (!rule->terms->purpose->is_claim)
+        return match_pair(&test, facts_header(inquiry->facts, rule->terms->purpose->header));
+    struct claim_test claim = {.path = rule->terms->purpose->claim, .test = test};
     return match_claim(&claim, inquiry->model, &inquiry->facts->user);
 }
 
 enum tri inquiry_conditions(const struct inquiry *inquiry, const struct rule *rule)
 {
     enum tri when = match_condition(rule->when, inquiry->model, inquiry->facts, false);
-    if (!rule->unless || when == TRI_FALSE)
+    if (!rule->terms->unless || when == TRI_FALSE)
         return when;
-    return tri_and(when, tri_not(match_condition(rule->unless, inquiry->model, inquiry->facts, false)));
+    return tri_and(when, tri_not(match_condition(rule->terms->unless, inquiry->model, inquiry->facts, false)));
 }
 
 static bool labels_fit(const struct rule *rule, const struct resource *entry)
 {
-    for (size_t i = 0; i < rule->label_count; i++) {
+    for (size_t i = 0; i < rule->resources->label_count; i++) {
         bool fits = false;
         for (size_t k = 0; k < entry->label_count; k++)
-            fits = fits || (view_equals(entry->labels[k].key, rule->labels[i].key) &&
-                            match_string(&rule->labels[i].values, entry->labels[k].value));
+            fits = fits || (view_equals(entry->labels[k].key, rule->resources->labels[i].key) &&
+                            match_string(&rule->resources->labels[i].values, entry->labels[k].value));
         if (!fits)
             return false;
     }
-    for (size_t i = 0; i < rule->not_label_count; i++)
+    for (size_t i = 0; i < rule->resources->not_label_count; i++)
         for (size_t k = 0; k < entry->label_count; k++)
-            if (view_equals(entry->labels[k].key, rule->not_labels[i].key) &&
-                match_string(&rule->not_labels[i].values, entry->labels[k].value))
+            if (view_equals(entry->labels[k].key, rule->resources->not_labels[i].key) &&
+                match_string(&rule->resources->not_labels[i].values, entry->labels[k].value))
                 return false;
     return true;
 }
@@ -270,16 +272,16 @@ static bool labels_fit(const struct rule *rule, const struct resource *entry)
 static enum tri one_resource(const struct rule *rule, const struct found_resource *found)
 {
     bool is_of_type = false;
-    for (size_t i = 0; i < rule->type_count && !is_of_type; i++)
-        is_of_type = rule->types[i] == found->type;
+    for (size_t i = 0; i < rule->resources->type_count && !is_of_type; i++)
+        is_of_type = rule->resources->types[i] == found->type;
     if (!is_of_type)
         return TRI_FALSE;
     if (!found->is_known)
         return TRI_UNKNOWN;
-    bool id_fits = rule->id_count == 0;
-    for (size_t i = 0; i < rule->id_count && !id_fits; i++)
-        id_fits = match_id(&rule->ids[i], found->id);
-    if (!id_fits || rule->label_count + rule->not_label_count == 0)
+    bool id_fits = rule->resources->id_count == 0;
+    for (size_t i = 0; i < rule->resources->id_count && !id_fits; i++)
+        id_fits = match_id(&rule->resources->ids[i], found->id);
+    if (!id_fits || rule->resources->label_count + rule->resources->not_label_count == 0)
         return tri_of(id_fits);
     if (!found->entry)
         return rule->effect == RULE_DENY ? TRI_UNKNOWN : TRI_FALSE;
@@ -311,7 +313,7 @@ struct rule_result inquiry_outcome(const struct inquiry *inquiry, const struct r
     bool is_allow = rule->effect == RULE_ALLOW;
     if (match == TRI_FALSE || (is_allow && match != TRI_TRUE))
         return result;
-    const struct assurance *wanted = is_allow ? rule->assurance : rule->unless_assurance;
+    const struct assurance *wanted = is_allow ? rule->terms->assurance : rule->terms->unless_assurance;
     if (wanted)
         result.assurance = factors_check(wanted, inquiry->issuer, inquiry->facts, inquiry_workload(inquiry, rule));
     enum assurance_state state = result.assurance.state;

@@ -12,12 +12,12 @@
 
 static bool grpc_fits(const struct inquiry *inquiry, const struct operation *operation)
 {
-    if (inquiry->path.segment_count != 2 || !view_equals(inquiry->segments[0], operation->service))
+    if (inquiry->path.segment_count != 2 || !view_equals(inquiry->segments[0], operation->grpc->service))
         return false;
     struct view method = inquiry->segments[1];
-    if (operation->method_is_prefix)
-        return method.size > 0 && view_starts_with(method, operation->method);
-    return view_equals(method, operation->method);
+    if (operation->grpc->method_is_prefix)
+        return method.size > 0 && view_starts_with(method, operation->grpc->method);
+    return view_equals(method, operation->grpc->method);
 }
 
 static bool path_fits(const struct inquiry *inquiry, const struct operation *operation,
@@ -200,16 +200,16 @@ static enum tri holds_user_role(const struct inquiry *inquiry, const struct role
 static enum tri holds_some_user_role(const struct inquiry *inquiry, const struct rule *rule)
 {
     enum tri any = TRI_FALSE;
-    for (size_t i = 0; i < rule->user_role_count; i++)
-        any = tri_or(any, holds_user_role(inquiry, rule->user_roles[i]));
+    for (size_t i = 0; i < rule->subjects->user_role_count; i++)
+        any = tri_or(any, holds_user_role(inquiry, rule->subjects->user_roles[i]));
     return any;
 }
 
 static bool holds_some_workload_role(const struct inquiry *inquiry, const struct rule *rule)
 {
     bool any = false;
-    for (size_t i = 0; i < rule->workload_role_count; i++)
-        any = any || holds_workload_role(inquiry, rule->workload_roles[i]);
+    for (size_t i = 0; i < rule->subjects->workload_role_count; i++)
+        any = any || holds_workload_role(inquiry, rule->subjects->workload_roles[i]);
     return any;
 }
 
@@ -265,7 +265,7 @@ static uint32_t tiers_end(const struct model *model)
 {
     uint32_t end = 0;
     for (size_t i = 0; i < model->rule_count; i++)
-        end = model->rules[i].priority >= end ? model->rules[i].priority + 1 : end;
+        end = model->rules[i].priority >= end ? model->rules[i].priority + 1u : end;
     return end;
 }
 
@@ -331,8 +331,8 @@ static void answer(const struct inquiry *inquiry, const struct rule_standing *al
     const struct rule *rule = &model->rules[choice.rule];
     const struct rule_standing *own = &all[choice.rule];
     for (size_t i = 0; i < model->rule_count; i++)
-        if (all[i].result.outcome != OUTCOME_NONE && model->rules[i].obligations->audit > out->audit)
-            out->audit = model->rules[i].obligations->audit;
+        if (all[i].result.outcome != OUTCOME_NONE && model->rules[i].terms->obligations->audit > out->audit)
+            out->audit = model->rules[i].terms->obligations->audit;
     answer_describe(inquiry, own->parts.found, out);
     answer_purpose(inquiry, rule, out);
     if (choice.outcome == OUTCOME_DENY) {
@@ -340,7 +340,8 @@ static void answer(const struct inquiry *inquiry, const struct rule_standing *al
     } else if (choice.outcome == OUTCOME_ALLOW) {
         allow(inquiry, rule, own->parts.found, out);
     } else {
-        const struct assurance *wanted = rule->effect == RULE_ALLOW ? rule->assurance : rule->unless_assurance;
+        const struct assurance *wanted =
+            rule->effect == RULE_ALLOW ? rule->terms->assurance : rule->terms->unless_assurance;
         answer_challenge(inquiry, rule, wanted, out);
         out->missing = explain_assurance(inquiry, wanted, own->result.assurance.missing);
     }

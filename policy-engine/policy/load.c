@@ -215,12 +215,18 @@ static const struct field DOCUMENT_FIELDS[] = {
 };
 const struct block load_document_block = BLOCK("document", "a document", DOCUMENT_FIELDS);
 
+static bool drops_names(const struct load *load, const struct set_document *document)
+{
+    return document->kind == DOCUMENT_POLICY && !load->has_tests;
+}
+
 /* From here on it is the document being read; NULL: none. */
 static void enter(struct load *load, struct set_document *document)
 {
     load->document = document;
     load->root = document != NULL ? document->root : NULL;
     load->scope = document != NULL ? &document->scope : NULL;
+    load->names = document != NULL && drops_names(load, document) ? &load->own_names : load->scratch;
     if (document != NULL && !view_equals(load->file, document->root->span.file))
         load->file = load_keep(load, document->root->span.file);
 }
@@ -233,6 +239,10 @@ static void read_document(struct load *load, struct set_document *document)
     if (document->is_known)
         (void)load_map(load, document->root, &load_document_block, NULL);
     document->state = DOCUMENT_READ;
+    if (drops_names(load, document)) {
+        arena_free(&load->own_names);
+        document->scope = (struct scope){0};
+    }
     enter(load, outer);
 }
 
@@ -259,6 +269,7 @@ static size_t count_entries(const struct load *load, struct view key)
 
 static void take_room(struct load *load)
 {
+    load->has_tests = count_entries(load, VIEW("tests")) > 0;
     load->files = load_take(load, DOCUMENTS_MAX, sizeof(*load->files));
     load->model->files = load->files;
     load->issuer_room = count_entries(load, VIEW("issuers"));
@@ -282,7 +293,7 @@ static bool reads_call(const struct model *model)
 {
     for (size_t i = 0; i < model->action_count; i++)
         for (size_t j = 0; j < model->actions[i].operation_count; j++)
-            if (view_is_present(model->actions[i].operations[j].call))
+            if (view_is_present(model->actions[i].operations[j].extras->call))
                 return true;
     return false;
 }
@@ -300,8 +311,8 @@ static void collect_queries(struct load *load, struct model *model)
 {
     size_t sets = 0, removals = 0;
     for (size_t i = 0; i < model->rule_count; i++) {
-        sets += load->rules_made[i].obligations->query_param_count;
-        removals += load->rules_made[i].obligations->remove_queries.count;
+        sets += load->rules_made[i].terms->obligations->query_param_count;
+        removals += load->rules_made[i].terms->obligations->remove_queries.count;
     }
     struct view *settable = load_take(load, sets, sizeof(*settable));
     struct view *touched = load_take(load, sets + removals, sizeof(*touched));
@@ -310,7 +321,7 @@ static void collect_queries(struct load *load, struct model *model)
     model->settable_queries.items = settable;
     model->touched_queries.items = touched;
     for (size_t i = 0; i < model->rule_count; i++) {
-        const struct obligation_set *set = load->rules_made[i].obligations;
+        const struct obligation_set *set = load->rules_made[i].terms->obligations;
         for (size_t k = 0; k < set->query_param_count; k++) {
             add_name(&model->settable_queries, settable, set->query_params[k].name);
             add_name(&model->touched_queries, touched, set->query_params[k].name);
@@ -378,11 +389,13 @@ enum err load_documents(struct tape *tapes, size_t count, struct arena *arena, s
     load.texts = texts;
     load.lists = lists;
     arena_init(&passing, scratch->ceiling);
+    arena_init(&load.own_names, scratch->ceiling);
     load_survey(&load, tapes, count);
     if (!load.is_exhausted)
         take_room(&load);
     if (!load.is_exhausted)
         read_documents(&load);
+    arena_free(&load.own_names);
     arena_free(&passing);
     if (!load.is_exhausted)
         finish(&load, model);

@@ -25,13 +25,18 @@ struct zone_node {
     const struct zone_node *next;
 };
 
+/* What a name stands for, and where it was written. */
+struct definition {
+    uint32_t index; /* in the model's array */
+    uint32_t file, line, column;
+};
+
 /* The names that one block of one document defines. */
 struct names {
-    struct table table; /* name -> position below */
-    struct view *names;
-    struct position *positions;
-    uint32_t *indices; /* in the model's array */
+    const struct table_entry *names; /* those of `table`, or some of them */
+    struct definition *definitions;  /* as many */
     size_t count;
+    struct table table; /* name -> its number */
 };
 
 /* What one document can refer to: blocks are local to their document. */
@@ -85,9 +90,12 @@ struct load {
     struct diag_list *diags;
     const struct node *root; /* of the document being read */
     struct arena *passing;   /* gone with the next element of a long block */
-    struct element element;  /* being read, of a long block of that document */
-    struct scope *scope;     /* of the document being read */
-    struct view file;        /* its name, kept */
+    struct arena *names;     /* of the document being read */
+    struct arena own_names; /* of a policy, which no other document can refer to: gone with it unless there are tests */
+    bool has_tests;         /* some document of the set */
+    struct element element; /* being read, of a long block of that document */
+    struct scope *scope;    /* of the document being read */
+    struct view file;       /* its name, kept */
     const struct zone_node *zones;
     struct table resource_ids; /* type and id of what is listed: a type can be shared */
     bool is_exhausted;         /* an allocation failed: the result is useless */
@@ -208,6 +216,9 @@ void names_init(struct load *load, struct names *names, size_t count);
 /* Adds the name at `key`; a second one is an error that says where the first is. */
 bool names_add(struct load *load, struct names *names, const struct node *key, const char *what, size_t index);
 
+/* The same for one that another document defined. */
+enum err names_share(struct names *names, const struct names *from, size_t i);
+
 /* True and *index, or an error with the nearest name and where it is defined. */
 bool names_find(struct load *load, const struct names *names, const struct node *reference, enum code code,
                 const char *what, size_t *index);
@@ -227,8 +238,19 @@ void load_survey(struct load *load, struct tape *tapes, size_t count);
  * that its `imports` bring in. `read` reads a document that was not read yet. */
 void load_scope(struct load *load, const struct node *spec, void (*read)(struct load *, struct set_document *));
 
+/* A rule while it is read, without what it points to: that is behind it. */
+struct rule_draft {
+    struct rule rule;
+    struct rule_subjects subjects;
+    struct rule_resources resources;
+    struct rule_terms terms;
+};
+
 /* One that demands nothing and does nothing: where every rule begins. */
-extern const struct rule load_silent_rule;
+void load_rule_init(struct rule_draft *draft);
+
+/* The rule, with parts that are kept; false when exhausted. */
+bool load_rule_keep(struct load *load, const struct rule_draft *draft, struct rule *out);
 
 /* ---- the blocks; each fills its part of `load` from the map or list `node` ---- */
 
@@ -254,7 +276,7 @@ void load_given(struct load *load, const struct node *node, const struct node *w
 /* WORKLOAD of the language into a struct workload_selector. */
 void load_workload(struct load *load, const struct node *node, void *out);
 
-/* `subjects`, `actions` and `resources` of a rule into a struct rule. */
+/* `subjects`, `actions` and `resources` of a rule into a struct rule_draft. */
 void load_subjects(struct load *load, const struct node *node, void *out);
 void load_action_names(struct load *load, const struct node *node, void *out);
 void load_selector(struct load *load, const struct node *node, void *out);

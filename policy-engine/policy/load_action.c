@@ -6,11 +6,14 @@
 
 /* ---- one operation ------------------------------------------------------------ */
 
+static const struct operation_extras NO_EXTRAS;
+
+/* The pattern of a text that is kept. */
 static void read_pattern(struct load *load, const struct node *node, struct view text, const struct path_pattern **out)
 {
     const char *problem = NULL;
     struct path_pattern *pattern = load_take(load, 1, sizeof(*pattern));
-    if (pattern == NULL)
+    if (pattern == NULL || !view_is_present(text))
         return;
     enum err err = path_pattern_parse(text, load->arena, pattern, &problem);
     if (err == ERR_NO_MEMORY)
@@ -28,6 +31,14 @@ static struct string_list one_method(struct load *load, struct view method)
     return (struct string_list){.items = items, .count = items != NULL ? 1 : 0};
 }
 
+static const struct operation_extras *keep_extras(struct load *load, const struct operation_extras *extras)
+{
+    const struct operation_extras *kept = &NO_EXTRAS;
+    if (extras->query_count > 0 || view_is_present(extras->call))
+        kept = load_share(load, extras, 1, sizeof(*extras));
+    return kept != NULL ? kept : &NO_EXTRAS;
+}
+
 static void from_catalog(struct load *load, const struct node *node, const struct catalog_entry *entry,
                          struct operation *out)
 {
@@ -36,13 +47,14 @@ static void from_catalog(struct load *load, const struct node *node, const struc
                               .span = load_position(load, node),
                               .methods = one_method(load, entry->method),
                               .encoded_slash_is_data = entry->encoded_slash_is_data,
-                              .body = entry->body};
+                              .body = entry->body,
+                              .extras = &NO_EXTRAS};
     if (entry->kind == OPERATION_HTTP) {
-        out->call = entry->call;
+        out->extras = keep_extras(load, &(struct operation_extras){.call = entry->call});
         read_pattern(load, node, entry->path, &out->path);
     } else {
-        out->service = entry->service;
-        out->method = entry->call;
+        const struct grpc_name name = {.service = entry->service, .method = entry->call};
+        out->grpc = load_share(load, &name, 1, sizeof(name));
     }
 }
 
@@ -53,9 +65,7 @@ struct http_entry { /* what the paths of one entry share */
     struct host_list hosts;
     size_t slash;
     size_t body;
-    struct view call;
-    const struct query_test *queries;
-    size_t query_count;
+    struct operation_extras extras;
 };
 
 static void read_method(struct load *load, const struct node *node, void *out)
@@ -117,8 +127,8 @@ static void read_query(struct load *load, const struct node *node, void *out)
         load_text(load, node->keys[i], &queries[i].name);
         load_values(load, node->items[i], &queries[i].test.values);
     }
-    entry->queries = queries;
-    entry->query_count = queries != NULL ? node->count : 0;
+    entry->extras.queries = queries;
+    entry->extras.query_count = queries != NULL ? (uint32_t)node->count : 0;
 }
 
 static const struct shape METHOD = {.title = "METHOD", .pattern = "^[A-Z]{1,32}$"};
@@ -136,7 +146,8 @@ static const struct field HTTP_FIELDS[] = {
     FIELD("encodedSlash", read_slash, struct http_entry, slash, ONE_WORD(SLASHES),
           "data: a `%2F` in a segment is part of it; refuse, the default: such a request is refused."),
     FIELD("body", read_body, struct http_entry, body, ONE_WORD(BODIES), "The protocol by which the body is read."),
-    FIELD_BESIDE("body", "call", load_text, struct http_entry, call, TEXT, "The JSON-RPC method; with `body: mcp`."),
+    FIELD_BESIDE("body", "call", load_text, struct http_entry, extras.call, TEXT,
+                 "The JSON-RPC method; with `body: mcp`."),
 };
 static const struct block HTTP = BLOCK("http", "an http entry", HTTP_FIELDS);
 
@@ -146,11 +157,12 @@ static size_t read_http(struct load *load, const struct action *action, const st
     struct http_entry entry = {0};
     if (!load_map(load, node, &HTTP, &entry))
         return 0;
-    if (view_is_present(entry.call) && entry.body != BODY_PROTOCOL_MCP)
+    if (view_is_present(entry.extras.call) && entry.body != BODY_PROTOCOL_MCP)
         load_refuse(load, CODE_CONFLICT, node, "add `body: mcp`",
                     "`call` tells JSON-RPC methods apart, and the body is not read");
     const struct node *paths = node_get(node, VIEW("paths")), *const * items;
     size_t count = paths != NULL ? load_elements(&paths, &items) : 0, made = 0;
+    const struct operation_extras *extras = keep_extras(load, &entry.extras);
     for (size_t i = 0; i < count; i++) {
         if (items[i]->kind != NODE_SCALAR)
             continue;
@@ -162,10 +174,8 @@ static size_t read_http(struct load *load, const struct action *action, const st
                                        .host_count = (uint32_t)entry.hosts.count,
                                        .encoded_slash_is_data = entry.slash == 1,
                                        .body = (enum body_protocol)entry.body,
-                                       .call = entry.call,
-                                       .queries = entry.queries,
-                                       .query_count = (uint32_t)entry.query_count};
-        read_pattern(load, items[i], items[i]->text, &out[made++].path);
+                                       .extras = extras};
+        read_pattern(load, items[i], load_keep(load, items[i]->text), &out[made++].path);
     }
     return made;
 }
@@ -215,13 +225,13 @@ static void read_grpc_method(struct load *load, const struct action *action, con
                           !is_grpc_name(service, true) || !is_grpc_name(method, false)))
         load_refuse(load, CODE_GRPC, node, "write pkg.Service/Method, pkg.Service/Prefix* or pkg.Service/*",
                     "`%.*s` is not a gRPC method", VIEW_ARG(text));
+    const struct grpc_name name = {.service = service, .method = method, .method_is_prefix = is_prefix};
     *out = (struct operation){.kind = OPERATION_GRPC,
                               .name = action->name,
                               .span = load_position(load, node),
                               .methods = one_method(load, VIEW("POST")),
-                              .service = service,
-                              .method = method,
-                              .method_is_prefix = is_prefix};
+                              .grpc = load_share(load, &name, 1, sizeof(name)),
+                              .extras = &NO_EXTRAS};
 }
 
 /* One operation per method of the entry, or of the one that it is; returns how many were made. */

@@ -5,6 +5,14 @@
 
 enum { DEPTH_MAX = 4, CHILDREN_MAX = 64 };
 
+/* While it is read: what only some kinds have is kept at the end. */
+struct draft {
+    struct condition condition;
+    struct condition_parts parts;
+};
+
+static const struct condition_parts NO_PARTS;
+
 /* ---- time ---------------------------------------------------------------------- */
 
 static const struct view DAYS[] = {WORD("mon"), WORD("tue"), WORD("wed"), WORD("thu"),
@@ -101,10 +109,10 @@ static const struct block TIME = BLOCK_SOME("time", "time", TIME_FIELDS);
 
 static void read_time(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
+    struct draft *draft = out;
     struct time_window *time = load_take(load, 1, sizeof(*time));
-    condition->kind = CONDITION_TIME;
-    condition->time = time;
+    draft->condition.kind = CONDITION_TIME;
+    draft->parts.time = time;
     if (time == NULL || !load_map(load, node, &TIME, time))
         return;
     if (node->count == (node_get(node, VIEW("tz")) != NULL ? 1u : 0u))
@@ -159,11 +167,11 @@ static void read_cidr(struct load *load, const struct node *node, void *out)
 
 static void read_in(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
+    struct draft *draft = out;
     size_t count;
-    condition->cidrs = load_array(load, node, sizeof(*condition->cidrs), read_cidr, &count);
-    condition->cidr_count = (uint32_t)count;
-    if (condition->cidr_count == 0 && !load->is_exhausted)
+    draft->parts.cidrs = load_array(load, node, sizeof(*draft->parts.cidrs), read_cidr, &count);
+    draft->parts.cidr_count = (uint32_t)count;
+    if (draft->parts.cidr_count == 0 && !load->is_exhausted)
         load_refuse(load, CODE_EMPTY, node, NULL, "the list is empty");
 }
 
@@ -175,24 +183,24 @@ static const struct block REMOTE_IP = BLOCK("remoteIP", "remoteIP", ADDRESS_FIEL
 
 static void read_source_ip(struct load *load, const struct node *node, void *out)
 {
-    ((struct condition *)out)->kind = CONDITION_SOURCE_IP;
+    ((struct draft *)out)->condition.kind = CONDITION_SOURCE_IP;
     (void)load_map(load, node, &SOURCE_IP, out);
 }
 
 static void read_remote_ip(struct load *load, const struct node *node, void *out)
 {
-    ((struct condition *)out)->kind = CONDITION_REMOTE_IP;
+    ((struct draft *)out)->condition.kind = CONDITION_REMOTE_IP;
     (void)load_map(load, node, &REMOTE_IP, out);
 }
 
 /* One port, or [low, high] inclusive. */
 static void read_port(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
+    struct draft *draft = out;
     const struct node *const *items;
     size_t count = load_elements(&node, &items);
     uint64_t low, high;
-    condition->kind = CONDITION_PORT;
+    draft->condition.kind = CONDITION_PORT;
     if (count != 1 && count != 2) {
         load_refuse(load, CODE_VALUE, node, "write 8443 or [8000, 8999]", "port takes one port or the ends of a range");
         return;
@@ -201,18 +209,18 @@ static void read_port(struct load *load, const struct node *node, void *out)
         return;
     if (low > high)
         load_refuse(load, CODE_VALUE, node, "write [low, high]", "the range is empty");
-    condition->port_low = (uint16_t)low;
-    condition->port_high = (uint16_t)high;
+    draft->parts.port_low = (uint16_t)low;
+    draft->parts.port_high = (uint16_t)high;
 }
 
 static void read_sni(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
+    struct draft *draft = out;
     struct host_list names = {0};
-    condition->kind = CONDITION_SNI;
+    draft->condition.kind = CONDITION_SNI;
     load_hosts(load, node, &names);
-    condition->names = names.items;
-    condition->name_count = (uint32_t)names.count;
+    draft->parts.names = names.items;
+    draft->parts.name_count = (uint32_t)names.count;
     for (size_t i = 0; i < names.count; i++)
         if (names.items[i].port != 0)
             load_refuse(load, CODE_HOST, node, NULL, "a server name has no port");
@@ -280,60 +288,59 @@ static const struct block METADATA_TEST = BLOCK("metadataCondition", "metadata",
 
 static void read_header(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
-    condition->kind = CONDITION_HEADER;
-    load_value_test(load, node, &HEADER_TEST, &condition->test);
+    struct draft *draft = out;
+    draft->condition.kind = CONDITION_HEADER;
+    load_value_test(load, node, &HEADER_TEST, &draft->condition.test);
     const struct node *name = node_get(node, VIEW("name"));
     if (name != NULL)
-        load_read_header(load, name, &condition->name);
+        load_read_header(load, name, &draft->condition.name);
 }
 
 /* A test of a value that any text names. */
-static void read_named(struct load *load, const struct node *node, const struct block *block,
-                       struct condition *condition)
+static void read_named(struct load *load, const struct node *node, const struct block *block, struct draft *draft)
 {
-    load_value_test(load, node, block, &condition->test);
+    load_value_test(load, node, block, &draft->condition.test);
     const struct node *name = node_get(node, VIEW("name"));
     if (name != NULL)
-        load_text(load, name, &condition->name);
+        load_text(load, name, &draft->condition.name);
 }
 
 static void read_query(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
-    condition->kind = CONDITION_QUERY;
-    read_named(load, node, &QUERY_TEST, condition);
+    struct draft *draft = out;
+    draft->condition.kind = CONDITION_QUERY;
+    read_named(load, node, &QUERY_TEST, draft);
 }
 
 static void read_claim(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
-    condition->kind = CONDITION_CLAIM;
-    load_value_test(load, node, &CLAIM_TEST, &condition->test);
+    struct draft *draft = out;
+    draft->condition.kind = CONDITION_CLAIM;
+    load_value_test(load, node, &CLAIM_TEST, &draft->condition.test);
     const struct node *name = node_get(node, VIEW("name"));
     struct claim_path *path = load_take(load, 1, sizeof(*path));
     if (name != NULL && path != NULL)
         load_claim_path(load, name, path);
-    condition->path = path;
+    draft->parts.path = path;
 }
 
 static void read_context(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
-    condition->kind = CONDITION_CONTEXT;
-    read_named(load, node, &CONTEXT_TEST, condition);
+    struct draft *draft = out;
+    draft->condition.kind = CONDITION_CONTEXT;
+    read_named(load, node, &CONTEXT_TEST, draft);
 }
 
 /* Steps are a list here, so that a filter's keys may hold dots. */
 static void read_metadata(struct load *load, const struct node *node, void *out)
 {
-    struct condition *condition = out;
-    condition->kind = CONDITION_METADATA;
-    load_value_test(load, node, &METADATA_TEST, &condition->test);
+    struct draft *draft = out;
+    draft->condition.kind = CONDITION_METADATA;
+    load_value_test(load, node, &METADATA_TEST, &draft->condition.test);
     const struct node *filter = node_get(node, VIEW("filter")), *path = node_get(node, VIEW("path"));
     if (filter == NULL || path == NULL)
         return;
-    load_text(load, filter, &condition->name);
+    load_text(load, filter, &draft->condition.name);
     struct claim_path *steps = load_take(load, 1, sizeof(*steps));
     if (steps == NULL)
         return;
@@ -341,7 +348,7 @@ static void read_metadata(struct load *load, const struct node *node, void *out)
     for (size_t i = 0; i < steps->steps.count; i++)
         steps->text = arena_print(load->arena, i > 0 ? "%.*s.%.*s" : "%.*s%.*s", VIEW_ARG(steps->text),
                                   VIEW_ARG(steps->steps.items[i]));
-    condition->path = steps;
+    draft->parts.path = steps;
 }
 
 /* ---- trees ------------------------------------------------------------------------- */
@@ -417,11 +424,8 @@ static void refuse_leaf(struct load *load, const struct node *key)
     load_refuse(load, CODE_UNKNOWN_KEY, key, hint.data, "a condition has no key `%.*s`", VIEW_ARG(key->text));
 }
 
-static void read_condition(struct load *load, const struct node *node, unsigned depth, struct condition *out)
+static void read_map(struct load *load, const struct node *node, unsigned depth, struct draft *draft)
 {
-    *out = (struct condition){.kind = CONDITION_ALL, .span = load_position(load, node)};
-    if (!load_is(load, node, NODE_MAP, "a condition"))
-        return;
     if (node->count != 1) {
         load_refuse(load, CODE_CONDITION, node, "put several under `all` or `any`",
                     node->count == 0 ? "an empty condition" : "a condition is exactly one key");
@@ -435,14 +439,31 @@ static void read_condition(struct load *load, const struct node *node, unsigned 
     if (field == NULL) {
         refuse_leaf(load, node->keys[0]);
     } else if (field->read != NULL) {
-        field->read(load, node->items[0], out);
+        field->read(load, node->items[0], draft);
     } else {
-        out->kind = (enum condition_kind)field->tag;
-        if (out->kind == CONDITION_NOT)
-            read_not(load, node->items[0], depth, out);
+        draft->condition.kind = (enum condition_kind)field->tag;
+        if (draft->condition.kind == CONDITION_NOT)
+            read_not(load, node->items[0], depth, &draft->condition);
         else
-            read_children(load, node->items[0], depth, out);
+            read_children(load, node->items[0], depth, &draft->condition);
     }
+}
+
+static bool has_parts(enum condition_kind kind)
+{
+    return kind > CONDITION_NOT && kind != CONDITION_HEADER && kind != CONDITION_QUERY && kind != CONDITION_CONTEXT;
+}
+
+static void read_condition(struct load *load, const struct node *node, unsigned depth, struct condition *out)
+{
+    struct draft draft = {.condition = {.kind = CONDITION_ALL, .span = load_position(load, node), .parts = &NO_PARTS}};
+    if (load_is(load, node, NODE_MAP, "a condition"))
+        read_map(load, node, depth, &draft);
+    *out = draft.condition;
+    const struct condition_parts *kept =
+        has_parts(out->kind) ? load_share(load, &draft.parts, 1, sizeof(draft.parts)) : NULL;
+    if (kept != NULL)
+        out->parts = kept;
 }
 
 void load_condition(struct load *load, const struct node *node, void *out)

@@ -17,7 +17,7 @@ static bool find_rule(struct load *load, const struct node *node, size_t *index)
     struct view of = view_slice(node->text, 0, slash), name = view_slice(node->text, slash + 1, node->text.size);
     const struct set_document *document = load_document(load, DOCUMENT_POLICY, of);
     if (document != NULL && table_find(&document->scope.rules.table, name, &at)) {
-        *index = document->scope.rules.indices[at];
+        *index = document->scope.rules.definitions[at].index;
         return true;
     }
     load_refuse(load, CODE_TEST_EXPECT, node, "write RULE, or DOCUMENT/RULE",

@@ -137,16 +137,13 @@ static void share(struct load *load, const struct node *import, const struct nam
                   struct names *to)
 {
     for (size_t i = 0; i < from->count && !load->is_exhausted; i++) {
-        enum err err = table_put(&to->table, from->names[i], to->count);
+        enum err err = names_share(to, from, i);
         if (err == ERR_CONFLICT) {
             load_refuse(load, CODE_DUPLICATE, import, NULL, "%s `%.*s` comes from two imports", what,
-                        VIEW_ARG(from->names[i]));
+                        VIEW_ARG(from->names[i].key));
             continue;
         }
         load->is_exhausted = load->is_exhausted || err != ERR_NONE;
-        to->names[to->count] = from->names[i];
-        to->positions[to->count] = from->positions[i];
-        to->indices[to->count++] = from->indices[i];
     }
 }
 
@@ -189,10 +186,8 @@ static struct names own_names(struct set_document *document, size_t block)
     size_t imported = document->scope.imported[block];
     if (all.count <= imported) /* none, or a document whose block could not be read */
         return (struct names){0};
-    return (struct names){.names = all.names + imported,
-                          .positions = all.positions + imported,
-                          .indices = all.indices + imported,
-                          .count = all.count - imported};
+    return (struct names){
+        .names = all.names + imported, .definitions = all.definitions + imported, .count = all.count - imported};
 }
 
 void load_scope(struct load *load, const struct node *spec, void (*read)(struct load *, struct set_document *))

@@ -6,6 +6,11 @@
 static const struct view VERDICTS[] = {
     [VERDICT_DENY] = WORD("deny"), [VERDICT_CHALLENGE] = WORD("challenge"), [VERDICT_ALLOW] = WORD("allow")};
 
+struct draft {
+    struct invariant invariant;
+    struct rule_draft selected, excluded;
+};
+
 static void read_verdict(struct load *load, const struct node *node, void *out)
 {
     enum verdict *verdict = out;
@@ -15,7 +20,7 @@ static void read_verdict(struct load *load, const struct node *node, void *out)
 /* An invariant speaks of who somebody is, not of how that is known. */
 static void read_who(struct load *load, const struct node *node, void *out)
 {
-    struct rule *selector = out;
+    struct rule_draft *selector = out;
     const struct node *proof = node->kind == NODE_MAP ? node_get(node, VIEW("proof")) : NULL;
     if (proof != NULL)
         load_refuse(load, CODE_EFFECT, proof, "leave `proof` out", "an invariant holds however the caller is known");
@@ -25,10 +30,10 @@ static void read_who(struct load *load, const struct node *node, void *out)
 
 static void read_excluded(struct load *load, const struct node *node, void *out)
 {
-    struct invariant *invariant = out;
-    invariant->has_excluded = true;
-    read_who(load, node, &invariant->excluded);
-    const struct rule *who = &invariant->excluded;
+    struct draft *draft = out;
+    draft->invariant.has_excluded = true;
+    read_who(load, node, &draft->excluded);
+    const struct rule_subjects *who = &draft->excluded.subjects;
     if (who->workload_demand == WORKLOAD_UNCONSTRAINED && who->user_demand == USER_UNCONSTRAINED &&
         who->delegation == DELEGATION_UNCONSTRAINED)
         load_refuse(load, CODE_EMPTY, node, "leave the key out", "nobody is left when everybody is taken out");
@@ -40,14 +45,14 @@ static void take_levels(struct load *load, struct invariant *invariant)
     const struct names *names = &load->scope->assurances;
     const struct assurance **levels = load_take(load, names->count, sizeof(*levels));
     for (size_t i = 0; levels != NULL && i < names->count; i++)
-        levels[i] = &load->assurances[names->indices[i]];
+        levels[i] = &load->assurances[names->definitions[i].index];
     invariant->levels = levels;
     invariant->level_count = levels != NULL ? names->count : 0;
 }
 
 static void read_level(struct load *load, const struct node *node, void *out)
 {
-    struct invariant *invariant = out;
+    struct invariant *invariant = &((struct draft *)out)->invariant;
     size_t index;
     if (node->kind == NODE_SCALAR && view_equals(node->text, VIEW("none"))) {
         invariant->assurance = INVARIANT_NO_ASSURANCE;
@@ -66,13 +71,13 @@ static void read_level(struct load *load, const struct node *node, void *out)
 static const struct view EVERYBODY[] = {WORD("any")};
 
 static const struct field CLAIM_FIELDS[] = {
-    FIELD_MUST("verdict", read_verdict, struct invariant, verdict, ONE_WORD(VERDICTS), "The answer it speaks of."),
-    FIELD("subjects", read_who, struct invariant, selected, EITHER(ONE_WORD(EVERYBODY), KEYS(load_subjects_block)),
+    FIELD_MUST("verdict", read_verdict, struct draft, invariant.verdict, ONE_WORD(VERDICTS),
+               "The answer it speaks of."),
+    FIELD("subjects", read_who, struct draft, selected, EITHER(ONE_WORD(EVERYBODY), KEYS(load_subjects_block)),
           "Only requests of these; `proof` has no place here."),
     FIELD_WHOLE("notSubjects", read_excluded, KEYS(load_subjects_block), "Not the requests of these."),
-    FIELD("actions", load_action_names, struct invariant, selected, MANY(NAME), "Only requests of these actions."),
-    FIELD("resources", load_selector, struct invariant, selected, KEYS(load_selector_block),
-          "Only requests about these."),
+    FIELD("actions", load_action_names, struct draft, selected, MANY(NAME), "Only requests of these actions."),
+    FIELD("resources", load_selector, struct draft, selected, KEYS(load_selector_block), "Only requests about these."),
     FIELD_WHOLE("assurance", read_level, NAME,
                 "`none`: only requests without MFA (no user, fewer than two factors, or no level of the document met); "
                 "a level: only those that meet it."),
@@ -88,9 +93,13 @@ static void read_name(struct load *load, const struct node *node, void *out)
  * counts is the question's to say. */
 static void read_claim(struct load *load, const struct node *node, struct invariant *invariant)
 {
-    invariant->selected = load_silent_rule;
-    invariant->excluded = load_silent_rule;
-    (void)load_map(load, node, &CLAIM, invariant);
+    struct draft draft = {.invariant = *invariant};
+    load_rule_init(&draft.selected);
+    load_rule_init(&draft.excluded);
+    (void)load_map(load, node, &CLAIM, &draft);
+    *invariant = draft.invariant;
+    (void)(load_rule_keep(load, &draft.selected, &invariant->selected) &&
+           load_rule_keep(load, &draft.excluded, &invariant->excluded));
 }
 
 static void read_never(struct load *load, const struct node *node, void *out)

@@ -285,7 +285,7 @@ static void take_every_issuer(struct load *load, struct assurance *assurance)
     if (issuers == NULL)
         return;
     for (size_t i = 0; i < names->count; i++)
-        issuers[i] = &load->issuers[names->indices[i]];
+        issuers[i] = &load->issuers[names->definitions[i].index];
     assurance->issuers = issuers;
     assurance->issuer_count = names->count;
 }

@@ -66,7 +66,7 @@ static void check_variables(struct load *load, const struct node *node, const st
             continue;
         bool is_captured = false;
         for (size_t j = 0; j < load->scope->actions.count && !is_captured; j++) {
-            const struct action *action = &load->actions[load->scope->actions.indices[j]];
+            const struct action *action = &load->actions[load->scope->actions.definitions[j].index];
             for (size_t k = 0; k < action->operation_count && !is_captured; k++) {
                 const struct path_pattern *path = action->operations[k].path;
                 is_captured = path != NULL && path_pattern_variable(path, type->ids[i].name) < path->variable_count;

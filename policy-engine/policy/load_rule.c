@@ -8,11 +8,28 @@ enum { PRIORITY_MAX = 15 };
 static const struct workload_selector NO_SELECTOR;
 static const struct purpose NO_PURPOSE;
 static const struct obligation_set NO_OBLIGATIONS = {.audit = AUDIT_SUMMARY};
-const struct rule load_silent_rule = {.effect = RULE_DENY,
-                                      .accepts_xfcc_text = true,
-                                      .workload = &NO_SELECTOR,
-                                      .purpose = &NO_PURPOSE,
-                                      .obligations = &NO_OBLIGATIONS};
+static const struct rule_resources NO_RESOURCES;
+
+void load_rule_init(struct rule_draft *draft)
+{
+    *draft = (struct rule_draft){.rule = {.effect = RULE_DENY},
+                                 .subjects = {.accepts_xfcc_text = true, .workload = &NO_SELECTOR},
+                                 .terms = {.purpose = &NO_PURPOSE, .obligations = &NO_OBLIGATIONS}};
+}
+
+bool load_rule_keep(struct load *load, const struct rule_draft *draft, struct rule *out)
+{
+    struct rule rule = draft->rule;
+    rule.subjects = load_share(load, &draft->subjects, 1, sizeof(draft->subjects));
+    rule.resources = &NO_RESOURCES;
+    if (rule.has_resources)
+        rule.resources = load_share(load, &draft->resources, 1, sizeof(draft->resources));
+    rule.terms = load_share(load, &draft->terms, 1, sizeof(draft->terms));
+    if (load->is_exhausted)
+        return false;
+    *out = rule;
+    return true;
+}
 
 /* Names to pointers: the same three lines for roles, actions and types. */
 static size_t find_each(struct load *load, const struct node *node, const struct names *names, enum code code,
@@ -70,34 +87,34 @@ static bool is_word(const struct node *node, const char *word)
 
 static void read_workload(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     if (is_word(node, "any")) {
-        rule->workload_demand = WORKLOAD_ANY;
+        draft->subjects.workload_demand = WORKLOAD_ANY;
     } else if (node->kind == NODE_MAP) {
         struct workload_selector *workload = load_take(load, 1, sizeof(*workload));
-        rule->workload_demand = WORKLOAD_SELECTED;
+        draft->subjects.workload_demand = WORKLOAD_SELECTED;
         if (workload == NULL)
             return;
         load_workload(load, node, workload);
-        rule->workload = workload;
+        draft->subjects.workload = workload;
     } else {
-        rule->workload_demand = WORKLOAD_ROLES;
-        rule->workload_roles = read_roles(load, node, ROLE_WORKLOAD, &rule->workload_role_count);
+        draft->subjects.workload_demand = WORKLOAD_ROLES;
+        draft->subjects.workload_roles = read_roles(load, node, ROLE_WORKLOAD, &draft->subjects.workload_role_count);
     }
 }
 
 static void read_user(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     if (is_word(node, "any")) {
-        rule->user_demand = USER_ANY;
+        draft->subjects.user_demand = USER_ANY;
     } else if (is_word(node, "none")) {
-        rule->user_demand = USER_NONE;
+        draft->subjects.user_demand = USER_NONE;
     } else if (node->kind == NODE_MAP) {
         load_refuse(load, CODE_TYPE, node, "make it a role, and name the role here", "user takes any, none or roles");
     } else {
-        rule->user_demand = USER_ROLES;
-        rule->user_roles = read_roles(load, node, ROLE_USER, &rule->user_role_count);
+        draft->subjects.user_demand = USER_ROLES;
+        draft->subjects.user_roles = read_roles(load, node, ROLE_USER, &draft->subjects.user_role_count);
     }
 }
 
@@ -110,10 +127,10 @@ static void read_actor(struct load *load, const struct node *node, void *out)
 
 static void read_depth(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     uint64_t depth;
     if (load_number(load, node, 1, FACTS_ACTORS_MAX, &depth))
-        rule->max_depth = (uint32_t)depth;
+        draft->subjects.max_depth = (uint8_t)depth;
 }
 
 static const struct view ACTORS[] = {WORD("peer")};
@@ -129,24 +146,24 @@ static const struct block DELEGATION = BLOCK("delegation", "delegation", DELEGAT
 
 static void read_delegation(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     if (node->kind == NODE_MAP) {
-        rule->delegation = DELEGATION_PEER;
-        rule->max_depth = FACTS_ACTORS_MAX;
-        (void)load_map(load, node, &DELEGATION, rule);
+        draft->subjects.delegation = DELEGATION_PEER;
+        draft->subjects.max_depth = FACTS_ACTORS_MAX;
+        (void)load_map(load, node, &DELEGATION, draft);
         return;
     }
     size_t word = load_word(load, node, "a delegation", DELEGATIONS, COUNT_OF(DELEGATIONS), 0);
-    rule->delegation = word == 0 ? DELEGATION_NONE : DELEGATION_ANY;
+    draft->subjects.delegation = word == 0 ? DELEGATION_NONE : DELEGATION_ANY;
 }
 
 static void read_proof(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     bool is_text = load_word(load, node, "a proof", PROOFS, COUNT_OF(PROOFS), 0) == 1;
-    if (rule->effect == RULE_DENY && !is_text)
+    if (draft->rule.effect == RULE_DENY && !is_text)
         load_refuse(load, CODE_EFFECT, node, "leave `proof` out", "a deny rule holds however the caller is known");
-    rule->accepts_xfcc_text = is_text || rule->effect == RULE_DENY;
+    draft->subjects.accepts_xfcc_text = is_text || draft->rule.effect == RULE_DENY;
 }
 
 static const struct view SUBJECT_WORDS[] = {WORD("any")};
@@ -175,7 +192,7 @@ void load_subjects(struct load *load, const struct node *node, void *out)
 
 void load_action_names(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     size_t *indices = take_indices(load, node);
     const struct node *const *items;
     const struct action **actions = arena_take_array(load->passing, load_elements(&node, &items), sizeof(*actions));
@@ -186,11 +203,11 @@ void load_action_names(struct load *load, const struct node *node, void *out)
     size_t count = find_each(load, node, &load->scope->actions, CODE_UNKNOWN_ACTION, "action", indices);
     for (size_t i = 0; i < count; i++)
         actions[i] = &load->actions[indices[i]];
-    rule->actions = load_share(load, actions, count, sizeof(*actions));
-    rule->action_count = rule->actions != NULL ? (uint32_t)count : 0;
+    draft->rule.actions = load_share(load, actions, count, sizeof(*actions));
+    draft->rule.action_count = draft->rule.actions != NULL ? (uint32_t)count : 0;
 }
 
-static void keep_types(struct load *load, const size_t *indices, size_t count, struct rule *rule)
+static void keep_types(struct load *load, const size_t *indices, size_t count, struct rule_draft *draft)
 {
     const struct resource_type **types = arena_take_array(load->passing, count, sizeof(*types));
     if (types == NULL) {
@@ -199,8 +216,8 @@ static void keep_types(struct load *load, const size_t *indices, size_t count, s
     }
     for (size_t i = 0; i < count; i++)
         types[i] = &load->types[indices[i]];
-    rule->types = load_share(load, types, count, sizeof(*types));
-    rule->type_count = rule->types != NULL ? (uint32_t)count : 0;
+    draft->resources.types = load_share(load, types, count, sizeof(*types));
+    draft->resources.type_count = draft->resources.types != NULL ? (uint32_t)count : 0;
 }
 
 static void read_types(struct load *load, const struct node *node, void *out)
@@ -212,24 +229,24 @@ static void read_types(struct load *load, const struct node *node, void *out)
 }
 
 /* Blocks are local to their document: silent on types means all of its own. */
-static void take_every_type(struct load *load, struct rule *rule)
+static void take_every_type(struct load *load, struct rule_draft *draft)
 {
     const struct names *names = &load->scope->types;
     size_t *indices = arena_take_array(load->passing, names->count, sizeof(*indices));
     load->is_exhausted = load->is_exhausted || indices == NULL;
     for (size_t i = 0; indices != NULL && i < names->count; i++)
-        indices[i] = names->indices[i];
+        indices[i] = names->definitions[i].index;
     if (indices != NULL)
-        keep_types(load, indices, names->count, rule);
+        keep_types(load, indices, names->count, draft);
 }
 
 static void read_ids(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     size_t count;
-    rule->ids = load_array(load, node, sizeof(*rule->ids), load_id_pattern, &count);
-    rule->id_count = (uint32_t)count;
-    if (rule->id_count == 0 && !load->is_exhausted)
+    draft->resources.ids = load_array(load, node, sizeof(*draft->resources.ids), load_id_pattern, &count);
+    draft->resources.id_count = (uint32_t)count;
+    if (draft->resources.id_count == 0 && !load->is_exhausted)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to take any id", "the list is empty");
 }
 
@@ -251,14 +268,14 @@ static struct label_test *read_label_tests(struct load *load, const struct node 
 
 static void read_labels(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
-    rule->labels = read_label_tests(load, node, &rule->label_count);
+    struct rule_draft *draft = out;
+    draft->resources.labels = read_label_tests(load, node, &draft->resources.label_count);
 }
 
 static void read_not_labels(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
-    rule->not_labels = read_label_tests(load, node, &rule->not_label_count);
+    struct rule_draft *draft = out;
+    draft->resources.not_labels = read_label_tests(load, node, &draft->resources.not_label_count);
 }
 
 static const struct shape ID_PATTERN = {.title = "literal or prefix*", .pattern = "^[^*]*\\*?$", .takes_numbers = true};
@@ -273,15 +290,15 @@ const struct block load_selector_block = BLOCK_SOME("ruleResources", "resources"
 
 void load_selector(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
-    rule->has_resources = true;
-    if (!load_map(load, node, &load_selector_block, rule))
+    struct rule_draft *draft = out;
+    draft->rule.has_resources = true;
+    if (!load_map(load, node, &load_selector_block, draft))
         return;
     if (node->count == 0)
         load_refuse(load, CODE_EMPTY, node, "leave the key out to constrain nothing", "resources says nothing");
     if (node_get(node, VIEW("types")) == NULL)
-        take_every_type(load, rule);
-    if (rule->type_count == 0 && load->scope->types.count == 0)
+        take_every_type(load, draft);
+    if (draft->resources.type_count == 0 && load->scope->types.count == 0)
         load_refuse(load, CODE_UNKNOWN_TYPE, node, "say under `resourceTypes` where a request names its resource",
                     "a rule about resources in a document without resource types");
 }
@@ -325,32 +342,32 @@ static const struct block PURPOSE = BLOCK("purpose", "purpose", PURPOSE_FIELDS);
 
 static void read_purpose(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     struct purpose *purpose = load_take(load, 1, sizeof(*purpose));
     if (purpose == NULL)
         return;
     purpose->is_demanded = true;
     (void)load_map(load, node, &PURPOSE, purpose);
-    rule->purpose = purpose;
+    draft->terms.purpose = purpose;
 }
 
 static void read_obligations(struct load *load, const struct node *node, void *out)
 {
-    struct rule *rule = out;
+    struct rule_draft *draft = out;
     struct obligation_set *obligations = load_take(load, 1, sizeof(*obligations));
     if (obligations == NULL)
         return;
     *obligations = NO_OBLIGATIONS;
     load_obligations(load, node, obligations);
-    rule->obligations = obligations;
+    draft->terms.obligations = obligations;
 }
 
 static void read_priority(struct load *load, const struct node *node, void *out)
 {
-    uint32_t *priority = out;
+    uint8_t *priority = out;
     uint64_t number;
     if (load_number(load, node, 0, PRIORITY_MAX, &number))
-        *priority = (uint32_t)number;
+        *priority = (uint8_t)number;
 }
 
 /* ---- one rule ---------------------------------------------------------------------------- */
@@ -358,43 +375,43 @@ static void read_priority(struct load *load, const struct node *node, void *out)
 static const struct field RULE_FIELDS[] = {
     FIELD_ONE_OF("allow", NULL, NAME, "Begins a rule that allows, and names it."),
     FIELD_ONE_OF("deny", NULL, NAME, "Begins a rule that denies, and names it."),
-    FIELD("priority", read_priority, struct rule, priority, NUMBER(0, PRIORITY_MAX),
+    FIELD("priority", read_priority, struct rule_draft, rule.priority, NUMBER(0, PRIORITY_MAX),
           "The highest with a deciding rule decides; 0 when left out."),
     FIELD_WHOLE("subjects", load_subjects, EITHER(ONE_WORD(SUBJECT_WORDS), KEYS(load_subjects_block)), "Who asks."),
     FIELD_WHOLE("actions", load_action_names, MANY(NAME), "Left out: every request."),
     FIELD_WHOLE("resources", load_selector, KEYS(load_selector_block), "What it is about; left out: anything."),
-    FIELD_BESIDE("allow", "assurance", read_assurance, struct rule, assurance, NAME,
+    FIELD_BESIDE("allow", "assurance", read_assurance, struct rule_draft, terms.assurance, NAME,
                  "How sure one must be of the user; lacking it is a challenge."),
     {FIELD_ROW("purpose", read_purpose, 0, FIELD_OPTIONAL, KEYS(PURPOSE), "What the request is for."),
      .beside = "allow"},
-    FIELD("when", load_condition, struct rule, when, KEYS(load_condition_block), "What else must hold."),
-    FIELD_BESIDE("deny", "unless", load_condition, struct rule, unless, KEYS(load_condition_block),
+    FIELD("when", load_condition, struct rule_draft, rule.when, KEYS(load_condition_block), "What else must hold."),
+    FIELD_BESIDE("deny", "unless", load_condition, struct rule_draft, terms.unless, KEYS(load_condition_block),
                  "What lifts the denial."),
-    FIELD_BESIDE("deny", "unlessAssurance", read_assurance, struct rule, unless_assurance, NAME,
+    FIELD_BESIDE("deny", "unlessAssurance", read_assurance, struct rule_draft, terms.unless_assurance, NAME,
                  "The assurance that lifts the denial; lacking it is a challenge."),
     FIELD_WHOLE("obligations", read_obligations, KEYS(load_obligation_block), "What goes with the answer."),
-    FIELD("reason", load_text, struct rule, reason, TEXT, "Text for whoever reads the record."),
+    FIELD("reason", load_text, struct rule_draft, terms.reason, TEXT, "Text for whoever reads the record."),
 };
 const struct block load_rule_block = BLOCK("rule", "a rule", RULE_FIELDS);
 
-static void refuse_other_effect(struct load *load, const struct node *node, const struct rule *rule)
+static void refuse_other_effect(struct load *load, const struct node *node, const struct rule_draft *draft)
 {
-    const char *effect = rule->effect == RULE_ALLOW ? "allow" : "deny";
+    const char *effect = draft->rule.effect == RULE_ALLOW ? "allow" : "deny";
     for (size_t i = 0; i < node->count; i++) {
         const struct field *field = block_field(&load_rule_block, node->keys[i]->text);
         if (field != NULL && field->beside != NULL && strcmp(field->beside, effect) != 0)
             load_refuse(load, CODE_EFFECT, node->keys[i],
-                        rule->effect == RULE_ALLOW ? "an allow rule says what must hold under `when`"
-                                                   : "a deny rule says `unlessAssurance`, and `when` or `unless`",
+                        draft->rule.effect == RULE_ALLOW ? "an allow rule says what must hold under `when`"
+                                                         : "a deny rule says `unlessAssurance`, and `when` or `unless`",
                         "`%.*s` belongs to %s rules", VIEW_ARG(node->keys[i]->text), field->beside);
     }
     const struct node *obligations = node_get(node, VIEW("obligations"));
     const struct node *denial = node_get(obligations, VIEW("deny"));
-    if (rule->effect == RULE_ALLOW && denial != NULL)
+    if (draft->rule.effect == RULE_ALLOW && denial != NULL)
         load_refuse(load, CODE_EFFECT, denial, "a denial by default looks as its reason says",
                     "`deny` would never be carried out: an allow rule denies nothing");
-    for (size_t i = 0;
-         rule->effect == RULE_DENY && obligations != NULL && obligations->kind == NODE_MAP && i < obligations->count;
+    for (size_t i = 0; draft->rule.effect == RULE_DENY && obligations != NULL && obligations->kind == NODE_MAP &&
+                       i < obligations->count;
          i++)
         if (!view_equals(obligations->keys[i]->text, VIEW("audit")) &&
             !view_equals(obligations->keys[i]->text, VIEW("deny")))
@@ -404,19 +421,19 @@ static void refuse_other_effect(struct load *load, const struct node *node, cons
 }
 
 /* What only the whole rule shows. */
-static void check_rule(struct load *load, const struct node *node, const struct rule *rule)
+static void check_rule(struct load *load, const struct node *node, const struct rule_draft *draft)
 {
-    refuse_other_effect(load, node, rule);
-    if (rule->has_resources && rule->obligations->audit == AUDIT_MINIMAL)
+    refuse_other_effect(load, node, draft);
+    if (draft->rule.has_resources && draft->terms.obligations->audit == AUDIT_MINIMAL)
         load_refuse(load, CODE_AUDIT_MINIMAL, node_get(node, VIEW("obligations")), "leave `audit` out for a summary",
-                    "the rule `%.*s` is about resources: audit minimal would forget which", VIEW_ARG(rule->name));
-    if (rule->assurance != NULL && rule->user_demand == USER_NONE)
+                    "the rule `%.*s` is about resources: audit minimal would forget which", VIEW_ARG(draft->rule.name));
+    if (draft->terms.assurance != NULL && draft->subjects.user_demand == USER_NONE)
         load_refuse(load, CODE_CONFLICT, node_get(node, VIEW("assurance")), NULL,
                     "assurance about a user, in a rule for requests without one");
 }
 
 /* The key that names the rule and says what it does, or NULL and an error. */
-static const struct node *head_of(struct load *load, const struct node *node, struct rule *rule)
+static const struct node *head_of(struct load *load, const struct node *node, struct rule_draft *draft)
 {
     const struct node *allow = node_get(node, VIEW("allow")), *deny = node_get(node, VIEW("deny"));
     if ((allow == NULL) == (deny == NULL)) {
@@ -424,7 +441,7 @@ static const struct node *head_of(struct load *load, const struct node *node, st
                     allow == NULL ? "a rule that neither allows nor denies" : "a rule that allows and denies");
         return NULL;
     }
-    rule->effect = allow != NULL ? RULE_ALLOW : RULE_DENY;
+    draft->rule.effect = allow != NULL ? RULE_ALLOW : RULE_DENY;
     return allow != NULL ? allow : deny;
 }
 
@@ -440,24 +457,25 @@ static struct view qualify(struct load *load, struct view name)
 static void read_rule(struct load *load, const struct node *node)
 {
     size_t index = load->model->rule_count;
-    struct rule *rule = &load->rules_made[index];
-    *rule = load_silent_rule;
-    rule->index = (uint32_t)index;
-    rule->owner = load->document->owner;
-    rule->span = load_position(load, node);
+    struct rule_draft draft;
+    load_rule_init(&draft);
+    draft.rule.index = (uint32_t)index;
+    draft.terms.owner = load->document->owner;
+    draft.rule.span = load_position(load, node);
     if (!load_is(load, node, NODE_MAP, "a rule"))
         return;
-    const struct node *name = head_of(load, node, rule);
+    const struct node *name = head_of(load, node, &draft);
     if (name != NULL && load_is(load, name, NODE_SCALAR, "a rule's name")) {
         (void)names_add(load, &load->scope->rules, name, "rule", index);
-        rule->name = qualify(load, name->text);
+        draft.rule.name = qualify(load, name->text);
     }
-    rule->delegation = rule->effect == RULE_ALLOW ? DELEGATION_NONE : DELEGATION_UNCONSTRAINED;
-    rule->accepts_xfcc_text = rule->effect == RULE_DENY;
-    (void)load_map(load, node, &load_rule_block, rule);
+    draft.subjects.delegation = draft.rule.effect == RULE_ALLOW ? DELEGATION_NONE : DELEGATION_UNCONSTRAINED;
+    draft.subjects.accepts_xfcc_text = draft.rule.effect == RULE_DENY;
+    (void)load_map(load, node, &load_rule_block, &draft);
     if (name != NULL)
-        check_rule(load, node, rule);
-    load->model->rule_count++;
+        check_rule(load, node, &draft);
+    if (load_rule_keep(load, &draft, &load->rules_made[index]))
+        load->model->rule_count++;
 }
 
 void load_rules(struct load *load, const struct node *node)

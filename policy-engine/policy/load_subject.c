@@ -30,9 +30,12 @@ static void read_range(struct load *load, const struct node *node, struct value_
         load_refuse(load, CODE_VALUE, node, "write [low, high]", "intRange takes two bounds");
         return;
     }
-    if (read_integer(load, node->items[0], &out->low) && read_integer(load, node->items[1], &out->high) &&
-        out->low > out->high)
+    struct int_range range;
+    if (!read_integer(load, node->items[0], &range.low) || !read_integer(load, node->items[1], &range.high))
+        return;
+    if (range.low > range.high)
         load_refuse(load, CODE_VALUE, node, "write [low, high]", "the range is empty");
+    out->range = load_share(load, &range, 1, sizeof(range));
 }
 
 static void read_test(struct load *load, const struct node *node, enum value_test_kind kind, struct value_test *out)

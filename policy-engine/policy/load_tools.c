@@ -33,7 +33,7 @@ void load_refuse(struct load *load, enum code code, const struct node *node, con
 
 void *load_take(struct load *load, size_t count, size_t size)
 {
-    void *memory = arena_take_array(load->arena, count > 0 ? count : 1, size);
+    void *memory = arena_take_words(load->arena, count > 0 ? count : 1, size);
     if (memory == NULL)
         load->is_exhausted = true;
     return memory;
@@ -180,6 +180,17 @@ bool load_map(struct load *load, const struct node *node, const struct block *bl
     return true;
 }
 
+enum { FORGOTTEN_AT_ONCE = 8 * 1024 }; /* entries */
+
+/* What was walked over is not read again: as the model grows, the tape shrinks. */
+static void forget(struct load *load, struct document_walk *walk)
+{
+    if (walk->left > 0 && walk->next - walk->kept < FORGOTTEN_AT_ONCE)
+        return;
+    tape_forget(load->document->tape, walk->kept, walk->next);
+    walk->kept = walk->next;
+}
+
 bool load_next(struct load *load, const struct node *block, struct document_walk *walk, const struct node **key,
                const struct node **item)
 {
@@ -187,6 +198,7 @@ bool load_next(struct load *load, const struct node *block, struct document_walk
     size_t index = block->count - walk->left;
     load->element = (struct element){0};
     arena_reuse(load->passing);
+    forget(load, walk);
     if (load->is_exhausted || !document_walk_next(walk, load->passing, &next_key, &next_item)) {
         load->is_exhausted = load->is_exhausted || walk->left > 0;
         return false;
@@ -224,13 +236,19 @@ void *load_array(struct load *load, const struct node *node, size_t size, load_r
 void names_init(struct load *load, struct names *names, size_t count)
 {
     *names = (struct names){0};
-    table_init(&names->table, load->scratch);
-    names->names = arena_take_array(load->scratch, count, sizeof(*names->names));
-    names->positions = arena_take_array(load->scratch, count, sizeof(*names->positions));
-    names->indices = arena_take_array(load->scratch, count, sizeof(*names->indices));
-    if (table_reserve(&names->table, count) != ERR_NONE || names->names == NULL || names->positions == NULL ||
-        names->indices == NULL)
+    table_init(&names->table, load->names);
+    names->definitions = arena_take_array(load->names, count, sizeof(*names->definitions));
+    if (table_reserve(&names->table, count) != ERR_NONE || names->definitions == NULL)
         load->is_exhausted = true;
+    names->names = names->table.entries;
+}
+
+static struct view definition_text(struct load *load, const char *before, const struct definition *definition,
+                                   const char *after)
+{
+    struct view file = load->model->files[definition->file];
+    return arena_print(load->scratch, "%s%.*s:%u:%u%s", before, VIEW_ARG(file), definition->line, definition->column,
+                       after);
 }
 
 bool names_add(struct load *load, struct names *names, const struct node *key, const char *what, size_t index)
@@ -242,9 +260,7 @@ bool names_add(struct load *load, struct names *names, const struct node *key, c
     if (err == ERR_CONFLICT) {
         size_t at = 0;
         (void)table_find(&names->table, key->text, &at);
-        struct span span = model_span(load->model, names->positions[at]);
-        struct view hint =
-            arena_print(load->scratch, "the first is at %.*s:%u:%u", VIEW_ARG(span.file), span.line, span.column);
+        struct view hint = definition_text(load, "the first is at ", &names->definitions[at], "");
         load_refuse(load, CODE_DUPLICATE, key, hint.data, "%s `%.*s` is defined twice", what, VIEW_ARG(key->text));
         return false;
     }
@@ -252,11 +268,32 @@ bool names_add(struct load *load, struct names *names, const struct node *key, c
         load->is_exhausted = true;
         return false;
     }
-    names->names[names->count] = key->text;
-    names->positions[names->count] = load_position(load, key);
-    names->indices[names->count] = (uint32_t)index;
-    names->count++;
+    struct position position = load_position(load, key);
+    names->definitions[names->count++] = (struct definition){
+        .index = (uint32_t)index, .file = position.file, .line = position.line, .column = position.column};
     return true;
+}
+
+enum err names_share(struct names *names, const struct names *from, size_t i)
+{
+    TRY(table_put(&names->table, from->names[i].key, names->count));
+    names->definitions[names->count++] = from->definitions[i];
+    return ERR_NONE;
+}
+
+/* diag_nearest over all names, some at a time. */
+static struct view nearest_name(const struct names *names, struct view word)
+{
+    struct view near = {0}, some[64];
+    for (size_t i = 0, count = 0; i < names->count; i++) {
+        some[count++] = names->names[i].key;
+        if (count < COUNT_OF(some) && i + 1 < names->count)
+            continue;
+        near = diag_nearest(word, some, count);
+        some[0] = near;
+        count = view_is_present(near);
+    }
+    return near;
 }
 
 bool names_find(struct load *load, const struct names *names, const struct node *reference, enum code code,
@@ -266,15 +303,14 @@ bool names_find(struct load *load, const struct names *names, const struct node 
         return false;
     size_t at;
     if (table_find(&names->table, reference->text, &at)) {
-        *index = names->indices[at];
+        *index = names->definitions[at].index;
         return true;
     }
-    struct view near = diag_nearest(reference->text, names->names, names->count);
+    struct view near = nearest_name(names, reference->text);
     struct view hint = {0};
     if (view_is_present(near) && table_find(&names->table, near, &at)) {
-        struct span span = model_span(load->model, names->positions[at]);
-        hint = arena_print(load->scratch, "did you mean `%.*s`? (defined at %.*s:%u:%u)", VIEW_ARG(near),
-                           VIEW_ARG(span.file), span.line, span.column);
+        struct view said = arena_print(load->scratch, "did you mean `%.*s`? (defined at ", VIEW_ARG(near));
+        hint = definition_text(load, view_bytes(said), &names->definitions[at], ")");
     } else if (names->count == 0) {
         hint = arena_print(load->scratch, "this document defines none");
     }

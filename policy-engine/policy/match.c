@@ -252,7 +252,7 @@ static enum tri range_holds(const struct value_test *test, struct view text)
     int64_t number = 0;
     if (!int_parse(text, &number))
         return TRI_UNKNOWN;
-    return tri_of(number >= test->low && number <= test->high);
+    return tri_of(number >= test->range->low && number <= test->range->high);
 }
 
 enum tri match_text(const struct value_test *test, struct view text)
@@ -457,8 +457,8 @@ struct view match_scalar(const struct claim_path *path, const struct value *root
 
 static enum tri match_names(const struct condition *condition, struct view sni)
 {
-    for (size_t i = 0; i < condition->name_count && view_is_present(sni); i++) {
-        const struct host_pattern *pattern = &condition->names[i];
+    for (size_t i = 0; i < condition->parts->name_count && view_is_present(sni); i++) {
+        const struct host_pattern *pattern = &condition->parts->names[i];
         struct view tail = sni;
         if (pattern->is_suffix) {
             if (sni.size < pattern->name.size + 2 || sni.data[sni.size - pattern->name.size - 1] != '.')
@@ -483,23 +483,26 @@ static enum tri match_leaf(const struct condition *condition, const struct model
                            bool claims_are_open)
 {
     switch (condition->kind) {
-    case CONDITION_TIME: return tri_of(match_time(condition->time, facts->now));
-    case CONDITION_SOURCE_IP: return match_address(condition->cidrs, condition->cidr_count, &facts->source_ip);
-    case CONDITION_REMOTE_IP: return match_address(condition->cidrs, condition->cidr_count, &facts->remote_ip);
+    case CONDITION_TIME: return tri_of(match_time(condition->parts->time, facts->now));
+    case CONDITION_SOURCE_IP:
+        return match_address(condition->parts->cidrs, condition->parts->cidr_count, &facts->source_ip);
+    case CONDITION_REMOTE_IP:
+        return match_address(condition->parts->cidrs, condition->parts->cidr_count, &facts->remote_ip);
     case CONDITION_HEADER: return match_pair(&condition->test, facts_header(facts, condition->name));
     case CONDITION_QUERY: return match_query(&condition->test, condition->name, facts);
     case CONDITION_CLAIM: {
-        struct claim_test claim = {.path = *condition->path, .test = condition->test};
+        struct claim_test claim = {.path = *condition->parts->path, .test = condition->test};
         return claims_are_open ? TRI_UNKNOWN : match_claim(&claim, model, &facts->user);
     }
     case CONDITION_CONTEXT:
         return match_pair(&condition->test, pair_find(facts->context, facts->context_count, condition->name));
     case CONDITION_METADATA:
-        return match_value(condition->path, &condition->test, value_get(facts->metadata, condition->name), false,
+        return match_value(condition->parts->path, &condition->test, value_get(facts->metadata, condition->name), false,
                            model->max_groups);
     case CONDITION_PORT:
-        return facts->port == 0 ? TRI_UNKNOWN
-                                : tri_of(facts->port >= condition->port_low && facts->port <= condition->port_high);
+        return facts->port == 0
+                   ? TRI_UNKNOWN
+                   : tri_of(facts->port >= condition->parts->port_low && facts->port <= condition->parts->port_high);
     case CONDITION_SNI: return match_names(condition, facts->sni);
     case CONDITION_ALL:
     case CONDITION_ANY:

@@ -20,6 +20,9 @@
 
 struct path_pattern; /* path_pattern.h */
 
+/* An enum that takes one byte of a struct: a policy has many. */
+#define SMALL __attribute__((packed))
+
 struct string_list {
     const struct view *items;
     size_t count;
@@ -116,21 +119,25 @@ struct assurance {
 
 /* ---- tests on values ----------------------------------------------------- */
 
-enum value_test_kind {
+enum SMALL value_test_kind {
     TEST_ANY_OF = 0,   /* equals, anyOf: is one of `values`; of a list claim: some element is */
     TEST_CONTAINS_ALL, /* claim: every one of `values` is an element */
     TEST_PREFIX,       /* begins with one of `values`; of a list claim: some element does */
     TEST_SUFFIX,       /* header */
     TEST_CONTAINS,     /* header: some of `values` is a substring */
     TEST_PRESENT,      /* is there (`present` true) or not (false); never U */
-    TEST_INT_RANGE,    /* a decimal in [low, high] */
+    TEST_INT_RANGE,    /* a decimal in `range` */
+};
+
+struct int_range { /* [low, high] */
+    int64_t low, high;
 };
 
 struct value_test {
     enum value_test_kind kind;
     bool present;
-    struct string_list values; /* at least 1 where the kind has them */
-    int64_t low, high;
+    struct string_list values;     /* at least 1 where the kind has them */
+    const struct int_range *range; /* INT_RANGE; else NULL */
 };
 
 /* A dotted claim name: tried first as one top-level name, then step by step into
@@ -206,7 +213,7 @@ struct host_pattern {
     uint16_t port;    /* 0: any */
 };
 
-enum body_protocol { BODY_PROTOCOL_NONE = 0, BODY_PROTOCOL_OPENAI, BODY_PROTOCOL_MCP, BODY_PROTOCOL_KSERVE };
+enum SMALL body_protocol { BODY_PROTOCOL_NONE = 0, BODY_PROTOCOL_OPENAI, BODY_PROTOCOL_MCP, BODY_PROTOCOL_KSERVE };
 
 /* A query parameter that an operation wants. */
 struct query_test {
@@ -214,26 +221,36 @@ struct query_test {
     struct value_test test; /* TEST_ANY_OF */
 };
 
-enum operation_kind { OPERATION_HTTP = 0, OPERATION_GRPC };
+enum SMALL operation_kind { OPERATION_HTTP = 0, OPERATION_GRPC };
+
+/* The path is /service/method, compared byte for byte. */
+struct grpc_name {
+    struct view service;
+    struct view method;
+    bool method_is_prefix; /* written `Svc/Pre*`, or `Svc/` and a star: then method is empty and present */
+};
+
+/* What few operations want. */
+struct operation_extras {
+    const struct query_test *queries; /* all of them hold */
+    struct view call;                 /* JSON-RPC method it must be; absent: any */
+    uint32_t query_count;
+};
 
 /* One thing a request can be. A catalog's or policy's entry with several paths
  * gives several operations. */
 struct operation {
     enum operation_kind kind;
+    enum body_protocol body;    /* how the body names the resource */
+    bool encoded_slash_is_data; /* %2F may stand inside a captured segment */
+    uint32_t host_count;        /* 0: any */
     struct view name;           /* "kserve-v1.predict", or the action's own name */
     struct position span;       /* the `uses` element or the entry */
     struct string_list methods; /* upper case; empty: any. gRPC: POST */
     const struct host_pattern *hosts;
-    const struct path_pattern *path;  /* OPERATION_HTTP */
-    const struct query_test *queries; /* all of them hold */
-    uint32_t host_count;              /* 0: any */
-    uint32_t query_count;
-    struct view service; /* OPERATION_GRPC: the path is /service/method, compared byte for byte */
-    struct view method;
-    bool method_is_prefix;      /* written `Svc/Pre*`, or `Svc/` and a star: then method is empty and present */
-    bool encoded_slash_is_data; /* %2F may stand inside a captured segment */
-    enum body_protocol body;    /* how the body names the resource */
-    struct view call;           /* JSON-RPC method it must be; absent: any */
+    const struct path_pattern *path;       /* OPERATION_HTTP; else NULL */
+    const struct grpc_name *grpc;          /* OPERATION_GRPC; else NULL */
+    const struct operation_extras *extras; /* never NULL */
 };
 
 struct action {
@@ -284,7 +301,7 @@ struct resource { /* catalog entry; the longest matching one of its type supplie
 
 /* ---- conditions ---------------------------------------------------------- */
 
-enum condition_kind {
+enum SMALL condition_kind {
     CONDITION_ALL = 0, /* children; Kleene AND */
     CONDITION_ANY,     /* children; Kleene OR */
     CONDITION_NOT,     /* one child, a leaf */
@@ -315,19 +332,24 @@ struct cidr {
     uint8_t bytes[16];
 };
 
-struct condition {
-    enum condition_kind kind;
-    uint32_t child_count;
-    struct position span;
-    struct view name;                 /* HEADER (lower case), QUERY, CONTEXT: its name; METADATA: the filter */
-    const struct condition *children; /* ALL, ANY: at least 1; NOT: exactly 1 */
+/* What only some kinds have. */
+struct condition_parts {
     const struct time_window *time;   /* TIME; else NULL */
     const struct claim_path *path;    /* CLAIM; METADATA: the steps inside the filter's value (no top-level try) */
-    struct value_test test;           /* HEADER, QUERY, CLAIM, CONTEXT, METADATA */
     const struct cidr *cidrs;         /* SOURCE_IP, REMOTE_IP: in any of them */
     const struct host_pattern *names; /* SNI: any of them, port 0 */
     uint32_t cidr_count, name_count;
     uint16_t port_low, port_high; /* PORT: inclusive */
+};
+
+struct condition {
+    enum condition_kind kind;
+    uint32_t child_count;
+    struct position span;
+    struct view name;                    /* HEADER (lower case), QUERY, CONTEXT: its name; METADATA: the filter */
+    struct value_test test;              /* HEADER, QUERY, CLAIM, CONTEXT, METADATA */
+    const struct condition *children;    /* ALL, ANY: at least 1; NOT: exactly 1 */
+    const struct condition_parts *parts; /* never NULL */
 };
 
 /* ---- obligations --------------------------------------------------------- */
@@ -380,25 +402,25 @@ struct obligation_set {
 
 /* ---- rules --------------------------------------------------------------- */
 
-enum rule_effect { RULE_DENY = 0, RULE_ALLOW };
+enum SMALL rule_effect { RULE_DENY = 0, RULE_ALLOW };
 
 enum { PLATFORM_PRIORITY = 8 };
 
-enum workload_demand {
+enum SMALL workload_demand {
     WORKLOAD_UNCONSTRAINED = 0,
     WORKLOAD_ANY,      /* there is one */
     WORKLOAD_ROLES,    /* it holds one of workload_roles */
     WORKLOAD_SELECTED, /* it matches `workload` */
 };
 
-enum user_demand {
+enum SMALL user_demand {
     USER_UNCONSTRAINED = 0,
     USER_ANY,   /* there is one */
     USER_NONE,  /* there is none */
     USER_ROLES, /* holds one of user_roles */
 };
 
-enum delegation_demand {
+enum SMALL delegation_demand {
     DELEGATION_UNCONSTRAINED = 0, /* does not look: a deny that is silent */
     DELEGATION_NONE,              /* no `act`: an allow that is silent */
     DELEGATION_ANY,               /* some `act` */
@@ -419,39 +441,53 @@ struct purpose {
     struct string_list values;
 };
 
-struct rule {
-    uint32_t index;
-    enum rule_effect effect;
-    struct view name;  /* DOCUMENT/RULE */
-    struct view owner; /* metadata.owner of its document; absent when it has none */
-    struct position span;
-    uint32_t priority; /* 0 to 15, higher first; from PLATFORM_PRIORITY on the platform's own */
-
+/* Who asks. */
+struct rule_subjects {
     enum workload_demand workload_demand;
     enum user_demand user_demand;
     enum delegation_demand delegation;
-    uint32_t max_depth;     /* DELEGATION_PEER: 1 to FACTS_ACTORS_MAX */
+    uint8_t max_depth;      /* DELEGATION_PEER: 1 to FACTS_ACTORS_MAX */
     bool accepts_xfcc_text; /* workload demands are met by PROOF_XFCC_TEXT too; a deny that is silent accepts it */
-    bool has_resources;
-
-    uint32_t workload_role_count, user_role_count, action_count, type_count, id_count, label_count, not_label_count;
+    uint32_t workload_role_count, user_role_count;
     const struct role *const *workload_roles;
     const struct role *const *user_roles;
     const struct workload_selector *workload; /* never NULL; empty unless WORKLOAD_SELECTED */
+};
 
-    const struct action *const *actions;      /* any of them; 0: every request */
+/* What a request is about. */
+struct rule_resources {
+    uint32_t type_count, id_count, label_count, not_label_count;
     const struct resource_type *const *types; /* the types it can be about: never empty when has_resources */
     const struct id_pattern *ids;             /* any of them; 0: any */
     const struct label_test *labels;          /* all of them hold */
     const struct label_test *not_labels;      /* none of them holds */
+};
 
+/* What most rules leave out, and what the rules of one document have in common. */
+struct rule_terms {
+    struct view owner;                        /* metadata.owner of its document; absent when it has none */
+    struct view reason;                       /* the operator's own text; absent without */
     const struct assurance *assurance;        /* allow; NULL: none */
     const struct purpose *purpose;            /* never NULL */
-    const struct condition *when;             /* NULL: always */
     const struct condition *unless;           /* deny; NULL: never */
     const struct assurance *unless_assurance; /* deny; NULL: no */
     const struct obligation_set *obligations; /* never NULL */
-    struct view reason;                       /* the operator's own text; absent without */
+};
+
+/* Its parts are shared with other rules that say the same. */
+struct rule {
+    uint32_t index;
+    uint32_t action_count;
+    enum rule_effect effect;
+    uint8_t priority; /* 0 to 15, higher first; from PLATFORM_PRIORITY on the platform's own */
+    bool has_resources;
+    struct view name; /* DOCUMENT/RULE */
+    struct position span;
+    const struct rule_subjects *subjects;   /* never NULL */
+    const struct action *const *actions;    /* any of them; 0: every request */
+    const struct rule_resources *resources; /* never NULL; empty unless has_resources */
+    const struct condition *when;           /* NULL: always */
+    const struct rule_terms *terms;         /* never NULL */
 };
 
 /* ---- invariants ---------------------------------------------------------- */

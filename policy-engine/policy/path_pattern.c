@@ -130,11 +130,10 @@ enum err path_pattern_parse(struct view text, struct arena *arena, struct path_p
         *problem = "a path template has more than 64 segments";
         return ERR_LIMIT;
     }
-    struct pattern_segment *segments = arena_take_array(arena, count, sizeof *segments);
-    struct path_pattern pattern = {.text = arena_copy(arena, text), .segments = segments};
-    if (!segments || !pattern.text.data)
+    struct pattern_segment *segments = arena_take_words(arena, count, sizeof *segments);
+    struct path_pattern pattern = {.text = text, .segments = segments};
+    if (!segments)
         return ERR_NO_MEMORY;
-    text = pattern.text; /* names and literals are parts of it */
     for (size_t from = 1; pattern.segment_count < count; pattern.segment_count++) {
         size_t to = view_index_of(text, '/', from);
         struct view part = view_slice(text, from, to);

@@ -38,9 +38,8 @@ struct pattern_segment {
 struct path_pattern {
     struct view text; /* as written */
     const struct pattern_segment *segments;
-    size_t segment_count;
     struct view verb; /* suffix of the last segment, without the colon; absent when none */
-    size_t variable_count;
+    uint32_t segment_count, variable_count;
 };
 
 /* What the variables of a pattern stand for in one request, in their order. */
@@ -48,8 +47,8 @@ struct pattern_captures {
     struct view values[PATTERN_VARIABLES_MAX]; /* decoded */
 };
 
-/* Reads `text` into *out; names and literals live in `arena` (borrowing nothing
- * from `text`). ERR_MALFORMED or ERR_LIMIT: *problem says in words what is wrong. */
+/* Reads `text`, which it borrows, into *out; what is more lives in `arena`. ERR_MALFORMED or ERR_LIMIT: *problem says
+ * in words what is wrong. */
 MUST_CHECK enum err path_pattern_parse(struct view text, struct arena *arena, struct path_pattern *out,
                                        const char **problem);
 

@@ -26,11 +26,11 @@ static void walk_obligations(const struct walk *walk, const struct obligation_se
 
 static void walk_rule(const struct walk *walk, const struct rule *rule)
 {
-    if (rule->purpose->is_demanded && !rule->purpose->is_claim)
-        walk->each(walk->context, rule->purpose->header);
+    if (rule->terms->purpose->is_demanded && !rule->terms->purpose->is_claim)
+        walk->each(walk->context, rule->terms->purpose->header);
     walk_condition(walk, rule->when);
-    walk_condition(walk, rule->unless);
-    walk_obligations(walk, rule->obligations);
+    walk_condition(walk, rule->terms->unless);
+    walk_obligations(walk, rule->terms->obligations);
 }
 
 void policy_headers(const struct policy *policy, void (*each)(void *context, struct view name), void *context)
@@ -49,8 +49,8 @@ void policy_settable_headers(const struct policy *policy, void (*each)(void *con
 {
     const struct model *model = &policy->model;
     for (size_t i = 0; i < model->rule_count; i++)
-        for (size_t k = 0; k < model->rules[i].obligations->request_header_count; k++)
-            each(context, model->rules[i].obligations->request_headers[k].name);
+        for (size_t k = 0; k < model->rules[i].terms->obligations->request_header_count; k++)
+            each(context, model->rules[i].terms->obligations->request_headers[k].name);
 }
 
 const struct view *policy_settable_queries(const struct policy *policy, size_t *count)

@@ -90,7 +90,7 @@ struct zone_set {
 /* The zones of a condition's leaves, each name once. */
 static enum err zones_collect(const struct condition *condition, struct arena *arena, struct zone_set *set)
 {
-    const struct time_zone *zone = condition->time != NULL ? condition->time->zone : NULL;
+    const struct time_zone *zone = condition->parts->time != NULL ? condition->parts->time->zone : NULL;
     for (size_t i = 0; i < condition->child_count; i++)
         TRY(zones_collect(&condition->children[i], arena, set));
     if (zone == NULL)
@@ -139,8 +139,8 @@ static enum err zones_digest(const struct model *model, struct arena *arena, uin
         const struct rule *rule = &model->rules[i];
         if (rule->when != NULL)
             TRY(zones_collect(rule->when, arena, &set));
-        if (rule->unless != NULL)
-            TRY(zones_collect(rule->unless, arena, &set));
+        if (rule->terms->unless != NULL)
+            TRY(zones_collect(rule->terms->unless, arena, &set));
     }
     if (set.count > 0)
         qsort(set.items, set.count, sizeof(const struct time_zone *), zone_compare);

@@ -13,10 +13,10 @@ static bool is_platform(struct view owner, const struct view *owners, size_t cou
 static void refuse(const struct model *model, const struct rule *rule, struct diag_list *diags)
 {
     struct span span = model_span(model, rule->span);
-    if (view_is_present(rule->owner))
+    if (view_is_present(rule->terms->owner))
         diag_error(diags, code_text(CODE_PLATFORM_PRIORITY), &span,
                    "`%.*s` has priority %u, and `%.*s` is none of policy.platform_owners", VIEW_ARG(rule->name),
-                   rule->priority, VIEW_ARG(rule->owner));
+                   rule->priority, VIEW_ARG(rule->terms->owner));
     else
         diag_error(diags, code_text(CODE_PLATFORM_PRIORITY), &span,
                    "`%.*s` has priority %u, and its document has no metadata.owner", VIEW_ARG(rule->name),
@@ -29,7 +29,7 @@ enum err policy_check_owners(const struct policy *policy, const struct view *own
     enum err result = ERR_NONE;
     for (size_t i = 0; i < policy->model.rule_count; i++) {
         const struct rule *rule = &policy->model.rules[i];
-        if (rule->priority < PLATFORM_PRIORITY || is_platform(rule->owner, owners, count))
+        if (rule->priority < PLATFORM_PRIORITY || is_platform(rule->terms->owner, owners, count))
             continue;
         refuse(&policy->model, rule, diags);
         result = ERR_INVALID;

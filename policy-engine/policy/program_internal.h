@@ -197,7 +197,7 @@ struct program {
 
 /* Numbers while they are collected; they end up in program.numbers. */
 struct number_pool {
-    struct arena *work;
+    struct arena *arena;
     uint32_t *items;
     size_t count, room;
 };
@@ -209,7 +209,8 @@ MUST_CHECK enum err number_add(struct number_pool *pool, uint32_t number);
 struct compiler {
     const struct model *model;
     struct arena *arena; /* of the program */
-    struct arena work;   /* freed at the end */
+    struct arena work;   /* freed at the end of each step */
+    struct arena kept;   /* freed at the end of all */
     struct diag_list *diags;
     struct program *program;
     struct number_pool numbers;

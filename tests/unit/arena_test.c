@@ -21,6 +21,30 @@ static void arena_gives_zeroed_aligned_memory(void **state)
     arena_free(&arena);
 }
 
+static void what_is_taken_in_words_stands_closer_and_what_follows_is_aligned_again(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    char *first = arena_take_words(&arena, 3, 8), *second = arena_take_words(&arena, 1, 3);
+    char *third = arena_take_words(&arena, 1, 8), *wide = arena_take(&arena, 1);
+    assert_non_null(first);
+    assert_int_equal(second - first, 24);
+    assert_int_equal(third - second, 8);
+    assert_int_equal((uintptr_t)wide % 16, 0);
+    assert_in_range(wide - third, 8, 16);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(first[i], 0);
+    assert_null(arena_take_words(&arena, SIZE_MAX / 2, 4));
+    assert_null(arena_take_words(&arena, 1, 1 << 20));
+    arena_free(&arena);
+    char memory[64];
+    arena_init_fixed(&arena, memory, 16 * 3);
+    assert_non_null(arena_take_words(&arena, 1, 8));
+    assert_null(arena_take(&arena, 48));
+    arena_free(&arena);
+}
+
 static void arena_refuses_past_its_ceiling(void **state)
 {
     (void)state;
@@ -150,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
+        cmocka_unit_test(what_is_taken_in_words_stands_closer_and_what_follows_is_aligned_again),
         cmocka_unit_test(arena_refuses_past_its_ceiling),
         cmocka_unit_test(a_long_block_is_zeroed_too_and_a_reused_one_again),
         cmocka_unit_test(an_arena_takes_larger_blocks_as_it_grows_up_to_its_ceiling),

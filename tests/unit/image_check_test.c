@@ -126,6 +126,26 @@ static struct condition *leaf_of(void **state, size_t i)
     return STRUCT(condition, &rule_of(state, 0)->when->children[i]);
 }
 
+static struct rule_subjects *subjects_of(void **state, size_t i)
+{
+    return STRUCT(rule_subjects, rule_of(state, i)->subjects);
+}
+
+static struct rule_resources *resources_of(void **state, size_t i)
+{
+    return STRUCT(rule_resources, rule_of(state, i)->resources);
+}
+
+static struct rule_terms *terms_of(void **state, size_t i)
+{
+    return STRUCT(rule_terms, rule_of(state, i)->terms);
+}
+
+static struct condition_parts *parts_of(void **state, size_t i)
+{
+    return STRUCT(condition_parts, leaf_of(state, i)->parts);
+}
+
 static struct operation *operation_of(void **state, size_t i)
 {
     return STRUCT(operation, &model_of(state)->actions[0].operations[i]);
@@ -184,55 +204,55 @@ static void a_role_that_names_a_holder_too_many_is_refused(void **state)
 
 static void a_rule_with_a_role_of_the_other_kind_is_refused(void **state)
 {
-    rule_of(state, 0)->workload_roles = rule_of(state, 0)->user_roles;
-    assert_refused(state, "rule", "a role of users where one of workloads stands");
+    subjects_of(state, 0)->workload_roles = subjects_of(state, 0)->user_roles;
+    assert_refused(state, "rule_subjects", "a role of users where one of workloads stands");
 }
 
 static void a_rule_that_demands_roles_and_lists_none_is_refused(void **state)
 {
-    rule_of(state, 0)->user_role_count = 0;
-    assert_refused(state, "rule", "do not fit together");
+    subjects_of(state, 0)->user_role_count = 0;
+    assert_refused(state, "rule_subjects", "do not fit together");
 }
 
 static void a_delegation_to_a_peer_of_no_depth_is_refused(void **state)
 {
-    rule_of(state, 0)->max_depth = 0;
-    assert_refused(state, "rule", "do not fit together");
+    subjects_of(state, 0)->max_depth = 0;
+    assert_refused(state, "rule_subjects", "do not fit together");
 }
 
 static void an_allow_with_unless_is_refused(void **state)
 {
-    rule_of(state, 0)->unless = rule_of(state, 0)->when;
+    terms_of(state, 0)->unless = rule_of(state, 0)->when;
     assert_refused(state, "rule", "belongs to the other kind");
 }
 
 static void a_deny_with_an_assurance_is_refused(void **state)
 {
-    rule_of(state, 1)->assurance = rule_of(state, 0)->assurance;
+    terms_of(state, 1)->assurance = terms_of(state, 0)->assurance;
     assert_refused(state, "rule", "belongs to the other kind");
 }
 
 static void a_deny_with_a_purpose_is_refused(void **state)
 {
-    rule_of(state, 1)->purpose = rule_of(state, 0)->purpose;
+    terms_of(state, 1)->purpose = terms_of(state, 0)->purpose;
     assert_refused(state, "rule", "belongs to the other kind");
 }
 
 static void a_purpose_without_a_value_is_refused(void **state)
 {
-    STRUCT(purpose, rule_of(state, 0)->purpose)->values.count = 0;
+    STRUCT(purpose, terms_of(state, 0)->purpose)->values.count = 0;
     assert_refused(state, "purpose", "a value");
 }
 
 static void a_rule_about_resources_of_no_type_is_refused(void **state)
 {
-    rule_of(state, 0)->type_count = 0;
+    resources_of(state, 0)->type_count = 0;
     assert_refused(state, "rule", "of no type");
 }
 
 static void labels_of_a_rule_about_no_resources_are_refused(void **state)
 {
-    rule_of(state, 0)->type_count = 0;
+    resources_of(state, 0)->type_count = 0;
     rule_of(state, 0)->has_resources = false;
     assert_refused(state, "rule", "of a type and no resources");
 }
@@ -265,13 +285,13 @@ static void a_leaf_with_parts_is_refused(void **state)
 
 static void a_time_that_is_not_there_is_refused(void **state)
 {
-    leaf_of(state, 1)->time = NULL;
+    parts_of(state, 1)->time = NULL;
     assert_refused(state, "condition", "on the time");
 }
 
 static void a_claim_without_its_name_is_refused(void **state)
 {
-    leaf_of(state, 3)->path = NULL;
+    parts_of(state, 3)->path = NULL;
     assert_refused(state, "condition", "without its name");
 }
 
@@ -283,25 +303,33 @@ static void a_condition_on_a_header_with_capitals_or_without_its_name_is_refused
     assert_refused(state, "condition", "without its name");
 }
 
+static void a_test_of_a_number_without_its_range_is_refused(void **state)
+{
+    leaf_of(state, 5)->test.range = NULL;
+    assert_refused(state, "condition", "a value");
+}
+
 static void a_test_without_a_value_is_refused(void **state)
 {
     leaf_of(state, 3)->test.values.count = 0;
     assert_refused(state, "condition", "a value");
 }
 
+static const struct condition_parts no_parts;
+
 /* Each level is one row above the last. */
 static void conditions_that_nest_too_deep_are_refused(void **state)
 {
     struct condition levels[4] = {0};
-    const struct condition *inside = rule_of(state, 1)->unless;
+    const struct condition *inside = terms_of(state, 1)->unless;
     for (size_t i = 0; i < 4; i++) {
-        levels[i] = (struct condition){.kind = CONDITION_ALL, .children = inside, .child_count = 1};
+        levels[i] = (struct condition){.kind = CONDITION_ALL, .children = inside, .child_count = 1, .parts = &no_parts};
         inside = &levels[i];
     }
-    rule_of(state, 1)->unless = &levels[2];
+    terms_of(state, 1)->unless = &levels[2];
     struct image_fault fault = {0};
     assert_int_equal(write_and_read(*state, &fault), ERR_NONE);
-    rule_of(state, 1)->unless = &levels[3];
+    terms_of(state, 1)->unless = &levels[3];
     assert_refused(state, "condition", "too deep");
 }
 
@@ -310,17 +338,17 @@ static void sharing_that_multiplies_is_refused(void **state)
 {
     enum { WIDTH = 1000, LEVELS = 3 };
     static struct condition rows[LEVELS][WIDTH];
-    const struct condition *inside = rule_of(state, 1)->unless;
+    const struct condition *inside = terms_of(state, 1)->unless;
     size_t count = 1;
     for (size_t level = 0; level < LEVELS; level++) {
         for (size_t i = 0; i < WIDTH; i++)
-            rows[level][i] =
-                (struct condition){.kind = CONDITION_ALL, .children = inside, .child_count = (uint32_t)count};
+            rows[level][i] = (struct condition){
+                .kind = CONDITION_ALL, .children = inside, .child_count = (uint32_t)count, .parts = &no_parts};
         inside = rows[level];
         count = WIDTH;
     }
-    STRUCT(condition, rule_of(state, 1)->unless)->span = (struct position){0};
-    rule_of(state, 1)->unless = &rows[LEVELS - 1][0];
+    STRUCT(condition, terms_of(state, 1)->unless)->span = (struct position){0};
+    terms_of(state, 1)->unless = &rows[LEVELS - 1][0];
     struct image_fault fault = {0};
     assert_int_equal(write_and_read(*state, &fault), ERR_NONE); /* a million */
     struct model *model = model_of(state);
@@ -368,50 +396,51 @@ static void more_rules_times_actions_and_roles_than_can_be_listed_are_refused(vo
 {
     enum { SIDE = 1 << 12 }; /* the limit is its square, and a little of it the other rule's */
     struct rule *rule = rule_of(state, 0);
+    struct rule_subjects *subjects = subjects_of(state, 0);
     struct image_fault fault = {0};
     rule->actions = copies_of(state, rule->actions, sizeof *rule->actions, SIDE);
-    rule->workload_roles = copies_of(state, rule->workload_roles, sizeof *rule->workload_roles, SIDE);
+    subjects->workload_roles = copies_of(state, subjects->workload_roles, sizeof *subjects->workload_roles, SIDE);
     rule->action_count = SIDE - 1;
-    rule->workload_role_count = SIDE - 3; /* and one role of users */
+    subjects->workload_role_count = SIDE - 3; /* and one role of users */
     assert_int_equal(write_and_read(*state, &fault), ERR_NONE);
-    rule->workload_role_count = SIDE - 2;
+    subjects->workload_role_count = SIDE - 2;
     assert_refused(state, "rule", "more rules, actions and roles");
 }
 
 static void a_prefix_longer_than_its_address_is_refused(void **state)
 {
-    STRUCT(cidr, leaf_of(state, 0)->cidrs)->bits = 33;
+    STRUCT(cidr, parts_of(state, 0)->cidrs)->bits = 33;
     assert_refused(state, "cidr", "longer than an address");
 }
 
 static void an_address_of_no_family_is_refused(void **state)
 {
-    STRUCT(cidr, leaf_of(state, 0)->cidrs)->family = 5;
+    STRUCT(cidr, parts_of(state, 0)->cidrs)->family = 5;
     assert_refused(state, "cidr", "unknown family");
 }
 
 static void shifts_out_of_order_are_refused(void **state)
 {
-    struct zone_shift *shifts = STRUCT(zone_shift, leaf_of(state, 1)->time->zone->shifts);
+    struct zone_shift *shifts = STRUCT(zone_shift, parts_of(state, 1)->time->zone->shifts);
     shifts[1].from = shifts[2].from + 1;
     assert_refused(state, "time_zone", "out of order");
 }
 
 static void an_offset_of_days_is_refused(void **state)
 {
-    STRUCT(zone_shift, leaf_of(state, 1)->time->zone->shifts)->offset = 27 * 3600;
+    STRUCT(zone_shift, parts_of(state, 1)->time->zone->shifts)->offset = 27 * 3600;
     assert_refused(state, "time_zone", "too large");
 }
 
 static void a_cycle_from_the_beginning_of_time_is_refused(void **state)
 {
-    STRUCT(time_zone, leaf_of(state, 1)->time->zone)->repeats_from = INT64_MIN;
+    STRUCT(time_zone, parts_of(state, 1)->time->zone)->repeats_from = INT64_MIN;
     assert_refused(state, "time_zone", "cannot be");
 }
 
 static void a_zone_of_no_shifts_is_refused(void **state)
 {
-    STRUCT(time_zone, leaf_of(state, 1)->time->zone)->count = 0;
+    STRUCT(time_zone, parts_of(state, 1)->time->zone)->count = 0;
     assert_refused(state, "time_zone", "a shift");
 }
 
@@ -419,6 +448,18 @@ static void an_http_operation_without_a_path_is_refused(void **state)
 {
     operation_of(state, 0)->path = NULL;
     assert_refused(state, "operation", "neither a path nor a gRPC name");
+}
+
+static void an_operation_with_a_path_and_a_grpc_name_is_refused(void **state)
+{
+    operation_of(state, 0)->grpc = model_of(state)->actions[1].operations[0].grpc;
+    assert_refused(state, "operation", "neither a path nor a gRPC name, or both");
+}
+
+static void a_grpc_method_without_its_name_is_refused(void **state)
+{
+    STRUCT(grpc_name, model_of(state)->actions[1].operations[0].grpc)->method = (struct view){0};
+    assert_refused(state, "grpc_name", "without its service or name");
 }
 
 static void a_path_of_no_segments_is_refused(void **state)
@@ -466,13 +507,13 @@ static void a_verb_that_no_segment_can_have_is_refused(void **state)
 
 static void a_parameter_with_a_test_of_another_kind_is_refused(void **state)
 {
-    STRUCT(query_test, operation_of(state, 0)->queries)->test.kind = TEST_PREFIX;
+    STRUCT(query_test, operation_of(state, 0)->extras->queries)->test.kind = TEST_PREFIX;
     assert_refused(state, "query_test", "a value");
 }
 
 static void a_parameter_without_a_value_is_refused(void **state)
 {
-    STRUCT(query_test, operation_of(state, 0)->queries)->test.values.count = 0;
+    STRUCT(query_test, operation_of(state, 0)->extras->queries)->test.values.count = 0;
     assert_refused(state, "query_test", "a value");
 }
 
@@ -499,33 +540,33 @@ static void more_labels_than_a_decision_shows_are_refused(void **state)
 
 static void a_line_end_in_a_header_is_refused(void **state)
 {
-    const struct header_template *header = rule_of(state, 0)->obligations->request_headers;
+    const struct header_template *header = terms_of(state, 0)->obligations->request_headers;
     STRUCT(template_part, header->value.parts)->text = VIEW("u\r\nx: y");
     assert_refused(state, "template_part", "cannot stand in a header");
 }
 
 static void a_text_that_is_not_there_is_refused(void **state)
 {
-    const struct header_template *header = rule_of(state, 0)->obligations->request_headers;
+    const struct header_template *header = terms_of(state, 0)->obligations->request_headers;
     STRUCT(template_part, header->value.parts)->text = (struct view){0};
     assert_refused(state, "template_part", "cannot stand in a header");
 }
 
 static void a_header_with_capitals_is_refused(void **state)
 {
-    STRUCT(header_template, rule_of(state, 0)->obligations->request_headers)->name = VIEW("X-User");
+    STRUCT(header_template, terms_of(state, 0)->obligations->request_headers)->name = VIEW("X-User");
     assert_refused(state, "obligation_set", "not in lower case");
 }
 
 static void a_header_with_a_space_is_refused(void **state)
 {
-    STRUCT(header_template, rule_of(state, 0)->obligations->request_headers)->name = VIEW("x user");
+    STRUCT(header_template, terms_of(state, 0)->obligations->request_headers)->name = VIEW("x user");
     assert_refused(state, "header_template", "no header or parameter");
 }
 
 static void a_denial_that_looks_like_a_success_is_refused(void **state)
 {
-    STRUCT(obligation_set, rule_of(state, 1)->obligations)->denial.status = 200;
+    STRUCT(obligation_set, terms_of(state, 1)->obligations)->denial.status = 200;
     assert_refused(state, "denial", "none of a refusal");
 }
 
@@ -619,6 +660,7 @@ int main(void)
         CASE(a_claim_without_its_name_is_refused),
         CASE(a_condition_on_a_header_with_capitals_or_without_its_name_is_refused),
         CASE(a_test_without_a_value_is_refused),
+        CASE(a_test_of_a_number_without_its_range_is_refused),
         CASE(conditions_that_nest_too_deep_are_refused),
         CASE(sharing_that_multiplies_is_refused),
         CASE(more_operations_times_sources_than_can_be_tested_are_refused),
@@ -630,6 +672,8 @@ int main(void)
         CASE(a_cycle_from_the_beginning_of_time_is_refused),
         CASE(a_zone_of_no_shifts_is_refused),
         CASE(an_http_operation_without_a_path_is_refused),
+        CASE(an_operation_with_a_path_and_a_grpc_name_is_refused),
+        CASE(a_grpc_method_without_its_name_is_refused),
         CASE(a_path_of_no_segments_is_refused),
         CASE(a_path_with_another_number_of_variables_is_refused),
         CASE(the_rest_of_a_path_before_its_end_is_refused),

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Documents of a set that refer to each other. */
-#include "policy.h"
+#include "policy_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -179,9 +180,81 @@ static void a_catalog_holds_its_own_block_only(void **state)
     refuses(HEAD("RollSet", "a") "  roles: {}\n", "E0202", "RollSet");
 }
 
+/* Names of a policy are gone with it, unless a test may ask for them later. */
+static void two_policies_define_the_same_names(void **state)
+{
+    (void)state;
+#define TWIN(name) HEAD("AccessPolicy", name) "  roles: {own: {members: [{workload: {namespace: " name "}}]}}\n" RULE
+#define RULE "  rules: [{allow: a, subjects: {workload: [own]}}]\n"
+#define NAMED "  tests: [{name: t, given: {path: /, workload: \"spiffe://d/ns/one/sa/x\"}, expect: {allow: one/a}}]\n"
+    builds(TWIN("one") NEXT TWIN("two"));
+    assert_ptr_equal(policy->model.rules[1].subjects->workload_roles[0], &policy->model.roles[1]);
+    (void)tear_down(NULL);
+    builds(TWIN("one") NEXT TWIN("two") NAMED);
+    (void)tear_down(NULL);
+    refuses(TWIN("one") NEXT TWIN("two") "  tests: [{name: t, given: {path: /}, expect: {allow: one/b}}]\n", "E0502",
+            "has no rule `b`");
+}
+
+/* A policy whose long blocks do not stand in the order in which they are read. */
+static char *many_written(size_t count, size_t near)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    (void)fprintf(out, HEAD("AccessPolicy", "many") "  rules:\n");
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(out, "    - {allow: r%zu, actions: [a%zu], resources: {labels: {l: [v%zu]}}}\n", i, count - 1 - i,
+                      i % 10);
+    (void)fprintf(out, "    - {deny: last, actions: [operatr]}\n  resources:\n");
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(out, "    - {type: item, id: x%zu, labels: {l: v%zu}}\n", i, i % 10);
+    (void)fprintf(out, "  actions:\n");
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(out, "    a%zu: {http: [{methods: [GET], paths: [\"/a%zu/{item}\"]}]}\n", i, i);
+    (void)fprintf(out, "    %s: {http: [{paths: [/o]}]}\n", near == 0 ? "operatr" : "operator");
+    (void)fprintf(out, "    operatar: {http: [{paths: [/p]}]}\n  resourceTypes: {item: {id: [path.item]}}\n");
+    (void)fclose(out);
+    return text;
+}
+
+static void long_blocks_are_read_in_whatever_order_they_stand(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    char *text = many_written(MANY, 0);
+    builds(text);
+    assert_int_equal(policy->model.rule_count, MANY + 1);
+    for (size_t i = 0; i < MANY; i++) {
+        const struct rule *rule = &policy->model.rules[i];
+        char name[32];
+        (void)snprintf(name, sizeof name, "many/r%zu", i);
+        assert_true(view_equals(rule->name, view_of(name)));
+        assert_ptr_equal(rule->actions[0], &policy->model.actions[MANY - 1 - i]);
+        assert_int_equal(rule->resources->labels[0].values.items[0].data[1], '0' + (char)(i % 10));
+        (void)snprintf(name, sizeof name, "x%zu", i);
+        assert_true(view_equals(policy->model.resources[i].id.text, view_of(name)));
+    }
+    free(text);
+}
+
+static void the_first_of_the_nearest_names_is_found_among_many(void **state)
+{
+    (void)state;
+    char *text = many_written(200, 1);
+    assert_int_equal(build(text), ERR_INVALID);
+    assert_int_equal(diags.count, 1);
+    assert_non_null(strstr(diags.items[0].hint.data, "did you mean `operator`? (defined at set.yaml:609:5)"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(two_policies_define_the_same_names, tear_down),
+        cmocka_unit_test_teardown(long_blocks_are_read_in_whatever_order_they_stand, tear_down),
+        cmocka_unit_test_teardown(the_first_of_the_nearest_names_is_found_among_many, tear_down),
         cmocka_unit_test_teardown(a_policy_rests_on_what_it_imports, tear_down),
         cmocka_unit_test_teardown(blocks_are_local_without_an_import, tear_down),
         cmocka_unit_test_teardown(an_import_brings_nothing_that_it_imports_itself, tear_down),

@@ -180,8 +180,8 @@ static void an_action_is_its_operations(void **state)
     const struct action *action = &policy->model.actions[0];
     assert_int_equal(action->operation_count, 8);
     assert_int_equal(action->operations[0].kind, OPERATION_GRPC);
-    assert_view(action->operations[0].service, "grpc.health.v1.Health");
-    assert_view(action->operations[0].method, "Check");
+    assert_view(action->operations[0].grpc->service, "grpc.health.v1.Health");
+    assert_view(action->operations[0].grpc->method, "Check");
     assert_view(action->operations[3].name, "kserve-v1.predict");
     assert_view(action->operations[3].path->verb, "predict");
     assert_view(action->operations[4].name, "a");
@@ -189,12 +189,12 @@ static void an_action_is_its_operations(void **state)
     assert_view(action->operations[4].hosts[0].name, "a.example");
     assert_int_equal(action->operations[4].hosts[0].port, 80);
     assert_true(action->operations[5].encoded_slash_is_data);
-    assert_true(action->operations[6].method_is_prefix);
-    assert_int_equal(action->operations[6].method.size, 0);
+    assert_true(action->operations[6].grpc->method_is_prefix);
+    assert_int_equal(action->operations[6].grpc->method.size, 0);
     assert_int_equal(action->operations[6].body, BODY_PROTOCOL_NONE);
-    assert_view(action->operations[7].method, "M");
+    assert_view(action->operations[7].grpc->method, "M");
     assert_int_equal(action->operations[7].body, BODY_PROTOCOL_KSERVE);
-    assert_view(policy->model.actions[1].operations[0].call, "tools/call");
+    assert_view(policy->model.actions[1].operations[0].extras->call, "tools/call");
     assert_true(policy_reads_body(policy));
     policy_free(policy);
 }
@@ -230,32 +230,32 @@ static void a_rule_is_read_whole(void **state)
     const struct rule *rule = &policy->model.rules[0];
     assert_int_equal(policy_rule_count(policy), 2);
     assert_view(rule->name, "test/one");
-    assert_view(rule->owner, "");
+    assert_view(rule->terms->owner, "");
     assert_int_equal(rule->effect, RULE_ALLOW);
     assert_int_equal(rule->priority, 3);
-    assert_int_equal(rule->workload_demand, WORKLOAD_ROLES);
-    assert_ptr_equal(rule->workload_roles[0], &policy->model.roles[0]);
-    assert_ptr_equal(rule->user_roles[0], &policy->model.roles[1]);
-    assert_int_equal(rule->delegation, DELEGATION_PEER);
-    assert_int_equal(rule->max_depth, 2);
-    assert_true(rule->accepts_xfcc_text);
+    assert_int_equal(rule->subjects->workload_demand, WORKLOAD_ROLES);
+    assert_ptr_equal(rule->subjects->workload_roles[0], &policy->model.roles[0]);
+    assert_ptr_equal(rule->subjects->user_roles[0], &policy->model.roles[1]);
+    assert_int_equal(rule->subjects->delegation, DELEGATION_PEER);
+    assert_int_equal(rule->subjects->max_depth, 2);
+    assert_true(rule->subjects->accepts_xfcc_text);
     assert_ptr_equal(rule->actions[0], &policy->model.actions[0]);
     assert_true(rule->has_resources);
-    assert_int_equal(rule->type_count, 2); /* silent: every type of the document */
-    assert_true(rule->ids[1].is_prefix);
-    assert_view(rule->ids[1].text, "b");
-    assert_int_equal(rule->labels[0].values.count, 2);
-    assert_view(rule->not_labels[0].key, "data");
-    assert_ptr_equal(rule->assurance, &policy->model.assurances[0]);
-    assert_false(rule->purpose->is_claim);
-    assert_view(rule->purpose->header, "x-purpose");
+    assert_int_equal(rule->resources->type_count, 2); /* silent: every type of the document */
+    assert_true(rule->resources->ids[1].is_prefix);
+    assert_view(rule->resources->ids[1].text, "b");
+    assert_int_equal(rule->resources->labels[0].values.count, 2);
+    assert_view(rule->resources->not_labels[0].key, "data");
+    assert_ptr_equal(rule->terms->assurance, &policy->model.assurances[0]);
+    assert_false(rule->terms->purpose->is_claim);
+    assert_view(rule->terms->purpose->header, "x-purpose");
     assert_int_equal(rule->when->kind, CONDITION_ALL);
-    assert_int_equal(rule->when->children[0].time->days, 0x70);
-    assert_int_equal(rule->when->children[0].time->start, 22 * 60);
-    assert_int_equal(rule->when->children[0].time->end, 0);
+    assert_int_equal(rule->when->children[0].parts->time->days, 0x70);
+    assert_int_equal(rule->when->children[0].parts->time->start, 22 * 60);
+    assert_int_equal(rule->when->children[0].parts->time->end, 0);
     assert_int_equal(rule->when->children[1].kind, CONDITION_NOT);
-    assert_int_equal(rule->when->children[1].children[0].path->steps.count, 2);
-    const struct obligation_set *set = rule->obligations;
+    assert_int_equal(rule->when->children[1].children[0].parts->path->steps.count, 2);
+    const struct obligation_set *set = rule->terms->obligations;
     assert_int_equal(set->audit, AUDIT_FULL);
     assert_int_equal(set->max_stream, 900);
     assert_int_equal(set->request_header_count, 2);
@@ -270,16 +270,16 @@ static void a_rule_is_read_whole(void **state)
     assert_view(set->remove_headers.items[0], "authorization");
     assert_view(set->response_headers[0].name, "cache-control");
     assert_view(set->metadata[0].name, "class");
-    assert_view(rule->reason, "because");
+    assert_view(rule->terms->reason, "because");
 
     const struct rule *deny = &policy->model.rules[1];
     assert_int_equal(deny->effect, RULE_DENY);
-    assert_int_equal(deny->user_demand, USER_NONE);
-    assert_int_equal(deny->delegation, DELEGATION_UNCONSTRAINED);
-    assert_true(deny->accepts_xfcc_text);
-    assert_int_equal(deny->obligations->audit, AUDIT_SUMMARY);
-    assert_int_equal(deny->unless->port_high, 2);
-    assert_non_null(deny->unless_assurance);
+    assert_int_equal(deny->subjects->user_demand, USER_NONE);
+    assert_int_equal(deny->subjects->delegation, DELEGATION_UNCONSTRAINED);
+    assert_true(deny->subjects->accepts_xfcc_text);
+    assert_int_equal(deny->terms->obligations->audit, AUDIT_SUMMARY);
+    assert_int_equal(deny->terms->unless->parts->port_high, 2);
+    assert_non_null(deny->terms->unless_assurance);
     assert_false(policy_reads_body(policy));
     policy_free(policy);
 }
@@ -288,8 +288,8 @@ static void an_allow_that_is_silent_takes_no_delegated_token_and_no_xfcc_text(vo
 {
     (void)state;
     struct policy *policy = build(HEAD "  rules: [{allow: a}]\n");
-    assert_int_equal(policy->model.rules[0].delegation, DELEGATION_NONE);
-    assert_false(policy->model.rules[0].accepts_xfcc_text);
+    assert_int_equal(policy->model.rules[0].subjects->delegation, DELEGATION_NONE);
+    assert_false(policy->model.rules[0].subjects->accepts_xfcc_text);
     assert_int_equal(policy->model.max_groups, 128);
     assert_int_equal(policy->model.max_segments, 64);
     assert_int_equal(policy->model.max_path_bytes, 8192);

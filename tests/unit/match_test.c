@@ -148,7 +148,8 @@ static void text_tests_compare_bytes(void **state)
 static void int_range_takes_canonical_integers_only(void **state)
 {
     (void)state;
-    struct value_test test = {.kind = TEST_INT_RANGE, .low = -5, .high = 5};
+    const struct int_range range = {-5, 5};
+    struct value_test test = {.kind = TEST_INT_RANGE, .range = &range};
     assert_int_equal(match_text(&test, VIEW("-5")), TRI_TRUE);
     assert_int_equal(match_text(&test, VIEW("5")), TRI_TRUE);
     assert_int_equal(match_text(&test, VIEW("6")), TRI_FALSE);
@@ -196,11 +197,12 @@ static const struct value claims = {
 
 static enum tri claim(const char *first, const char *second, enum value_test_kind kind, const char *wanted)
 {
+    const struct int_range range = {1, 9};
     struct view steps[2] = {view_of(first), view_of(second)}, value = view_of(wanted);
     char text[64];
     (void)snprintf(text, sizeof text, "%s%s%s", first, second ? "." : "", second ? second : "");
     struct claim_path path = {.text = view_of(text), .steps = {steps, second ? 2 : 1}};
-    struct value_test test = {.kind = kind, .values = {&value, 1}, .present = true, .low = 1, .high = 9};
+    struct value_test test = {.kind = kind, .values = {&value, 1}, .present = true, .range = &range};
     return match_value(&path, &test, &claims, true, 2);
 }
 
@@ -410,7 +412,8 @@ static enum tri leaf(struct condition condition, const struct facts *facts)
 static void a_port_is_in_its_range_or_unknown(void **state)
 {
     (void)state;
-    struct condition range = {.kind = CONDITION_PORT, .port_low = 80, .port_high = 90};
+    struct condition range = {.kind = CONDITION_PORT,
+                              .parts = &(struct condition_parts){.port_low = 80, .port_high = 90}};
     const struct {
         uint16_t port;
         enum tri expected;
@@ -424,7 +427,8 @@ static void a_server_name_is_compared_without_case_and_by_whole_labels(void **st
 {
     (void)state;
     struct host_pattern patterns[] = {{.name = VIEW("own.ex")}, suffix_of(VIEW("sub.ex"))};
-    struct condition names_of = {.kind = CONDITION_SNI, .names = patterns, .name_count = 2};
+    struct condition names_of = {.kind = CONDITION_SNI,
+                                 .parts = &(struct condition_parts){.names = patterns, .name_count = 2}};
     static const char *const fit[] = {"own.ex", "OWN.ex", "a.sub.ex", "a.b.SUB.EX"};
     static const char *const miss[] = {"xown.ex", "a.own.ex", "own.ex.",   "sub.ex",
                                        ".sub.ex", "asub.ex",  "a.sub.exx", ""};
@@ -458,14 +462,19 @@ static void leaves_read_the_fact_that_they_name(void **state)
         assert_int_equal(leaf(condition, &none), TRI_FALSE);
     }
     struct claim_path of_key = {.text = key, .steps = {&key, 1}};
-    struct condition of_filter = {.kind = CONDITION_METADATA, .name = VIEW("v"), .test = is_v, .path = &of_key};
+    struct condition of_filter = {.kind = CONDITION_METADATA,
+                                  .name = VIEW("v"),
+                                  .test = is_v,
+                                  .parts = &(struct condition_parts){.path = &of_key}};
     assert_int_equal(leaf(of_filter, &by_metadata), TRI_TRUE);
     assert_int_equal(leaf(of_filter, &none), TRI_FALSE);
     of_filter.name = VIEW("other");
     assert_int_equal(leaf(of_filter, &by_metadata), TRI_FALSE);
     struct address_fact inside = {.family = 4, .bytes = {10}}, outside = {.family = 4, .bytes = {11}};
     struct cidr ten = {.family = 4, .bytes = {10}, .bits = 8};
-    struct condition by_source = {.kind = CONDITION_SOURCE_IP, .cidrs = &ten, .cidr_count = 1}, by_remote = by_source;
+    struct condition by_source = {.kind = CONDITION_SOURCE_IP,
+                                  .parts = &(struct condition_parts){.cidrs = &ten, .cidr_count = 1}},
+                     by_remote = by_source;
     struct facts addressed = {.source_ip = inside, .remote_ip = outside};
     by_remote.kind = CONDITION_REMOTE_IP;
     assert_int_equal(leaf(by_source, &addressed), TRI_TRUE);
@@ -478,8 +487,9 @@ static void claims_are_unknown_while_they_are_open(void **state)
     struct model model = {.max_groups = 8};
     struct view step = VIEW("n"), seven = VIEW("7");
     struct claim_path path = {.text = step, .steps = {&step, 1}};
-    struct condition condition = {
-        .kind = CONDITION_CLAIM, .path = &path, .test = {.kind = TEST_ANY_OF, .values = {&seven, 1}}};
+    struct condition condition = {.kind = CONDITION_CLAIM,
+                                  .parts = &(struct condition_parts){.path = &path},
+                                  .test = {.kind = TEST_ANY_OF, .values = {&seven, 1}}};
     struct condition not = {.kind = CONDITION_NOT, .children = &condition, .child_count = 1};
     struct facts facts = {.user = {.state = USER_KNOWN, .claims = &claims}};
     assert_int_equal(match_condition(&condition, &model, &facts, false), TRI_TRUE);
@@ -506,10 +516,11 @@ static void conditions_are_kleene(void **state)
     (void)state;
     struct model model = {.max_groups = 8};
     struct facts facts = {.port = 0, .now = 0};
-    struct condition unknown = {.kind = CONDITION_PORT, .port_low = 1, .port_high = 2};
+    struct condition unknown = {.kind = CONDITION_PORT,
+                                .parts = &(struct condition_parts){.port_low = 1, .port_high = 2}};
     static const struct time_window always, later = {.has_from = true, .from = 1};
-    struct condition yes = {.kind = CONDITION_TIME, .time = &always};
-    struct condition no = {.kind = CONDITION_TIME, .time = &later};
+    struct condition yes = {.kind = CONDITION_TIME, .parts = &(struct condition_parts){.time = &always}};
+    struct condition no = {.kind = CONDITION_TIME, .parts = &(struct condition_parts){.time = &later}};
     struct condition pairs[][2] = {{unknown, yes}, {unknown, no}, {yes, no}};
     enum tri all[] = {TRI_UNKNOWN, TRI_FALSE, TRI_FALSE}, any[] = {TRI_TRUE, TRI_UNKNOWN, TRI_TRUE};
     for (size_t i = 0; i < 3; i++) {

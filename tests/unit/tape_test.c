@@ -168,6 +168,33 @@ static void texts_and_spans_outlive_the_entries(void **state)
     tape_free(&tape);
 }
 
+/* Pages that held nothing else are given back; not a byte beside them changes. */
+static void what_is_forgotten_leaves_the_rest_as_it_was(void **state)
+{
+    (void)state;
+    enum { MANY = 20000, FROM = 1000, TO = 19000 };
+    static const struct tape_entry gone;
+    char *bytes = arena_take(&arena, 2 * MANY + 2);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(bytes + 2 * i, i == 0 ? "[a" : ",a", 2);
+    bytes[2 * MANY] = ']';
+    struct tape tape = read_tape((struct view){.data = bytes, .size = 2 * MANY + 1});
+    struct tape_entry *before = arena_take_array(&arena, tape.count, sizeof *before);
+    size_t zeros = 0;
+    memcpy(before, tape.entries, tape.count * sizeof *before);
+    tape_forget(&tape, 5, 5);
+    tape_forget(&tape, 5, 6); /* less than a page */
+    assert_memory_equal(before, tape.entries, tape.count * sizeof *before);
+    tape_forget(&tape, FROM, TO);
+    assert_memory_equal(before, tape.entries, FROM * sizeof *before);
+    assert_memory_equal(before + TO, tape.entries + TO, (tape.count - TO) * sizeof *before);
+    for (size_t i = FROM; i < TO; i++)
+        zeros += memcmp(&tape.entries[i], &gone, sizeof gone) == 0;
+    assert_in_range(zeros, (TO - FROM) * 9 / 10, TO - FROM);
+    tape_free(&tape);
+}
+
 /* Lines, columns and widths that need every bit they have. */
 static void far_places_are_exact(void **state)
 {
@@ -194,6 +221,7 @@ static void far_places_are_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_forgotten_leaves_the_rest_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_scalar_is_copied_only_where_the_text_does_not_hold_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_of_a_closed_block_gives_what_the_open_one_has, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_lists_and_maps_are_closed_and_only_two_levels_down, set_up, tear_down),
