@@ -42,8 +42,8 @@ static int read_unsigned(struct revoke_session *session, const char *path, struc
 static int sign_list(struct revoke_session *session, const struct sign_wish *wish)
 {
     AUTO(sealed_file_key_free) struct policy_key *key = NULL;
-    struct revocation_list list;
-    struct view text, sealed;
+    struct revocation_list list = {0};
+    struct view text = {0}, sealed;
     int code = read_unsigned(session, wish->list, &text, &list);
     if (code == EXIT_GOOD)
         code = sealed_file_key(wish->key, &session->arena, &key);

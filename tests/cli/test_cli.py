@@ -39,7 +39,7 @@ def test_every_command_has_help_in_both_forms(place, name):
     assert first.stdout == second.stdout and "usage: bartizan" in first.stdout
 
 
-@pytest.mark.parametrize("words", [("policy", "check"), ("policy", "test"), ("policy", "eval"), ("revoke", "add"), ("revoke", "list"), ("revoke", "remove")])
+@pytest.mark.parametrize("words", [("policy", "check"), ("policy", "test"), ("policy", "eval"), ("revoke", "add"), ("revoke", "list"), ("revoke", "remove"), ("revoke", "sign")])
 def test_every_subcommand_has_help(place, words):
     result = place.run(*words, "--help")
     assert result.returncode == 0 and f"usage: bartizan {' '.join(words)}" in result.stdout
