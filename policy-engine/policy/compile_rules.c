@@ -143,7 +143,7 @@ static enum err ranks_build(struct compiler *c)
     struct ranked_rule *rules = arena_take_array(c->arena, count, sizeof *rules);
     uint32_t *by_name = arena_take_array(c->arena, count, sizeof *by_name);
     struct string_list *removals = arena_take_array(c->arena, own_removals(c->model) + 1, sizeof *removals);
-    c->ranks = arena_take_array(&c->work, count + 1, sizeof *c->ranks);
+    c->ranks = arena_take_array(&c->kept, count + 1, sizeof *c->ranks);
     if (!names || !surveyed || !rules || !by_name || !removals || !c->ranks)
         return ERR_NO_MEMORY;
     TRY(answer_settable(c->model, c->arena, &removals[0]));
@@ -198,9 +198,9 @@ static enum err actions_list(struct compiler *c)
         count += rule_action_count(&model->rules[r]);
     if (count >= UINT32_MAX)
         return ERR_LIMIT;
-    c->action_starts = arena_take_array(&c->work, model->rule_count + 1, sizeof *c->action_starts);
-    c->actions = arena_take_array(&c->work, count + 1, sizeof *c->actions);
-    c->is_found = arena_take_array(&c->work, count + 1, sizeof *c->is_found);
+    c->action_starts = arena_take_array(&c->kept, model->rule_count + 1, sizeof *c->action_starts);
+    c->actions = arena_take_array(&c->kept, count + 1, sizeof *c->actions);
+    c->is_found = arena_take_array(&c->kept, count + 1, sizeof *c->is_found);
     if (!c->action_starts || !c->actions || !c->is_found)
         return ERR_NO_MEMORY;
     uint32_t at = 0;
@@ -429,9 +429,12 @@ enum err compile_rules(struct compiler *compiler)
     if (!actions)
         return ERR_NO_MEMORY;
     TRY(ranks_build(compiler));
+    arena_free(&compiler->work);
     TRY(actions_list(compiler));
     TRY(ids_build(compiler));
+    arena_free(&compiler->work);
     TRY(roles_build(compiler, actions));
+    arena_free(&compiler->work);
     TRY(allows_build(compiler, actions));
     compiler->program->actions = actions;
     return ERR_NONE;
