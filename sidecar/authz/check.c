@@ -597,6 +597,19 @@ static void count(struct passage *p, const struct decision *decision, const stru
     tell(p, decision->reason, answer->decision_id);
 }
 
+/* What was decided could not be said, and the static denial is sent: record and counters tell of that. The rule
+ * stays: its obligations are what to look at. */
+static void note_static_denial(struct decision *decision, struct check_answer *answer)
+{
+    static const struct obligations none;
+    decision->verdict = VERDICT_DENY;
+    decision->reason = REASON_INTERNAL;
+    decision->missing = VIEW("the answer could not be written: its headers are too large, or hold what no header may");
+    decision->obligations = none;
+    decision->denial = (struct denial){0};
+    answer->is_report_only = false;
+}
+
 /* The record is complete in the journal before the answer leaves. */
 static void answer(struct passage *p, const struct check_clock *clock, struct check_reply *reply)
 {
@@ -627,6 +640,8 @@ static void answer(struct passage *p, const struct check_clock *clock, struct ch
     const struct decision *shadow = NULL;
     if (context->shadow != NULL)
         shadow = shadow_judge_decide(context->shadow, context->snapshot, &context->request, &p->facts, &decision);
+    if (check_response_is_denial((struct view){.data = reply->bytes, .size = reply->size}))
+        note_static_denial(&decision, &answer);
     uint64_t duration = elapsed(p, clock);
     if (room != NULL) {
         record(p, &decision, shadow, &answer, room, sequence, duration, clock);

@@ -13,7 +13,8 @@ enum { DOMAINS_SHOWN = 8, SOON_SECONDS = 7 * 24 * 3600, EXIT_NOT_READY = EXIT_FA
 
 struct screen {
     struct arena *arena;
-    int64_t now; /* the decider's clock */
+    int64_t now;    /* the decider's clock */
+    bool is_report; /* nothing is refused */
 };
 
 static struct view safe_at(const struct screen *screen, const json_t *object, const char *key)
@@ -165,11 +166,12 @@ static void print_feed(const struct screen *screen, const json_t *feed)
 
 static void print_policy_expiry(const struct screen *screen, const json_t *signature)
 {
+    const char *then = screen->is_report ? "no rule is asked, and every check is allowed" : "every check is denied";
     int64_t at = 0;
     struct view until = status_text(signature, "good_until");
     if (rfc3339_parse(until, &at) && at - screen->now < SOON_SECONDS)
-        printf("  %s    the policy: %.*s (%.*s); from then on every check is denied\n",
-               at <= screen->now ? "EXPIRED" : "EXPIRES", VIEW_ARG(distance(screen, until)), VIEW_ARG(until));
+        printf("  %s    the policy: %.*s (%.*s); from then on %s\n", at <= screen->now ? "EXPIRED" : "EXPIRES",
+               VIEW_ARG(distance(screen, until)), VIEW_ARG(until), then);
 }
 
 /* Policy and authorities that expire soon or have, and issuers without keys: what will be refused next. */
@@ -271,7 +273,8 @@ static void print_machinery(const struct screen *screen, const json_t *status)
 
 static int show(const json_t *status, struct view body, bool is_json, struct arena *arena)
 {
-    struct screen screen = {.arena = arena};
+    struct screen screen = {.arena = arena,
+                            .is_report = view_equals(status_text(status, "enforcement"), VIEW("report"))};
     if (!rfc3339_parse(status_text(status, "time"), &screen.now))
         screen.now = now_seconds();
     if (is_json) {

@@ -127,7 +127,7 @@ static void reason_line(void *context, const struct missing_file *file)
 static void write_each_reason(const struct decider_state *state, const struct snapshot *snapshot, FILE *out)
 {
     char text[POLICY_STANDING_TEXT];
-    struct view objection = policy_status_objection(&snapshot->standing, (int64_t)time(NULL), text);
+    struct view objection = policy_status_objection(&snapshot->standing, state->config, (int64_t)time(NULL), text);
     if (view_is_present(objection))
         (void)fprintf(out, "%.*s\n", VIEW_ARG(objection));
     snapshot_each_missing(snapshot, state->config, reason_line, out);
@@ -154,7 +154,7 @@ static void write_head(struct decider_state *state, const struct snapshot *snaps
         utf8_print_json(VIEW("the decider is stopping"), out);
     }
     char text[POLICY_STANDING_TEXT];
-    struct view objection = policy_status_objection(&snapshot->standing, now, text);
+    struct view objection = policy_status_objection(&snapshot->standing, state->config, now, text);
     if (view_is_present(objection)) {
         next_item(&list);
         utf8_print_json(objection, out);

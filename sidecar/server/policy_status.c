@@ -72,14 +72,16 @@ struct view policy_status_text(const struct policy_standing *standing, char text
     return printed(text, size);
 }
 
-struct view policy_status_objection(const struct policy_standing *standing, int64_t now,
+struct view policy_status_objection(const struct policy_standing *standing, const struct config *config, int64_t now,
                                     char text[POLICY_STANDING_TEXT])
 {
     char when[RFC3339_BYTES];
     if (!policy_standing_has_expired(standing, now) || !rfc3339_write(standing->good_until, when))
         return (struct view){0};
-    int size = snprintf(text, POLICY_STANDING_TEXT,
-                        "the policy (revision %" PRIu64 ") has expired at %.*s: every check is denied",
-                        standing->revision, RFC3339_BYTES, when);
+    int size = snprintf(text, POLICY_STANDING_TEXT, "the policy (revision %" PRIu64 ") has expired at %.*s: %s",
+                        standing->revision, RFC3339_BYTES, when,
+                        config->policy.enforcement == REPORT
+                            ? "every check is allowed (enforcement: report) and recorded as one that would be denied"
+                            : "every check is denied");
     return printed(text, size);
 }

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { POLICY_STANDING_TEXT = 160 };
+enum { POLICY_STANDING_TEXT = 256 };
 
 /* The members `compiled` and `signature` of snapshot.policy in GET /status, with a comma in front. */
 void policy_status_write(const struct policy_standing *standing, int64_t now, FILE *out);
@@ -19,8 +19,8 @@ void policy_status_write_metrics(const struct policy_standing *standing, FILE *o
  * nobody signed; the view is into `text`. */
 struct view policy_status_text(const struct policy_standing *standing, char text[POLICY_STANDING_TEXT]);
 
-/* Why it cannot decide, or empty while it can. */
-struct view policy_status_objection(const struct policy_standing *standing, int64_t now,
+/* Why it cannot decide, and what becomes of checks then; empty while it can. */
+struct view policy_status_objection(const struct policy_standing *standing, const struct config *config, int64_t now,
                                     char text[POLICY_STANDING_TEXT]);
 
 #endif

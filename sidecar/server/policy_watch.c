@@ -54,7 +54,11 @@ void policy_watch_look(struct policy_watch *watch, const struct policy_standing 
     bool has_expired = policy_standing_has_expired(standing, now);
     char when[RFC3339_BYTES];
     if (has_expired && !watch->has_told && rfc3339_write(standing->good_until, when))
-        log_line(LOG_ERROR, log_say("the policy has expired: every check is denied until a newer one is there"),
+        log_line(LOG_ERROR,
+                 log_say(watch->config->policy.enforcement == REPORT
+                             ? "the policy has expired: no rule is asked until a newer one is there, and every check "
+                               "is allowed, since enforcement is `report`"
+                             : "the policy has expired: every check is denied until a newer one is there"),
                  log_number("revision", standing->revision),
                  log_text("at", (struct view){.data = when, .size = sizeof(when)}));
     watch->has_told = has_expired;

@@ -182,13 +182,16 @@ static enum err refuse_open(struct view file, bool is_compiled, struct diag_list
     return ERR_INVALID;
 }
 
-static void warn_unasked(struct view file, struct diag_list *diags)
+static void warn_unasked(const struct policy_gate *gate, struct view file, struct diag_list *diags)
 {
-    const struct diag diag = {.severity = DIAG_WARNING,
-                              .code = VIEW("W0928"),
-                              .span = file_span(file),
-                              .message = VIEW("this policy is signed, and nobody looks: its signature, revision and "
-                                              "expiry count for nothing without policy.signers")};
+    const struct diag diag = {
+        .severity = DIAG_WARNING,
+        .code = VIEW("W0928"),
+        .span = file_span(file),
+        .message = gate->is_of_shadow ? VIEW("this shadow policy is signed, and nobody looks: of a policy that "
+                                             "decides nothing, signature, revision and expiry are not asked for")
+                                      : VIEW("this policy is signed, and nobody looks: its signature, revision and "
+                                             "expiry count for nothing without policy.signers")};
     diag_add(diags, &diag);
 }
 
@@ -217,7 +220,7 @@ enum err policy_gate_pass(const struct policy_gate *gate, struct view file, stru
     out->is_compiled = true;
     *image = seal.image;
     if (gate->signers.count == 0) {
-        warn_unasked(file, diags);
+        warn_unasked(gate, file, diags);
         return ERR_NONE;
     }
     TRY(signers_check(&gate->signers, &seal, "E0921", file, diags));

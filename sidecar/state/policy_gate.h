@@ -33,6 +33,7 @@ static inline bool policy_standing_has_expired(const struct policy_standing *sta
 /* One load's judgement. Zeroed, it lets every policy pass. */
 struct policy_gate {
     struct signers signers;        /* none: signatures are not asked for */
+    bool is_of_shadow;             /* they never are, whatever policy.signers says: nothing is decided by it */
     uint64_t floor;                /* the lowest revision that is taken */
     bool is_floor_lost;            /* it is not known: nothing is taken without leave */
     struct policy_leave leaves[2]; /* of the configuration, of `bartizan policy accept`; revision 0: none */

@@ -132,7 +132,7 @@ enum err policy_parts_build(struct builder *b)
 /* Whatever stands there may judge, since nothing is decided by it. */
 enum err policy_parts_build_shadow(struct builder *b)
 {
-    static const struct policy_gate open_gate;
+    static const struct policy_gate open_gate = {.is_of_shadow = true};
     struct candidate candidate = {.kind = PART_SHADOW, .path = b->config->policy.shadow, .gate = &open_gate};
     return b->config->policy.shadow != NULL ? build(b, &candidate) : ERR_NONE;
 }

@@ -439,6 +439,12 @@ static size_t put_static_denial(char *buffer, size_t size)
     return denial.size;
 }
 
+/* Any other answer names its decision, and so is none of these bytes. */
+bool check_response_is_denial(struct view response)
+{
+    return view_equals(response, check_response_denial()) || view_equals(response, SHORTEST_DENIAL);
+}
+
 size_t check_response_write(const struct check_answer *answer, char *buffer, size_t size)
 {
     struct pb_writer writer;

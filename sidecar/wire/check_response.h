@@ -48,4 +48,7 @@ struct view check_response_challenge(const struct check_answer *answer, char *bu
 /* The static denial (7, 503) for when nothing else can be said. */
 struct view check_response_denial(void);
 
+/* True for what check_response_write wrote in place of an answer that it could not write. */
+bool check_response_is_denial(struct view response);
+
 #endif

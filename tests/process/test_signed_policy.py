@@ -147,6 +147,33 @@ def test_a_signature_that_nobody_asks_for_is_a_warning(plain):
     assert ask(plain, plain.client()) == (200, None)
 
 
+def with_shadow(sidecar, made):
+    """The signed policy in force, and `made` as the shadow beside it."""
+    put(sidecar, made, "shadow.bzpl")
+    sidecar.config.write_text(sidecar.config.read_text().replace("path: policy.bzpl,", "path: policy.bzpl, shadow: shadow.bzpl,"))
+    return sidecar.start()
+
+
+def test_a_signed_shadow_is_told_that_nobody_looks_although_there_are_signers(own):
+    with_shadow(own, signed(own, NARROW, 1))
+    told = own.log()
+    assert "W0928" in told and "this shadow policy is signed, and nobody looks" in told and "without policy.signers" not in told
+    assert own.status()["shadow"]["loaded"] is True
+
+
+def test_a_compiled_shadow_that_breaks_platform_owners_is_recorded_as_the_shadow(own):
+    bad = NARROW.replace("{allow: health-is-public,", "{allow: health-is-public, priority: 9,")
+    with_shadow(own, compiled(own, NARROW, "good"))
+    put(own, compiled(own, bad, "bad"), "shadow.bzpl")
+    code, answer = reload(own)
+    assert code == 409 and answer["diags"][0]["code"] == "E0223"
+    refused = wait_until(lambda: [c for c in changes(own) if c.get("is_refused")], 10, "the record")
+    assert [(c["what"], c["source"]) for c in refused] == [("shadow", str(own.folder / "shadow.bzpl"))]
+    put(own, POLICY.read_bytes())  # a refused policy is one of the policy, also while the shadow is broken
+    assert reload(own)[0] == 409
+    wait_until(lambda: "policy" in [c["what"] for c in changes(own) if c.get("is_refused")], 10, "the record")
+
+
 def test_a_compiled_shadow_judges(plain):
     plain.config.write_text(plain.config.read_text().replace("enforcement:", "shadow: next.bzpl, enforcement:"))
     put(plain, compiled(plain, NARROW, "narrow"), "next.bzpl")
@@ -387,6 +414,24 @@ def another_layout(made):
     data[IMAGE_LAYOUT_AT] ^= 1
     data[IMAGE_RELEASE_AT : IMAGE_RELEASE_AT + BYTES] = b"0.0.9".ljust(BYTES, b"\0")
     return bytes(data) + hashlib.sha256(data).digest()
+
+
+def test_an_expired_policy_in_report_mode_is_said_to_allow_as_it_does(own):
+    own.config.write_text(own.config.read_text().replace("enforcement: enforce", "enforcement: report"))
+    put(own, signed(own, POLICY.read_text(), 43, "4s"))
+    own.start()
+    client = own.client()
+    wait_until(lambda: policy_status(own)["signature"]["expired"], 15, "the end of its time", every=0.1)
+    assert ask(own, client) == (200, None)
+    assert own.status()["report_only"]["would_deny"] > 0
+    wait_until(lambda: "the policy has expired" in own.log(), 5, "the log")
+    code, why = own.admin("GET", "/readyz")
+    screen = own.cli("status", "--config", own.config).stdout
+    for told in (own.log(), why, screen):
+        assert "every check is allowed" in told and "every check is denied" not in told
+    last = [r["decision"] for r in own.records() if r["kind"] == "decision"][-1]
+    assert (last["verdict"], last["enforced"], last["reason"]) == ("deny", "allow", "policy-expired")
+    assert code == 503
 
 
 def test_a_policy_of_another_releases_layout_is_refused_by_name(plain):

@@ -742,6 +742,66 @@ static void counting_starts_over_when_the_shadow_changes(void **state)
     assert_int_equal(f->differences.differences, 0);
 }
 
+/* Allows whoever asks for health, with more in its headers than an answer holds. */
+static void write_unanswerable(struct fixture *f)
+{
+    enum { HEADERS = 10, VALUE = 2000 };
+    static char text[HEADERS * (VALUE + 64) + 1024];
+    int size = snprintf(text, sizeof(text),
+                        "apiVersion: bartizan.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: p}\nspec:\n"
+                        "  issuers: {sso: {url: \"https://sso.example\", audiences: [inference], profile: generic}}\n"
+                        "  actions: {health: {uses: [kserve-v2.health]}}\n"
+                        "  rules:\n    - allow: all\n      subjects: any\n      actions: [health]\n"
+                        "      obligations: {requestHeaders: {set: {");
+    for (int i = 0; i < HEADERS; i++)
+        size += snprintf(text + size, sizeof(text) - (size_t)size, "%sx-h%d: \"%0*d\"", i > 0 ? ", " : "", i, VALUE, i);
+    (void)snprintf(text + size, sizeof(text) - (size_t)size, "}}}\n");
+    world_write(f->world.policy, text);
+    take_snapshot(f);
+    f->parts.certificate = NULL;
+    f->parts.method = "GET";
+    f->parts.path = "/v2/health/live";
+}
+
+static void expect_static_denial(struct fixture *f)
+{
+    struct audit_event event;
+    char buffer[JOURNAL_RECORD_MAX];
+    assert_refused(f, 503, REASON_INTERNAL);
+    last_record(f, buffer, &event);
+    assert_int_equal(event.decision.verdict, VERDICT_DENY);
+    assert_int_equal(event.decision.enforced, VERDICT_DENY);
+    assert_int_equal(event.decision.http_status, 503);
+    assert_int_equal(event.decision.reason, REASON_INTERNAL);
+    assert_false(event.decision.is_report_only);
+    assert_true(view_equals(event.decision.rule, VIEW("p/all")));
+    assert_false(view_is_present(event.decision.obligations));
+}
+
+static void an_allow_that_cannot_be_said_is_recorded_as_the_denial_that_was_sent(void **state)
+{
+    struct fixture *f = *state;
+    write_unanswerable(f);
+    expect_static_denial(f);
+    assert_int_equal(metrics_decisions(&f->metrics, VERDICT_ALLOW, REASON_RULE), 0);
+    assert_int_equal(metrics_decisions(&f->metrics, VERDICT_DENY, REASON_INTERNAL), 1);
+}
+
+/* There the headers are not written, so that the answer can be. */
+static void in_report_mode_the_record_says_allow_since_that_is_what_was_answered(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_event event;
+    char buffer[JOURNAL_RECORD_MAX];
+    f->world.config.policy.enforcement = REPORT;
+    assert_int_equal(ask(f), 200); /* refused otherwise: no user */
+    last_record(f, buffer, &event);
+    assert_int_equal(event.decision.verdict, VERDICT_DENY);
+    assert_int_equal(event.decision.enforced, VERDICT_ALLOW);
+    write_unanswerable(f);
+    expect_static_denial(f); /* an allow by rule carries them there too */
+}
+
 static void a_shadow_may_read_the_body_where_the_policy_does_not(void **state)
 {
     struct fixture *f = *state;
@@ -824,6 +884,8 @@ int main(void)
         CASE(a_shadow_that_agrees_is_recorded_and_counts_no_difference),
         CASE(without_a_shadow_no_record_speaks_of_one),
         CASE(counting_starts_over_when_the_shadow_changes),
+        CASE(an_allow_that_cannot_be_said_is_recorded_as_the_denial_that_was_sent),
+        CASE(in_report_mode_the_record_says_allow_since_that_is_what_was_answered),
         CASE(a_shadow_may_read_the_body_where_the_policy_does_not),
         CASE(a_shadow_that_was_refused_at_the_start_judges_nothing),
     };
