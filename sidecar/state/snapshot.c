@@ -50,13 +50,12 @@ static enum err build_bundles(struct builder *b)
     if (bundles == NULL)
         return error;
     b->domain_error = error;
-    struct part *part = NULL;
-    if (part_lend(b, PART_BUNDLES, load.fingerprint))
-        trust_bundles_free(bundles);
-    else if ((part = part_new(b, PART_BUNDLES, load.fingerprint, release_bundles)) == NULL)
-        trust_bundles_free(bundles);
-    else
+    bool is_lent = part_lend(b, PART_BUNDLES, load.fingerprint);
+    struct part *part = is_lent ? NULL : part_new(b, PART_BUNDLES, load.fingerprint, release_bundles);
+    if (part != NULL)
         part->thing = bundles;
+    else
+        trust_bundles_free(bundles);
     return b->next->parts[PART_BUNDLES] != NULL ? ERR_NONE : ERR_NO_MEMORY;
 }
 
