@@ -7,10 +7,12 @@
 
 #include <inttypes.h>
 
+enum { NANOSECONDS = 1000000000 };
+
 struct look {
     struct feed_stamp stamp; /* all zero when it cannot be read */
-    struct feed_freshness fresh;
-    int64_t now_ns;
+    char boot_id[FEED_BOOT_ID_MAX];
+    int64_t now_ns, max_age_ns;
     bool is_needed[WORKLOAD_KINDS];
 };
 
@@ -18,27 +20,29 @@ struct look {
 static bool look_at(const struct config *config, struct look *look)
 {
     *look = (struct look){
+        .max_age_ns = (int64_t)config->workload_api.max_age * NANOSECONDS,
         .is_needed = {
             [WORKLOAD_X509] = config->workload_api.needs_x509, [WORKLOAD_JWT] = config->workload_api.needs_jwt}};
     if (!config->workload_api.needs_x509 && !config->workload_api.needs_jwt)
         return false;
     if (feed_stamp_read(config, &look->stamp) != ERR_NONE)
         look->stamp = (struct feed_stamp){0};
-    feed_freshness_read(config, &look->fresh);
+    feed_boot_id(look->boot_id);
     look->now_ns = feed_clock_ns();
     return true;
 }
 
-/* False: it was not confirmed since this boot, as far as is known. */
 static bool read_age(const struct look *look, enum workload_kind kind, uint64_t *seconds)
 {
-    int64_t confirmed = look->stamp.streams[kind].confirmed_ns;
-    char boot_id[FEED_BOOT_ID_MAX];
-    feed_boot_id(boot_id);
-    if (confirmed <= 0 || confirmed > look->now_ns || strcmp(boot_id, look->stamp.boot_id) != 0)
-        return false;
-    *seconds = (uint64_t)(look->now_ns - confirmed) / 1000000000;
-    return true;
+    int64_t age_ns = 0;
+    bool is_known = feed_stamp_age(&look->stamp, kind, look->boot_id, look->now_ns, &age_ns);
+    *seconds = (uint64_t)age_ns / NANOSECONDS;
+    return is_known;
+}
+
+static bool is_stale(const struct look *look, enum workload_kind kind)
+{
+    return feed_stamp_left(&look->stamp, kind, look->boot_id, look->now_ns, look->max_age_ns) == 0;
 }
 
 static void write_stream(const struct look *look, enum workload_kind kind, FILE *out)
@@ -48,7 +52,7 @@ static void write_stream(const struct look *look, enum workload_kind kind, FILE 
     char when[RFC3339_BYTES];
     (void)fprintf(out,
                   "{\"stream\": \"%s\", \"state\": \"%s\", \"stale\": %s, \"age_seconds\": ", workload_kind_text(kind),
-                  feed_state_text(stream->state), look->fresh.left_ns[kind] == 0 ? "true" : "false");
+                  feed_state_text(stream->state), is_stale(look, kind) ? "true" : "false");
     if (read_age(look, kind, &age))
         (void)fprintf(out, "%" PRIu64, age);
     else
@@ -99,7 +103,7 @@ static void write_metric(const struct look *look, const char *head, const char *
 
 static bool read_stale(const struct look *look, enum workload_kind kind, uint64_t *value)
 {
-    *value = look->fresh.left_ns[kind] == 0 ? 1 : 0;
+    *value = is_stale(look, kind);
     return true;
 }
 

@@ -165,14 +165,22 @@ int64_t feed_clock_ns(void)
     return (int64_t)now.tv_sec * NANOSECONDS + now.tv_nsec;
 }
 
+bool feed_stamp_age(const struct feed_stamp *stamp, enum workload_kind kind, const char *boot_id, int64_t now_ns,
+                    int64_t *age_ns)
+{
+    int64_t confirmed = stamp->streams[kind].confirmed_ns;
+    /* Two boots of which neither tells its ID may be two. */
+    if (confirmed <= 0 || confirmed > now_ns || boot_id[0] == '\0' || strcmp(stamp->boot_id, boot_id) != 0)
+        return false;
+    *age_ns = now_ns - confirmed;
+    return true;
+}
+
 int64_t feed_stamp_left(const struct feed_stamp *stamp, enum workload_kind kind, const char *boot_id, int64_t now_ns,
                         int64_t max_age_ns)
 {
-    int64_t confirmed = stamp->streams[kind].confirmed_ns;
-    if (confirmed <= 0 || confirmed > now_ns || strcmp(stamp->boot_id, boot_id) != 0)
-        return 0;
-    int64_t age = now_ns - confirmed;
-    return age < max_age_ns ? max_age_ns - age : 0;
+    int64_t age = 0;
+    return feed_stamp_age(stamp, kind, boot_id, now_ns, &age) && age < max_age_ns ? max_age_ns - age : 0;
 }
 
 void feed_freshness_read(const struct config *config, struct feed_freshness *out)

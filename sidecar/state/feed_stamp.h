@@ -7,7 +7,7 @@
  * what is stale is as if it were not there. Ages are of CLOCK_BOOTTIME, which nobody
  * sets and which goes on while the machine sleeps; the boot's ID stands beside it,
  * since after a restart of the machine it counts from zero again. No stamp, one of
- * another boot, one of the future: stale. */
+ * another boot or of a boot that is not known, one of the future: stale. */
 #ifndef BARTIZAN_FEED_STAMP_H
 #define BARTIZAN_FEED_STAMP_H
 
@@ -35,7 +35,7 @@ struct feed_stream_stamp {
 };
 
 struct feed_stamp {
-    char boot_id[FEED_BOOT_ID_MAX]; /* may be empty, where the system does not tell it */
+    char boot_id[FEED_BOOT_ID_MAX]; /* empty where the system does not tell it: then nothing is ever fresh */
     struct feed_stream_stamp streams[WORKLOAD_KINDS];
 };
 
@@ -57,6 +57,10 @@ MUST_CHECK enum err feed_stamp_write(const struct config *config, const struct f
 /* The ID of this boot as a stamp has it, and CLOCK_BOOTTIME in ns. */
 void feed_boot_id(char out[FEED_BOOT_ID_MAX]);
 int64_t feed_clock_ns(void);
+
+/* How long ago what the stream brought was confirmed. False: it was not since this boot, as far as is known. */
+bool feed_stamp_age(const struct feed_stamp *stamp, enum workload_kind kind, const char *boot_id, int64_t now_ns,
+                    int64_t *age_ns);
 
 /* Nanoseconds for which what the stream brought can still be used; 0: it is stale. */
 int64_t feed_stamp_left(const struct feed_stamp *stamp, enum workload_kind kind, const char *boot_id, int64_t now_ns,
