@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-enum { BODY_MAX = 64 * 1024 };
+enum { BODY_MAX = 128 * 1024 };
 
 _Static_assert((int)CHECKED_TEXT_SUM == 7 + 2 * (int)SHA256_BYTES + 1, "the digits of a SHA-256");
 

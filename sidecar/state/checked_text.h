@@ -24,7 +24,7 @@ bool checked_text_take_number(struct view *rest, struct view key, uint64_t *out)
 MUST_CHECK enum err checked_text_folder(const char *path, int *out);
 
 /* Puts `body` and its checksum in place of the file, as folder_file_replace does. ERR_LIMIT: longer than
- * 64 KiB; ERR_IO, ERR_NO_MEMORY. */
+ * 128 KiB; ERR_IO, ERR_NO_MEMORY. */
 MUST_CHECK enum err checked_text_write(int folder, const char *name, mode_t mode, struct view body);
 
 #endif

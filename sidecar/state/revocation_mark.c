@@ -5,8 +5,8 @@
 #include "file_set.h"
 #include "folder_file.h"
 
-enum { LINE_MAX_BYTES = 5 + VIEW_U64_DIGITS + 1 + 2 * SHA256_BYTES + 1, MARK_MODE = 0640, LISTS_MAX = 512 };
-enum { TEXT_MAX = 64 + LISTS_MAX * LINE_MAX_BYTES };
+enum { LINE_MAX_BYTES = 5 + VIEW_U64_DIGITS + 1 + 2 * SHA256_BYTES + 1, MARK_MODE = 0640 };
+enum { TEXT_MAX = 64 + (int)FILE_SET_MAX * LINE_MAX_BYTES };
 
 static const struct view head = {.data = "bartizan deny lists v1\n", .size = 23};
 
@@ -29,11 +29,11 @@ enum err revocation_mark_parse(struct view text, struct arena *arena, struct rev
     size_t count = 0;
     if (text.size > TEXT_MAX + CHECKED_TEXT_SUM || !checked_text_take_body(text, head, &body))
         return ERR_MALFORMED;
-    struct revocation_mark_list *lists = arena_take_array(arena, LISTS_MAX, sizeof(*lists));
+    struct revocation_mark_list *lists = arena_take_array(arena, FILE_SET_MAX, sizeof(*lists));
     if (lists == NULL)
         return ERR_NO_MEMORY;
     for (; !view_is_empty(body); count++)
-        if (count == LISTS_MAX || !checked_text_take_line(&body, VIEW("list "), &value) ||
+        if (count == FILE_SET_MAX || !checked_text_take_line(&body, VIEW("list "), &value) ||
             !read_list(value, &lists[count]))
             return ERR_MALFORMED;
     *out = (struct revocation_mark){.lists = lists, .count = count};
@@ -68,7 +68,7 @@ enum err revocation_mark_write(const char *folder, const struct revocations *rev
     size_t count = revocations_source_count(revocations);
     arena_init(&arena, (size_t)4 * TEXT_MAX);
     struct view *lines = arena_take_array(&arena, count + 1, sizeof(*lines));
-    if (count > LISTS_MAX)
+    if (count > FILE_SET_MAX)
         return ERR_LIMIT;
     if (lines == NULL)
         return ERR_NO_MEMORY;

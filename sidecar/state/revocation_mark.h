@@ -32,7 +32,8 @@ MUST_CHECK enum err revocation_mark_parse(struct view text, struct arena *arena,
  * not what was written; ERR_IO, ERR_NO_MEMORY. */
 MUST_CHECK enum err revocation_mark_read(const char *folder, struct arena *arena, struct revocation_mark *out);
 
-/* Whole or not at all, and on the disk. Whoever writes holds the journal's lock. ERR_NOT_FOUND: no such folder. */
+/* Of as many as may be in force. Whole or not at all, and on the disk. Whoever writes holds the journal's lock.
+ * ERR_NOT_FOUND: no such folder. */
 MUST_CHECK enum err revocation_mark_write(const char *folder, const struct revocations *revocations);
 
 /* ERR_STALE with a diag: a list is older than the mark has it, or gone. ERR_NO_MEMORY. */

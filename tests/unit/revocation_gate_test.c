@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "revocation_gate.h"
 
+#include "file_set.h"
 #include "revocation_file.h"
 #include "revocation_mark.h"
 #include "small_folder.h"
@@ -204,6 +205,22 @@ static void a_mark_that_is_not_as_it_was_written_lets_nothing_pass(void **state)
     assert_true(is_told(f, "E1109"));
 }
 
+/* Nor are there too many for the next start when the one that runs took them. */
+static void as_many_lists_are_remembered_as_may_be_in_force(void **state)
+{
+    struct fixture *f = *state;
+    struct revocation_source *sources = arena_take_array(&f->arena, FILE_SET_MAX, sizeof(*sources));
+    struct revocation_mark mark;
+    assert_non_null(sources);
+    for (int i = 0; i < FILE_SET_MAX; i++)
+        sources[i] = (struct revocation_source){arena_print(&f->arena, "%d", i), VIEW(LIST("9223372036854775807"))};
+    struct revocations *in_force = build(f, sources, FILE_SET_MAX);
+    assert_int_equal(revocation_mark_write(f->folder.path, in_force), ERR_NONE);
+    revocations_free(in_force);
+    assert_int_equal(revocation_mark_read(f->folder.path, &f->arena, &mark), ERR_NONE);
+    assert_int_equal(mark.count, FILE_SET_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_envelope_of_another_sequence_than_its_list_is_refused, begin, finish),
         cmocka_unit_test_setup_teardown(each_list_that_was_in_force_is_known_after_a_restart, begin, finish),
         cmocka_unit_test_setup_teardown(a_mark_that_is_not_as_it_was_written_lets_nothing_pass, begin, finish),
+        cmocka_unit_test_setup_teardown(as_many_lists_are_remembered_as_may_be_in_force, begin, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
