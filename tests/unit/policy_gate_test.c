@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy_gate.h"
 
+#include "signing_keys.h"
 #include "small_folder.h"
 
 enum { ISSUED = 1000, EXPIRES = 2000, NOW = 1500 };
-
-/* RFC 8032 section 7.1, test 1. */
-static const char private_pem[] = "-----BEGIN PRIVATE KEY-----\n"
-                                  "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
-                                  "-----END PRIVATE KEY-----\n";
-static const char public_pem[] = "-----BEGIN PUBLIC KEY-----\n"
-                                 "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
-                                 "-----END PUBLIC KEY-----\n";
 
 struct fixture {
     struct small_folder folder;
@@ -30,7 +23,7 @@ static int begin(void **state)
     small_folder_make(&f.folder);
     arena_init(&f.arena, (size_t)1024 * 1024);
     diag_list_init(&f.diags, &f.arena);
-    small_folder_put_bytes(&f.folder, "signer.pem", public_pem, strlen(public_pem));
+    small_folder_put_bytes(&f.folder, "signer.pem", SIGNING_KEY_PUBLIC, strlen(SIGNING_KEY_PUBLIC));
     memcpy(f.signer, small_folder_path(&f.folder, "signer.pem"), sizeof(f.signer));
     f.signers[0] = f.signer;
     f.config.file = "config.yaml";
@@ -55,7 +48,7 @@ static struct view sealed(struct fixture *f, uint64_t revision)
     struct view out = {0};
     const struct policy_seal seal = {
         .revision = revision, .issued = ISSUED, .expires = EXPIRES, .image = VIEW("image")};
-    assert_int_equal(policy_key_read_private(view_of(private_pem), &key), ERR_NONE);
+    assert_int_equal(policy_key_read_private(view_of(SIGNING_KEY), &key), ERR_NONE);
     assert_int_equal(policy_seal_write(&seal, key, &f->arena, &out), ERR_NONE);
     policy_key_free(key);
     return out;
@@ -172,8 +165,8 @@ static void a_leave_changes_the_fingerprint_and_so_does_a_signer(void **state)
         if (i == 1)
             leave(f, 41, NOW);
         if (i == 2)
-            small_folder_put_bytes(&f->folder, "signer.pem", arena_print(&f->arena, "%s\n", public_pem).data,
-                                   strlen(public_pem) + 1);
+            small_folder_put_bytes(&f->folder, "signer.pem", arena_print(&f->arena, "%s\n", SIGNING_KEY_PUBLIC).data,
+                                   strlen(SIGNING_KEY_PUBLIC) + 1);
         assert_int_equal(policy_gate_open(&f->config, NULL, NOW, &f->arena, &f->diags, &gate), ERR_NONE);
         assert_int_equal(policy_gate_mix(&gate, prints[i]), ERR_NONE);
         policy_gate_close(&gate);
@@ -200,7 +193,7 @@ static void without_signers_everything_passes_and_a_signature_is_noticed(void **
 static void a_signer_that_is_no_key_is_an_error(void **state)
 {
     struct fixture *f = *state;
-    small_folder_put_bytes(&f->folder, "signer.pem", private_pem, strlen(private_pem));
+    small_folder_put_bytes(&f->folder, "signer.pem", SIGNING_KEY, strlen(SIGNING_KEY));
     assert_int_equal(judge(f, 42, NOW, 42), ERR_INVALID);
     assert_true(is_told(f, "E0925"));
 }

@@ -5,6 +5,7 @@
 #include "policy_seal.h"
 #include "snapshot.h"
 
+#include "signing_keys.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -17,17 +18,6 @@
 #include <cmocka.h>
 
 enum { EXPIRES_AFTER = 1000 };
-
-/* RFC 8032 section 7.1, tests 1 and 2. */
-static const char private_pem[] = "-----BEGIN PRIVATE KEY-----\n"
-                                  "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
-                                  "-----END PRIVATE KEY-----\n";
-static const char public_pem[] = "-----BEGIN PUBLIC KEY-----\n"
-                                 "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
-                                 "-----END PUBLIC KEY-----\n";
-static const char other_pem[] = "-----BEGIN PUBLIC KEY-----\n"
-                                "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n"
-                                "-----END PUBLIC KEY-----\n";
 
 struct fixture {
     struct world world;
@@ -58,7 +48,7 @@ static void sign(struct fixture *f, uint64_t revision)
     }
     const struct policy_seal seal = {
         .revision = revision, .issued = WORLD_NOW - 1, .expires = WORLD_NOW + EXPIRES_AFTER, .image = image};
-    assert_int_equal(policy_key_read_private(view_of(private_pem), &key), ERR_NONE);
+    assert_int_equal(policy_key_read_private(view_of(SIGNING_KEY), &key), ERR_NONE);
     assert_int_equal(policy_seal_write(&seal, key, &f->arena, &sealed), ERR_NONE);
     policy_key_free(key);
     FILE *file = fopen(f->world.policy, "wb");
@@ -80,7 +70,7 @@ static int setup(void **state)
     diag_list_init(&f->diags, &f->arena);
     (void)snprintf(f->signer, sizeof(f->signer), "%s/signer.pem", f->world.folder);
     (void)snprintf(f->other, sizeof(f->other), "%s/other.yaml", f->world.folder);
-    world_write(f->signer, public_pem);
+    world_write(f->signer, SIGNING_KEY_PUBLIC);
     f->signers[0] = f->signer;
     *state = f;
     return 0;
@@ -149,11 +139,11 @@ static void what_is_signed_by_a_key_that_was_replaced_meanwhile_may_not_be_taken
 {
     struct fixture *f = *state;
     make_second(f);
-    world_write(f->signer, other_pem);
+    world_write(f->signer, OTHER_KEY_PUBLIC);
     assert_false(holds_at(f, WORLD_NOW));
     (void)unlink(f->signer);
     assert_false(holds_at(f, WORLD_NOW));
-    world_write(f->signer, public_pem);
+    world_write(f->signer, SIGNING_KEY_PUBLIC);
     assert_true(holds_at(f, WORLD_NOW));
 }
 

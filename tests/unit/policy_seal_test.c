@@ -8,17 +8,8 @@
 #include <cmocka.h>
 
 #include "policy_seal.h"
+#include "signing_keys.h"
 
-/* RFC 8032 section 7.1, tests 1 and 2, as RFC 8410 writes keys. */
-static const char private_1[] = "-----BEGIN PRIVATE KEY-----\n"
-                                "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
-                                "-----END PRIVATE KEY-----\n";
-static const char public_1[] = "-----BEGIN PUBLIC KEY-----\n"
-                               "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
-                               "-----END PUBLIC KEY-----\n";
-static const char public_2[] = "-----BEGIN PUBLIC KEY-----\n"
-                               "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n"
-                               "-----END PUBLIC KEY-----\n";
 static const char public_p256[] = "-----BEGIN PUBLIC KEY-----\n"
                                   "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEH9TBFW92BUlANG9gZBAaiHlu4OpU\n"
                                   "NlaJIuZyFIstCVsQuY+29f15hJZHk5GDwc2FyikU5gZnFADNqxl8Yr2vVQ==\n"
@@ -35,9 +26,9 @@ static int begin(void **state)
     static struct fixture f;
     f = (struct fixture){0};
     arena_init(&f.arena, (size_t)1024 * 1024);
-    assert_int_equal(policy_key_read_private(view_of(private_1), &f.private_key), ERR_NONE);
-    assert_int_equal(policy_key_read_public(view_of(public_1), &f.public_key), ERR_NONE);
-    assert_int_equal(policy_key_read_public(view_of(public_2), &f.other_key), ERR_NONE);
+    assert_int_equal(policy_key_read_private(view_of(SIGNING_KEY), &f.private_key), ERR_NONE);
+    assert_int_equal(policy_key_read_public(view_of(SIGNING_KEY_PUBLIC), &f.public_key), ERR_NONE);
+    assert_int_equal(policy_key_read_public(view_of(OTHER_KEY_PUBLIC), &f.other_key), ERR_NONE);
     const struct policy_seal seal = {.revision = 42, .issued = 1000, .expires = 2000, .image = VIEW("an image")};
     assert_int_equal(policy_seal_write(&seal, f.private_key, &f.arena, &f.sealed), ERR_NONE);
     *state = &f;
@@ -240,14 +231,14 @@ static void only_one_ed25519_key_in_pem_is_a_key(void **state)
 {
     struct fixture *f = *state;
     struct policy_key *key = NULL;
-    assert_int_equal(read_public(public_1), ERR_NONE);
+    assert_int_equal(read_public(SIGNING_KEY_PUBLIC), ERR_NONE);
     assert_int_equal(read_public(public_p256), ERR_UNSUPPORTED);
-    assert_int_equal(read_public(private_1), ERR_MALFORMED);
+    assert_int_equal(read_public(SIGNING_KEY), ERR_MALFORMED);
     assert_int_equal(read_public(""), ERR_MALFORMED);
-    assert_int_equal(policy_key_read_private(view_of(public_1), &key), ERR_MALFORMED);
-    struct view twice = arena_print(&f->arena, "%s%s", public_1, public_2);
-    struct view before = arena_print(&f->arena, "ours:\n%s", public_1);
-    struct view spaced = arena_print(&f->arena, "%s\n \n", public_1);
+    assert_int_equal(policy_key_read_private(view_of(SIGNING_KEY_PUBLIC), &key), ERR_MALFORMED);
+    struct view twice = arena_print(&f->arena, "%s%s", SIGNING_KEY_PUBLIC, OTHER_KEY_PUBLIC);
+    struct view before = arena_print(&f->arena, "ours:\n%s", SIGNING_KEY_PUBLIC);
+    struct view spaced = arena_print(&f->arena, "%s\n \n", SIGNING_KEY_PUBLIC);
     assert_int_equal(read_public(twice.data), ERR_MALFORMED);
     assert_int_equal(read_public(before.data), ERR_MALFORMED);
     assert_int_equal(read_public(spaced.data), ERR_NONE);

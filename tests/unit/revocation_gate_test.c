@@ -4,20 +4,10 @@
 #include "file_set.h"
 #include "revocation_file.h"
 #include "revocation_mark.h"
+#include "signing_keys.h"
 #include "small_folder.h"
 
 #define LIST(sequence) "bartizan-revocations v1\nsequence " sequence "\nspiffe\tspiffe://td/a\nend\n"
-
-/* RFC 8032 section 7.1, tests 1 and 2. */
-static const char private_1[] = "-----BEGIN PRIVATE KEY-----\n"
-                                "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
-                                "-----END PRIVATE KEY-----\n";
-static const char public_1[] = "-----BEGIN PUBLIC KEY-----\n"
-                               "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
-                               "-----END PUBLIC KEY-----\n";
-static const char public_2[] = "-----BEGIN PUBLIC KEY-----\n"
-                               "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n"
-                               "-----END PUBLIC KEY-----\n";
 
 struct fixture {
     struct small_folder folder;
@@ -36,14 +26,14 @@ static int begin(void **state)
     small_folder_make(&f.folder);
     arena_init(&f.arena, (size_t)4 * 1024 * 1024);
     diag_list_init(&f.diags, &f.arena);
-    small_folder_put_bytes(&f.folder, "signer.pem", public_1, strlen(public_1));
+    small_folder_put_bytes(&f.folder, "signer.pem", SIGNING_KEY_PUBLIC, strlen(SIGNING_KEY_PUBLIC));
     memcpy(f.signer, small_folder_path(&f.folder, "signer.pem"), sizeof(f.signer));
     f.signers[0] = f.signer;
     f.config.file = "config.yaml";
     f.config.identity.revocation_signers = f.signers;
     f.config.identity.revocation_signer_count = 1;
     f.config.audit.journal.path = f.folder.path;
-    assert_int_equal(policy_key_read_private(view_of(private_1), &f.key), ERR_NONE);
+    assert_int_equal(policy_key_read_private(view_of(SIGNING_KEY), &f.key), ERR_NONE);
     *state = &f;
     return 0;
 }
@@ -88,7 +78,7 @@ static void a_list_of_a_signer_passes_and_one_of_nobody_does_not(void **state)
     assert_int_equal(f->diags.count, 0);
     assert_int_equal(pass(f, VIEW(LIST("7")), &list), ERR_INVALID);
     assert_true(is_told(f, "E1106"));
-    small_folder_put_bytes(&f->folder, "signer.pem", public_2, strlen(public_2));
+    small_folder_put_bytes(&f->folder, "signer.pem", OTHER_KEY_PUBLIC, strlen(OTHER_KEY_PUBLIC));
     assert_int_equal(pass(f, sealed(f, VIEW(LIST("7")), 7), &list), ERR_INVALID);
     assert_true(is_told(f, "E1108"));
 }
