@@ -31,6 +31,16 @@ void world_write(const char *path, const char *text)
     must(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0 && rename(beside, path) == 0);
 }
 
+void world_write_revocations(const struct world *world, const char *name, int sequence, const char *entries)
+{
+    char path[WORLD_PATH_MAX + 32], text[1024];
+    must(snprintf(path, sizeof(path), "%s/%s", world->revocations, name) < (int)sizeof(path));
+    must(snprintf(text, sizeof(text),
+                  "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: %d}\nentries:%s%s",
+                  sequence, entries != NULL ? "\n" : " []\n", entries != NULL ? entries : "") < (int)sizeof(text));
+    world_write(path, text);
+}
+
 char *world_read(const char *path)
 {
     char *text = calloc(1, TEXT_MAX);

@@ -34,6 +34,8 @@ void world_remove(struct world *world);
 
 /* Replaces a file as a whole: written beside it, then renamed over it. */
 void world_write(const char *path, const char *text);
+/* A deny list `name` of that sequence; `entries` are lines of YAML, NULL for none. */
+void world_write_revocations(const struct world *world, const char *name, int sequence, const char *entries);
 /* The text of a file; freed by free(). */
 char *world_read(const char *path);
 

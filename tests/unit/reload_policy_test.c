@@ -213,16 +213,6 @@ static void write_policy(struct fixture *f, int more)
     world_write(f->world.policy, text);
 }
 
-static void write_revocations(const struct fixture *f, int sequence)
-{
-    char path[WORLD_PATH_MAX + 16], text[256];
-    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
-    (void)snprintf(text, sizeof(text),
-                   "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: %d}\nentries: []\n",
-                   sequence);
-    world_write(path, text);
-}
-
 static bool has_two_more(const struct fixture *f)
 {
     return f->newest.rules == 7 && !f->is_under_way;
@@ -235,7 +225,7 @@ static void revocations_and_bundles_are_taken_while_a_policy_is_made(void **stat
     assert_true(ask(f, RELOAD_FILES, ERR_NONE)->is_under_way);
     wait_started(f, 1);
     assert_true(reload_under_way_since(f->reload) > 0);
-    write_revocations(f, 4);
+    world_write_revocations(&f->world, "list.yaml", 4, NULL);
     world_replace_authority(&f->world);
     assert_true(ask(f, RELOAD_FILES, ERR_NONE)->is_under_way);
     assert_int_equal(newest(f).sequence, 4);
@@ -332,7 +322,7 @@ static void who_waits_for_all_gets_the_end_and_stops_nobody_else(void **state)
     wait_started(f, 1);
     struct asker *one = begin_asker(f), *two = begin_asker(f);
     for (int sequence = 1; sequence < 20; sequence++) {
-        write_revocations(f, sequence);
+        world_write_revocations(&f->world, "list.yaml", sequence, NULL);
         assert_int_equal(ask(f, RELOAD_FILES, ERR_NONE)->error, ERR_NONE);
         assert_int_equal(newest(f).sequence, sequence);
     }
@@ -365,10 +355,10 @@ static void the_end_waits_for_nothing_that_is_made_elsewhere(void **state)
 static void a_list_that_is_refused_and_a_policy_that_is_taken_are_both_told(void **state)
 {
     struct fixture *f = *state;
-    write_revocations(f, 4);
+    world_write_revocations(&f->world, "list.yaml", 4, NULL);
     ask(f, RELOAD_ALL, ERR_NONE);
     write_policy(f, 2);
-    write_revocations(f, 3);
+    world_write_revocations(&f->world, "list.yaml", 3, NULL);
     assert_int_equal(ask(f, RELOAD_FILES, ERR_NONE)->error, ERR_STALE);
     wait_started(f, 1);
     let_end(f, 1, false);

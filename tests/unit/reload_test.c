@@ -164,12 +164,9 @@ static void a_forced_reload_of_bad_files_answers_with_the_findings(void **state)
 static void a_revocation_is_taken_beside_a_policy_that_is_refused(void **state)
 {
     struct fixture *f = *state;
-    char path[WORLD_PATH_MAX + 16];
     begin(f, NEVER);
     world_write(f->world.policy, "kind: nonsense\n");
-    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
-    world_write(path,
-                "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: 3}\nentries: []\n");
+    world_write_revocations(&f->world, "list.yaml", 3, NULL);
     assert_int_equal(reload_now(f->reload, RELOAD_ALL, &f->result), ERR_NONE);
     assert_int_equal(f->result.error, ERR_INVALID);
     assert_non_null(strstr(f->result.message, "policy.yaml:"));

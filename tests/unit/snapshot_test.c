@@ -44,13 +44,10 @@ static enum err build(struct fixture *f, struct snapshot *previous, struct snaps
 
 static void write_revocations(const struct fixture *f, int sequence, const char *caller)
 {
-    char path[WORLD_PATH_MAX + 16], text[1024];
-    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
-    (void)snprintf(text, sizeof(text),
-                   "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: %d}\nentries:\n"
-                   "  - {spiffe: \"%s\", reason: test, author: test, created: \"2026-01-01T00:00:00Z\"}\n",
-                   sequence, caller);
-    world_write(path, text);
+    char entry[512];
+    (void)snprintf(entry, sizeof(entry),
+                   "  - {spiffe: \"%s\", reason: test, author: test, created: \"2026-01-01T00:00:00Z\"}\n", caller);
+    world_write_revocations(&f->world, "list.yaml", sequence, entry);
 }
 
 static void all_files_together_are_one_snapshot(void **state)
@@ -195,28 +192,18 @@ static void an_older_revocation_sequence_is_refused(void **state)
     snapshot_drop(second);
 }
 
-static void write_list(const struct fixture *f, const char *name, int sequence)
-{
-    char path[WORLD_PATH_MAX + 32], text[256];
-    (void)snprintf(path, sizeof(path), "%s/%s", f->world.revocations, name);
-    (void)snprintf(text, sizeof(text),
-                   "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: %d}\nentries: []\n",
-                   sequence);
-    world_write(path, text);
-}
-
 static void each_list_keeps_its_own_sequence(void **state)
 {
     struct fixture *f = *state;
     struct snapshot *first = NULL, *second = NULL;
-    write_list(f, "a.yaml", 10);
-    write_list(f, "b.yaml", 5);
+    world_write_revocations(&f->world, "a.yaml", 10, NULL);
+    world_write_revocations(&f->world, "b.yaml", 5, NULL);
     assert_int_equal(build(f, NULL, &first), ERR_NONE);
-    write_list(f, "b.yaml", 4); /* behind a.yaml, which has not gone back */
+    world_write_revocations(&f->world, "b.yaml", 4, NULL); /* behind a.yaml, which has not gone back */
     assert_int_equal(build(f, first, &second), ERR_STALE);
     assert_ptr_equal(second->revocations, first->revocations);
     snapshot_drop(second);
-    write_list(f, "b.yaml", 6);
+    world_write_revocations(&f->world, "b.yaml", 6, NULL);
     assert_int_equal(build(f, first, &second), ERR_NONE);
     snapshot_drop(first);
     snapshot_drop(second);
@@ -227,15 +214,15 @@ static void a_list_goes_away_only_together_with_a_newer_one(void **state)
     struct fixture *f = *state;
     struct snapshot *first = NULL, *second = NULL;
     char path[WORLD_PATH_MAX + 32];
-    write_list(f, "a.yaml", 10);
-    write_list(f, "b.yaml", 5);
+    world_write_revocations(&f->world, "a.yaml", 10, NULL);
+    world_write_revocations(&f->world, "b.yaml", 5, NULL);
     assert_int_equal(build(f, NULL, &first), ERR_NONE);
     (void)snprintf(path, sizeof(path), "%s/b.yaml", f->world.revocations);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(build(f, first, &second), ERR_STALE);
     assert_ptr_equal(second->revocations, first->revocations);
     snapshot_drop(second);
-    write_list(f, "a.yaml", 11);
+    world_write_revocations(&f->world, "a.yaml", 11, NULL);
     assert_int_equal(build(f, first, &second), ERR_NONE);
     assert_int_equal(revocations_sequence(second->revocations), 11);
     snapshot_drop(first);
