@@ -152,15 +152,16 @@ static enum err check_sequence(const struct bundle_load *load, const struct job 
 
 static bool is_unchanged(const struct job *job)
 {
-    return job->before != NULL && memcmp(&job->before->text, &job->state->text, sizeof job->state->text) == 0 &&
-           memcmp(&job->before->lists, &job->state->lists, sizeof job->state->lists) == 0;
+    return job->before != NULL && source_file_is_same(&job->before->text, &job->state->text) &&
+           source_file_is_same(&job->before->lists, &job->state->lists);
 }
 
 /* A refresh that changes no authority leaves what was verified by them known. */
 static void keep_generation(const struct bundle_load *load, struct job *job)
 {
     const struct trust_bundle *before = bundle_before(load, job);
-    if (before == NULL || memcmp(trust_bundle_digest(before), trust_bundle_digest(job->bundle), SHA256_BYTES) != 0)
+    if (job->before == NULL || before == NULL ||
+        memcmp(trust_bundle_digest(before), trust_bundle_digest(job->bundle), SHA256_BYTES) != 0)
         return;
     trust_bundle_keep_generation(job->bundle, trust_bundle_generation(before));
     job->state->text.generation = job->before->text.generation;

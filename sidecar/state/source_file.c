@@ -22,14 +22,18 @@ enum err source_file_read(const struct source_reader *reader, const char *path, 
     return source_file_complain(reader, path, error);
 }
 
+bool source_file_is_same(const struct source_state *a, const struct source_state *b)
+{
+    return a->is_there == b->is_there && a->is_stale == b->is_stale &&
+           memcmp(a->fingerprint, b->fingerprint, SHA256_BYTES) == 0;
+}
+
 enum err source_file_mark(const struct source_reader *reader, struct view text, const struct source_state *before,
                           struct source_state *state)
 {
     state->is_there = view_is_present(text);
     if (state->is_there)
         TRY(sha256(text, state->fingerprint));
-    bool is_same = before != NULL && before->is_there == state->is_there && before->is_stale == state->is_stale &&
-                   memcmp(before->fingerprint, state->fingerprint, SHA256_BYTES) == 0;
-    state->generation = is_same ? before->generation : reader->generation;
+    state->generation = before != NULL && source_file_is_same(before, state) ? before->generation : reader->generation;
     return ERR_NONE;
 }

@@ -29,6 +29,9 @@ MUST_CHECK enum err source_file_read(const struct source_reader *reader, const c
 /* Reports that the file cannot be read; gives `error` back. */
 MUST_CHECK enum err source_file_complain(const struct source_reader *reader, const char *path, enum err error);
 
+/* True when both stand for the same text, or for none in the same way. */
+bool source_file_is_same(const struct source_state *a, const struct source_state *b);
+
 /* Fills *state for `text`, of which an absent one is a file that is not there. What is the same as `before` (or NULL)
  * keeps its generation. */
 MUST_CHECK enum err source_file_mark(const struct source_reader *reader, struct view text,

@@ -2,7 +2,7 @@
 #include "jose_algorithm.h"
 
 static const struct view NAMES[JOSE_ALGORITHM_COUNT] = {
-#define JOSE_NAME(symbol, name) [JOSE_##symbol] = {name, sizeof name - 1},
+#define JOSE_NAME(symbol, name) [JOSE_##symbol] = {(name), sizeof(name) - 1},
     JOSE_ALGORITHMS(JOSE_NAME)
 #undef JOSE_NAME
 };
