@@ -53,7 +53,7 @@ static struct view take_field(struct view *line)
 {
     size_t end = view_index_of(*line, '\t', 0);
     struct view field = view_slice(*line, 0, end);
-    *line = end == line->size ? (struct view){0} : view_slice(*line, end + 1, line->size);
+    *line = end < line->size ? view_slice(*line, end + 1, line->size) : (struct view){0};
     return field;
 }
 

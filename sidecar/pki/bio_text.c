@@ -12,7 +12,7 @@ struct view bio_text_copy(BIO *bio, struct arena *arena)
 {
     char *bytes = NULL;
     long size = bio ? BIO_get_mem_data(bio, &bytes) : -1;
-    return size < 0 ? (struct view){0} : arena_copy(arena, (struct view){size > 0 ? bytes : "", (size_t)size});
+    return size >= 0 ? arena_copy(arena, (struct view){size > 0 ? bytes : "", (size_t)size}) : (struct view){0};
 }
 
 void bio_text_drop(BIO **bio)

@@ -134,9 +134,10 @@ bool policy_lane_take(struct policy_lane *lane, struct policy_outcome *out)
     (void)told;
     pthread_mutex_lock(&lane->lock);
     bool has_outcome = lane->has_outcome;
-    if (has_outcome)
+    if (has_outcome) {
         *out = lane->outcome;
-    lane->outcome = has_outcome ? (struct policy_outcome){0} : lane->outcome;
+        lane->outcome = (struct policy_outcome){0};
+    }
     lane->has_outcome = false;
     pthread_mutex_unlock(&lane->lock);
     return has_outcome;
