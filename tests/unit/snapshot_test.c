@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot.h"
 
+#include "revocation_file.h"
+#include "signing_keys.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -40,6 +42,15 @@ static int teardown(void **state)
 static enum err build(struct fixture *f, struct snapshot *previous, struct snapshot **out)
 {
     return snapshot_build(&f->world.config, NULL, previous, WORLD_NOW, &f->diags, out);
+}
+
+/* The last finding of this code, or NULL. */
+static const struct diag *finding(const struct fixture *f, const char *code)
+{
+    for (size_t i = f->diags.count; i > 0; i--)
+        if (view_equals(f->diags.items[i - 1].code, view_of(code)))
+            return &f->diags.items[i - 1];
+    return NULL;
 }
 
 static void write_revocations(const struct fixture *f, int sequence, const char *caller)
@@ -190,6 +201,48 @@ static void an_older_revocation_sequence_is_refused(void **state)
     assert_int_equal(second->revocation_generation, 2);
     snapshot_drop(first);
     snapshot_drop(second);
+}
+
+/* A list of `sequence` in an envelope that says `signed_as`. */
+static void sign_list(struct fixture *f, const char *path, int sequence, uint64_t signed_as)
+{
+    struct policy_key *key = NULL;
+    struct view list = arena_print(&f->arena, "bartizan-revocations v1\nsequence %d\nend\n", sequence), sealed = {0};
+    assert_int_equal(policy_key_read_private(VIEW(SIGNING_KEY), &key), ERR_NONE);
+    const struct revocation_signing signing = {.key = key, .now = WORLD_NOW};
+    assert_int_equal(revocation_file_seal(list, signed_as, &signing, &f->arena, &sealed), ERR_NONE);
+    policy_key_free(key);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(sealed.data, 1, sealed.size, file), sealed.size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_signed_list_is_judged_anew_when_it_or_its_signers_change(void **state)
+{
+    struct fixture *f = *state;
+    char signer[WORLD_PATH_MAX + 16], list[WORLD_PATH_MAX + 32];
+    const char *const signers[] = {signer};
+    struct snapshot *first = NULL, *second = NULL;
+    (void)snprintf(signer, sizeof(signer), "%s/signer.pem", f->world.folder);
+    (void)snprintf(list, sizeof(list), "%s/a.revocations", f->world.revocations);
+    f->world.config.identity.revocation_signers = signers;
+    f->world.config.identity.revocation_signer_count = 1;
+    world_write(signer, SIGNING_KEY_PUBLIC);
+    sign_list(f, list, 7, 7);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    sign_list(f, list, 8, 9);
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_non_null(finding(f, "E1107"));
+    assert_ptr_equal(second->revocations, first->revocations);
+    snapshot_drop(second);
+    sign_list(f, list, 7, 7);
+    world_write(signer, OTHER_KEY_PUBLIC); /* with the list as it was */
+    assert_int_equal(build(f, first, &second), ERR_INVALID);
+    assert_non_null(finding(f, "E1108"));
+    assert_ptr_equal(second->revocations, first->revocations);
+    snapshot_drop(second);
+    snapshot_drop(first);
 }
 
 static void each_list_keeps_its_own_sequence(void **state)
@@ -427,15 +480,6 @@ static void a_map_that_is_not_there_yet_is_no_judgement_and_of_the_operator_an_e
     snapshot_drop(first);
     snapshot_drop(second);
     free(m.document);
-}
-
-/* The last finding of this code, or NULL. */
-static const struct diag *finding(const struct fixture *f, const char *code)
-{
-    for (size_t i = f->diags.count; i > 0; i--)
-        if (view_equals(f->diags.items[i - 1].code, view_of(code)))
-            return &f->diags.items[i - 1];
-    return NULL;
 }
 
 static void a_map_is_taken_whole_or_not_at_all(void **state)
@@ -754,6 +798,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_of_feed_that_is_taken_away_is_trusted_no_longer, setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_revocation_sequence_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_loss_of_the_revocation_file_is_not_an_amnesty, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_signed_list_is_judged_anew_when_it_or_its_signers_change, setup, teardown),
         cmocka_unit_test_setup_teardown(each_list_keeps_its_own_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(a_list_goes_away_only_together_with_a_newer_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mistake_in_one_file_delays_nothing_in_another, setup, teardown),
