@@ -37,6 +37,15 @@ int load_config(const char *path, struct arena *arena, struct config *out)
     return print_findings(diags, false, config_read(path ? path : DEFAULT_CONFIG, arena, diags, out));
 }
 
+int set_log_level(const struct usage *usage, const char *level)
+{
+    enum log_level threshold = LOG_INFO;
+    if (level != NULL && !log_level_parse(view_of(level), &threshold))
+        return usage_error(usage, "unknown level `%s`", level);
+    log_set_level(threshold);
+    return EXIT_GOOD;
+}
+
 int make_revocations(const struct config *config)
 {
     enum { FOLDER_MODE = 0750 };

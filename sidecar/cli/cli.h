@@ -4,6 +4,7 @@
 #define BARTIZAN_CLI_H
 
 #include "config.h"
+#include "options.h"
 
 enum { COMMAND_MEMORY = 256 * 1024 * 1024 };
 
@@ -17,6 +18,9 @@ int exit_code_of(enum err err);
 
 /* The configuration at `path` (NULL: DEFAULT_CONFIG): EXIT_GOOD, or its findings were printed. */
 int load_config(const char *path, struct arena *arena, struct config *out);
+
+/* The log says what is at `level` or above it (NULL: info). EXIT_GOOD, or EXIT_USAGE for a level that there is not. */
+int set_log_level(const struct usage *usage, const char *level);
 
 /* Makes the first folder of identity.revocations where it is missing, as in a fresh volume: an empty one revokes
  * nobody. No other file or folder of the operator's is made up. EXIT_GOOD, or why not was printed. */

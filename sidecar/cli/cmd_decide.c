@@ -82,10 +82,9 @@ int cmd_decide(int argc, char **argv)
     int code = options_read(&usage, argc, argv, NULL, &operands);
     if (code != OPTIONS_GO_ON)
         return code;
-    enum log_level threshold = LOG_INFO;
-    if (level != NULL && !log_level_parse(view_of(level), &threshold))
-        return usage_error(&usage, "unknown level `%s`", level);
-    log_set_level(threshold);
+    code = set_log_level(&usage, level);
+    if (code != EXIT_GOOD)
+        return code;
     take_name();
     block_signals();
     close_memory();

@@ -84,12 +84,11 @@ int cmd_feed(int argc, char **argv)
     int code = options_read(&usage, argc, argv, NULL, &operands);
     if (code != OPTIONS_GO_ON)
         return code;
-    enum log_level threshold = LOG_INFO;
-    if (level != NULL && !log_level_parse(view_of(level), &threshold))
-        return usage_error(&usage, "unknown level `%s`", level);
+    code = set_log_level(&usage, level);
+    if (code != EXIT_GOOD)
+        return code;
     if (timeout != NULL && (once == NULL || !view_to_u64(view_of(timeout), &seconds) || seconds < 1 || seconds > 86400))
         return usage_error(&usage, "`--timeout` goes with `--once`, from 1 to 86400");
-    log_set_level(threshold);
     struct feed_config wanted = {.is_once = once != NULL, .seconds = (uint32_t)seconds};
     return feed(file, &wanted);
 }

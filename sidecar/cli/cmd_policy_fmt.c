@@ -13,11 +13,6 @@ enum { POLICY_FILE_MAX = 8 * 1024 * 1024 };
 
 enum fmt_mode { FMT_PRINT = 0, FMT_CHECK, FMT_WRITE };
 
-static void free_arena(struct arena *arena)
-{
-    arena_free(arena);
-}
-
 static int complain(const char *path)
 {
     fprintf(stderr, "bartizan: %s: %s\n", path, strerror(errno));
@@ -69,7 +64,7 @@ static int finish(const char *path, enum fmt_mode mode, bool is_same, struct vie
 
 static int format_file(const char *path, enum fmt_mode mode)
 {
-    AUTO(free_arena) struct arena arena;
+    AUTO(arena_free) struct arena arena;
     struct diag_list diags;
     struct view text = {0}, formatted = {0};
     arena_init(&arena, COMMAND_MEMORY);

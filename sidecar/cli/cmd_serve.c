@@ -236,10 +236,9 @@ int cmd_serve(int argc, char **argv)
     int code = options_read(&usage, argc, argv, NULL, &operands);
     if (code != OPTIONS_GO_ON)
         return code;
-    enum log_level threshold = LOG_INFO;
-    if (level != NULL && !log_level_parse(view_of(level), &threshold))
-        return usage_error(&usage, "unknown level `%s`", level);
-    log_set_level(threshold);
+    code = set_log_level(&usage, level);
+    if (code != EXIT_GOOD)
+        return code;
     struct arena arena;
     struct config config;
     arena_init(&arena, COMMAND_MEMORY);

@@ -118,14 +118,9 @@ struct view feed_stamp_print(const struct feed_stamp *stamp, struct arena *arena
 
 /* ---- file ---------------------------------------------------------------- */
 
-static void free_arena(struct arena *arena)
-{
-    arena_free(arena);
-}
-
 enum err feed_stamp_read(const struct config *config, struct feed_stamp *out)
 {
-    AUTO(free_arena) struct arena arena;
+    AUTO(arena_free) struct arena arena;
     struct view text = {0};
     arena_init(&arena, STAMP_MEMORY);
     TRY(folder_file_read(AT_FDCWD, config->workload_api.stamp, FEED_STAMP_BYTES_MAX, &arena, &text));
@@ -134,7 +129,7 @@ enum err feed_stamp_read(const struct config *config, struct feed_stamp *out)
 
 enum err feed_stamp_write(const struct config *config, const struct feed_stamp *stamp)
 {
-    AUTO(free_arena) struct arena arena;
+    AUTO(arena_free) struct arena arena;
     AUTO(descriptor_close) int folder = -1;
     const char *name = NULL;
     arena_init(&arena, STAMP_MEMORY);
