@@ -1,85 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
-#include "caller_proof.h"
 #include "decision_record.h"
 #include "log.h"
-#include "shadow_judge.h"
-#include "token_cache.h"
-#include "wiring.h"
+#include "passage.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 
 enum {
-    SCRATCH_BYTES = 96 * 1024, /* facts, evaluation and record of one request */
     ID_BYTES = 40,
     CACHE_ENTRY_BYTES = 8 * 1024,
     CACHE_ENTRIES_MAX = 1 << 20, /* of svid_cache and token_cache */
-    PROOF_ATTEMPTS = 3,          /* a check whose files change under it this often is refused */
 };
 #define NANOSECONDS INT64_C(1000000000)
-
-struct check_context {
-    const struct config *config;
-    struct snapshot *snapshot;
-    struct header_names names;    /* that its policy relies on */
-    struct header_names settable; /* that some rule of it can set */
-    struct caller_proof_rule rule;
-    struct check_limits limits;
-    struct svid_cache *callers;
-    struct token_cache *tokens;
-    struct proof_flights flights;
-    struct subject_hashes *subjects;
-    struct journal_writer *journal;
-    struct metrics *metrics;
-    struct refusal_log *refusals;
-    struct shadow_judge *shadow; /* NULL unless policy.shadow is configured */
-    uint8_t epoch[JOURNAL_EPOCH_BYTES];
-    char id_prefix[8];
-    int64_t wiring_told_at[WIRING_FAULTS]; /* unix seconds; 0: not yet */
-    uint64_t unrecorded;                   /* decisions that have no record's number */
-    struct check_request request;
-    struct audit_event event;
-    char scratch[SCRATCH_BYTES];
-};
-
-/* What a worker verifies, and what came out. */
-struct check_proof {
-    struct snapshot *snapshot; /* verified against; held */
-    int64_t now;
-    int attempts;
-    bool has_caller; /* a caller is to be verified, or was */
-    struct caller_proof_rule rule;
-    struct caller_proof_input caller_input;
-    enum reason caller_refusal;
-    struct x509_svid caller;
-    bool has_token;
-    struct view token_text;
-    enum reason token_refusal;
-    struct token token;
-    struct arena arena; /* the token's claims */
-    struct proof_flight caller_flight, token_flight;
-};
-
-/* What is known of one request on its way. */
-struct passage {
-    struct check_context *context;
-    struct check *check;
-    struct arena arena;
-    struct facts facts;
-    struct request_credentials credentials;
-    struct caller_proof_input caller_input;
-    const struct x509_svid *caller;
-    struct clearance *caller_clearance; /* NULL: the caller is not kept */
-    struct view unverified_caller;
-    struct view token_text;
-    bool is_dpop;
-    const struct token *token;
-    struct clearance *token_clearance; /* NULL: the token is not kept */
-    bool wants_caller;                 /* not known yet: to be verified */
-    bool wants_token;
-};
 
 /* ---- context ------------------------------------------------------------- */
 
@@ -193,14 +127,6 @@ const struct snapshot *check_context_snapshot(const struct check_context *contex
     return context->snapshot;
 }
 
-/* Tokens are judged by policy and keys; generations are snapshot numbers, so the
- * younger of the two names the pair. */
-static uint64_t token_epoch(const struct snapshot *snapshot)
-{
-    return snapshot->policy_generation > snapshot->key_generation ? snapshot->policy_generation
-                                                                  : snapshot->key_generation;
-}
-
 /* ---- decode -------------------------------------------------------------- */
 
 static void decode(struct passage *p, const struct check_clock *clock)
@@ -216,171 +142,7 @@ static void decode(struct passage *p, const struct check_clock *clock)
     p->facts.now = clock->realtime_ns / NANOSECONDS;
 }
 
-/* ---- identify and prove -------------------------------------------------- */
-
-static bool is_cleared(const struct passage *p, const struct clearance *clearance)
-{
-    return clearance != NULL && clearance_holds(clearance, p->context->snapshot->revocation_generation, p->facts.now);
-}
-
-static void clear(const struct passage *p, struct clearance *clearance)
-{
-    if (clearance != NULL)
-        *clearance =
-            (struct clearance){.generation = p->context->snapshot->revocation_generation, .since = p->facts.now};
-}
-
-static bool is_caller_revoked(struct passage *p)
-{
-    if (is_cleared(p, p->caller_clearance))
-        return false;
-    if (revocations_has_caller(p->context->snapshot->revocations, p->caller, p->facts.now))
-        return true;
-    clear(p, p->caller_clearance);
-    return false;
-}
-
-static bool is_token_revoked(struct passage *p)
-{
-    const struct user_facts *user = &p->token->user;
-    const struct revocation_token revocation = {
-        .issuer = user->issuer, .subject = user->subject, .id = p->token->id, .issued_at = user->issued_at};
-    if (is_cleared(p, p->token_clearance))
-        return false;
-    if (revocations_has_token(p->context->snapshot->revocations, &revocation, p->facts.now))
-        return true;
-    clear(p, p->token_clearance);
-    return false;
-}
-
-/* Peer and revocation are judged on every request, outside the cache. */
-static enum reason judge_caller(struct passage *p)
-{
-    const struct x509_svid *caller = p->caller;
-    if (!caller_proof_is_of_peer(&p->caller_input, caller)) {
-        p->unverified_caller = caller->id.text;
-        p->caller = NULL;
-        return REASON_XFCC_MISMATCH;
-    }
-    if (caller->is_believed)
-        metrics_add(p->context->metrics, METRIC_BELIEVED_CALLERS, 1);
-    p->facts.workload = (struct workload_facts){.proof = caller->is_believed ? PROOF_XFCC_TEXT : PROOF_CERTIFICATE,
-                                                .spiffe_id = caller->id.text,
-                                                .trust_domain = caller->id.trust_domain};
-    return is_caller_revoked(p) ? REASON_CERTIFICATE_REVOKED : REASON_NONE;
-}
-
-/* Told once an interval, however many requests give it away. */
-static void note_wiring(struct passage *p)
-{
-    struct check_context *context = p->context;
-    enum wiring_fault fault;
-    if (!wiring_find(&p->caller_input, &fault))
-        return;
-    const struct wiring_info *info = wiring_info(fault);
-    int64_t *told_at = &context->wiring_told_at[fault], now = p->facts.now;
-    metrics_add(context->metrics, info->metric, 1);
-    bool is_told = *told_at != 0 && now >= *told_at && now - *told_at < REFUSAL_LOG_INTERVAL;
-    if (is_told || context->refusals == NULL)
-        return;
-    *told_at = now;
-    log_line(LOG_WARN, log_say("a client's certificate does not arrive"), log_text("code", view_of(info->code)),
-             log_text("meaning", view_of(info->meaning)), log_text("do", view_of(info->advice)));
-}
-
-static void identify(struct passage *p)
-{
-    struct check_context *context = p->context;
-    struct facts *facts = &p->facts;
-    const struct check_proof *proof = p->check->proof;
-    p->caller_input = (struct caller_proof_input){.rule = &context->rule,
-                                                  .source_certificate = context->request.source.certificate,
-                                                  .xfcc = p->credentials.xfcc,
-                                                  .peer = context->request.source.principal};
-    enum reason refusal = caller_proof_presence(&p->caller_input);
-    if (refusal != REASON_NONE && proof == NULL && !p->check->is_again)
-        note_wiring(p);
-    if (refusal == REASON_CERTIFICATE_NONE) { /* nobody is no failure: rules may be for anybody */
-        facts->workload_failure = REASON_NONE;
-        return;
-    }
-    if (refusal == REASON_NONE) {
-        struct svid_key key = caller_proof_key(&p->caller_input);
-        struct x509_svid *kept =
-            svid_cache_find(context->callers, &key, context->snapshot->bundles, facts->now, &refusal);
-        p->caller = kept;
-        p->caller_clearance = kept != NULL ? &kept->clearance : NULL;
-        bool is_known = p->caller != NULL || refusal != REASON_NONE;
-        if (proof == NULL && !p->check->is_again) /* not again when it comes back */
-            metrics_add(context->metrics, is_known ? METRIC_CERTIFICATE_HITS : METRIC_CERTIFICATE_MISSES, 1);
-        if (!is_known && proof != NULL && proof->has_caller) { /* too large for the cache */
-            refusal = proof->caller_refusal;
-            p->caller = refusal == REASON_NONE ? &proof->caller : NULL;
-        } else if (!is_known) {
-            p->wants_caller = true;
-            return;
-        }
-    }
-    if (refusal != REASON_NONE && proof != NULL && proof->has_caller)
-        p->unverified_caller = proof->caller.id.text;
-    facts->workload_failure = p->caller != NULL ? judge_caller(p) : refusal;
-}
-
-/* Bindings are judged on every request, outside the cache. */
-static enum reason judge_token(struct passage *p)
-{
-    const struct token *token = p->token;
-    struct user_facts *user = &p->facts.user;
-    *user = token->user;
-    if (is_token_revoked(p))
-        return REASON_TOKEN_REVOKED;
-    /* RFC 8705 section 3 binds to a certificate whose possession was seen; a Hash is hearsay. */
-    const uint8_t *certificate = p->caller != NULL && !p->caller->is_believed ? p->caller->sha256 : NULL;
-    return token_check_binding(token, certificate, p->facts.workload.spiffe_id, user);
-}
-
-static void prove(struct passage *p)
-{
-    struct check_context *context = p->context;
-    struct facts *facts = &p->facts;
-    const struct check_proof *proof = p->check->proof;
-    facts->user_failure = REASON_NONE;
-    if (!view_is_present(p->credentials.authorization))
-        return;
-    enum reason refusal = authorization_parse(p->credentials.authorization, &p->token_text, &p->is_dpop);
-    if (refusal == REASON_NONE && !view_is_present(p->token_text))
-        return; /* another scheme: nothing to us */
-    if (refusal == REASON_NONE &&
-        p->is_dpop) /* RFC 9449 section 7.1: never without the proof, and none is verified here */
-        refusal = REASON_TOKEN_BINDING;
-    if (refusal == REASON_NONE) {
-        uint64_t epoch = token_epoch(context->snapshot);
-        struct token *kept = token_cache_find(context->tokens, p->token_text, epoch, facts->now, &refusal);
-        p->token = kept;
-        p->token_clearance = kept != NULL ? &kept->clearance : NULL;
-        bool is_known = p->token != NULL || refusal != REASON_NONE;
-        if (proof == NULL && !p->check->is_again)
-            metrics_add(context->metrics, is_known ? METRIC_TOKEN_HITS : METRIC_TOKEN_MISSES, 1);
-        if (!is_known && proof != NULL && proof->has_token) {
-            refusal = proof->token_refusal;
-            p->token = refusal == REASON_NONE ? &proof->token : NULL;
-        } else if (!is_known && !authorization_is_token(p->token_text)) {
-            refusal = REASON_TOKEN_MALFORMED;
-        } else if (!is_known) {
-            p->wants_token = true;
-            return;
-        }
-    }
-    if (p->token != NULL && !p->wants_caller)
-        refusal = judge_token(p);
-    if (refusal == REASON_KEYS_UNAVAILABLE) { /* neither invalid nor absent: it cannot be judged */
-        facts->user.state = USER_UNKNOWN;
-        return;
-    }
-    facts->user_failure = refusal;
-}
-
-/* ---- parking ------------------------------------------------------------- */
+/* ---- parked --------------------------------------------------------------- */
 
 void check_drop(struct check_context *context, struct check *check)
 {
@@ -393,77 +155,6 @@ void check_drop(struct check_context *context, struct check *check)
     arena_free(&check->proof->arena);
     free(check->proof);
     check->proof = NULL;
-}
-
-static struct proof_flight_key caller_work(const struct passage *p)
-{
-    struct svid_key key = caller_proof_key(&p->caller_input);
-    return (struct proof_flight_key){
-        .kind = FLIGHT_CALLER, .epoch = p->context->snapshot->bundle_generation, .parts = {key.leaf, key.chain}};
-}
-
-static struct proof_flight_key token_work(const struct passage *p)
-{
-    return (struct proof_flight_key){
-        .kind = FLIGHT_TOKEN, .epoch = token_epoch(p->context->snapshot), .parts = {p->token_text}};
-}
-
-/* True when somebody verifies already what this check brings. Once only: what no cache
- * keeps would otherwise be verified by one check after the other. */
-static bool wait_for_another(struct passage *p)
-{
-    struct check_context *context = p->context;
-    struct proof_flight *flight = NULL;
-    if (p->check->has_waited || context->flights.waiting >= context->config->limits.queue)
-        return false;
-    if (p->wants_caller) {
-        struct proof_flight_key key = caller_work(p);
-        flight = proof_flights_find(&context->flights, &key);
-    }
-    if (flight == NULL && p->wants_token) {
-        struct proof_flight_key key = token_work(p);
-        flight = proof_flights_find(&context->flights, &key);
-    }
-    if (flight == NULL)
-        return false;
-    check_drop(context, p->check);
-    p->check->has_waited = true;
-    p->check->is_again = true;
-    proof_flights_wait(&context->flights, flight, &p->check->waiter);
-    metrics_add(context->metrics, METRIC_CHECKS_SHARED, 1);
-    return true;
-}
-
-/* False when there is no memory, or the files changed too often. */
-static bool park(struct passage *p)
-{
-    struct check *check = p->check;
-    int attempts = check->proof != NULL ? check->proof->attempts : 0;
-    check_drop(p->context, check);
-    struct check_proof *proof = attempts < PROOF_ATTEMPTS ? calloc(1, sizeof(*proof)) : NULL;
-    if (proof == NULL)
-        return false;
-    proof->attempts = attempts + 1;
-    proof->now = p->facts.now;
-    proof->snapshot = snapshot_hold(p->context->snapshot);
-    arena_init(&proof->arena, TOKEN_ARENA_BYTES);
-    proof->has_caller = p->wants_caller;
-    proof->rule = p->context->rule;
-    proof->caller_input = p->caller_input;
-    proof->caller_input.rule = &proof->rule;
-    proof->has_token = p->wants_token;
-    proof->token_text = p->token_text;
-    check->proof = proof;
-    struct proof_flights *flights = &p->context->flights;
-    if (p->wants_caller) {
-        struct proof_flight_key key = caller_work(p);
-        proof_flights_begin(flights, &proof->caller_flight, &key);
-    }
-    if (p->wants_token) {
-        struct proof_flight_key key = token_work(p);
-        proof_flights_begin(flights, &proof->token_flight, &key);
-    }
-    return true;
 }
 
 void check_work(struct check *check)
@@ -485,7 +176,7 @@ static void learn(struct check_context *context, struct check *check, int64_t no
     const struct snapshot *snapshot = context->snapshot;
     if (proof->snapshot->bundle_generation != snapshot->bundle_generation)
         proof->has_caller = false;
-    if (token_epoch(proof->snapshot) != token_epoch(snapshot))
+    if (passage_token_epoch(proof->snapshot) != passage_token_epoch(snapshot))
         proof->has_token = false;
     if (proof->has_caller) {
         struct svid_key key = caller_proof_key(&proof->caller_input);
@@ -493,7 +184,7 @@ static void learn(struct check_context *context, struct check *check, int64_t no
                           proof->caller_refusal, snapshot->bundles, now);
     }
     if (proof->has_token)
-        token_cache_insert(context->tokens, proof->token_text, token_epoch(snapshot),
+        token_cache_insert(context->tokens, proof->token_text, passage_token_epoch(snapshot),
                            proof->token_refusal == REASON_NONE ? &proof->token : NULL, proof->token_refusal, now);
 }
 
@@ -669,13 +360,13 @@ static enum check_step step(struct check_context *context, struct check *check, 
     passage_init(&passage, context, check);
     decode(&passage, clock);
     if (passage.facts.request_failure == REASON_NONE) {
-        identify(&passage);
-        prove(&passage);
+        passage_identify(&passage);
+        passage_prove(&passage);
     }
     if (passage.wants_caller || passage.wants_token) {
-        if (wait_for_another(&passage))
+        if (passage_wait(&passage))
             return CHECK_WAITING;
-        if (park(&passage))
+        if (passage_park(&passage))
             return CHECK_PARKED;
         passage.facts.request_failure = REASON_OVERLOAD;
     }
