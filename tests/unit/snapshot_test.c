@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot.h"
 
+#include "feed_stamp.h"
 #include "revocation_file.h"
 #include "signing_keys.h"
 #include "world.h"
@@ -785,6 +786,39 @@ static void an_issuer_of_the_shadow_alone_is_a_warning(void **state)
     snapshot_drop(second);
 }
 
+static bool has_keys(const struct fixture *f, const struct snapshot *snapshot)
+{
+    const struct jwks *keys = jwks_sets_find(snapshot->keys, f->world.issuer_config.url);
+    return keys != NULL && jwks_is_available(keys);
+}
+
+static void keys_of_the_workload_api_are_as_good_as_gone_when_it_has_not_confirmed_them(void **state)
+{
+    struct fixture *f = *state;
+    char path[WORLD_PATH_MAX + 16];
+    struct snapshot *first = NULL, *second = NULL;
+    struct feed_stamp stamp = {.streams[WORKLOAD_JWT].confirmed_ns = feed_clock_ns()};
+    (void)snprintf(path, sizeof(path), "%s/feed.json", f->world.folder);
+    f->world.issuer_config.workload_api = VIEW("prod.example");
+    f->world.issuer_config.is_owned_by_feed = f->world.config.workload_api.needs_jwt = true;
+    f->world.config.workload_api.stamp = path;
+    f->world.config.workload_api.max_age = 3600;
+    feed_boot_id(stamp.boot_id);
+    assert_int_equal(feed_stamp_write(&f->world.config, &stamp), ERR_NONE);
+    assert_int_equal(build(f, NULL, &first), ERR_NONE);
+    assert_true(first->is_ready && has_keys(f, first));
+    f->world.config.workload_api.max_age = 0;
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_false(second->is_ready || has_keys(f, second));
+    snapshot_drop(second);
+    assert_int_equal(unlink(path), 0);
+    f->world.config.workload_api.max_age = 3600;
+    assert_int_equal(build(f, first, &second), ERR_NONE);
+    assert_false(second->is_ready || has_keys(f, second));
+    snapshot_drop(second);
+    snapshot_drop(first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -824,6 +858,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_broken_policy_keeps_no_shadow_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_shadow_does_not_keep_it_from_starting, setup, teardown),
         cmocka_unit_test_setup_teardown(an_issuer_of_the_shadow_alone_is_a_warning, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_of_the_workload_api_are_as_good_as_gone_when_it_has_not_confirmed_them,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
