@@ -28,7 +28,8 @@ enum reason caller_proof_presence(const struct caller_proof_input *in)
 
 bool caller_proof_is_of_peer(const struct caller_proof_input *in, const struct x509_svid *caller)
 {
-    if (!in->rule->uses_xfcc || !view_is_present(in->xfcc) || in->rule->believes_without_hash)
+    bool is_waypoints = in->rule->believes_without_hash && caller->is_believed;
+    if (!in->rule->uses_xfcc || !view_is_present(in->xfcc) || is_waypoints)
         return true;
     size_t proxies = caller->proxy_count;
     struct view last = proxies > 0 ? caller->proxies[proxies - 1].id : caller->id.text;

@@ -74,7 +74,8 @@ enum reason caller_proof_presence(const struct caller_proof_input *in);
  * is another, or nobody showed Envoy a certificate, so that a client wrote the header and
  * FORWARD_ONLY or ALWAYS_FORWARD_ONLY let it through. `source.principal`, the first URI SAN,
  * proves nothing and is only ever held against somebody. True where XFCC is no source or
- * did not arrive, and behind a waypoint (believes_without_hash), which is not the peer. */
+ * did not arrive, and of who is believed behind a waypoint (believes_without_hash), which is
+ * not the peer. A certificate is public: copied into a header it proves nobody there either. */
 bool caller_proof_is_of_peer(const struct caller_proof_input *in, const struct x509_svid *caller);
 
 /* Every byte of the request on which the verdict of caller_proof_verify depends.

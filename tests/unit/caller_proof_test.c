@@ -501,7 +501,12 @@ static void proof_is_of_the_peer_that_envoy_saw_or_of_nobody(void **state)
     assert_false(caller_proof_is_of_peer(&in, &caller));
     in.rule = &text_direct;
     assert_false(caller_proof_is_of_peer(&in, &caller));
-    in.rule = &text_waypoint; /* its peer is whoever reached the waypoint */
+    in.rule = &text_waypoint; /* a certificate is its peer's there too */
+    assert_false(caller_proof_is_of_peer(&in, &caller));
+    in.peer = VIEW(WEB);
+    assert_true(caller_proof_is_of_peer(&in, &caller));
+    in.peer = VIEW(BOSS); /* text is of whoever reached the waypoint */
+    caller.is_believed = true;
     assert_true(caller_proof_is_of_peer(&in, &caller));
     in.rule = &only_certificate;
     assert_true(caller_proof_is_of_peer(&in, &caller));
