@@ -452,25 +452,31 @@ static void a_revoked_caller_is_refused_from_the_next_check_on(void **state)
     assert_refused(f, 403, REASON_CERTIFICATE_REVOKED);
 }
 
-/* What was said of a caller that is kept holds under one generation, and while no clock is set back. */
-static void a_kept_caller_is_asked_about_again_when_the_clock_is_set_back(void **state)
+/* What was said of what is kept holds under one generation, and while no clock is set back. `entry` has run out. */
+static void is_asked_again_when_the_clock_is_set_back(struct fixture *f, const char *entry, int status,
+                                                      enum reason reason)
 {
-    struct fixture *f = *state;
-    char path[WORLD_PATH_MAX + 16], list[512], expires[RFC3339_BYTES];
+    char list[256], expires[RFC3339_BYTES];
     add_header(f, "authorization", f->bearer);
-    int64_t now = f->clock.realtime_ns / 1000000000;
-    assert_true(rfc3339_write(now - 10, expires));
-    (void)snprintf(path, sizeof(path), "%s/list.yaml", f->world.revocations);
-    (void)snprintf(list, sizeof(list),
-                   "apiVersion: bartizan.dev/v1alpha1\nkind: RevocationList\nmetadata: {sequence: 1}\nentries:\n"
-                   "  - {spiffe: \"" WORLD_CONSOLE "\", expires: \"%.*s\"}\n",
-                   RFC3339_BYTES, expires);
-    world_write(path, list);
+    assert_true(rfc3339_write(f->clock.realtime_ns / 1000000000 - 10, expires));
+    (void)snprintf(list, sizeof(list), "  - {%s, expires: \"%.*s\"}\n", entry, RFC3339_BYTES, expires);
+    world_write_revocations(&f->world, "list.yaml", 1, list);
     take_snapshot(f);
-    assert_int_equal(ask(f), 200); /* it has run out */
+    assert_int_equal(ask(f), 200);
     assert_int_equal(ask(f), 200);
     f->clock.realtime_ns -= INT64_C(11000000000);
-    assert_refused(f, 403, REASON_CERTIFICATE_REVOKED);
+    assert_refused(f, status, reason);
+}
+
+static void a_kept_caller_is_asked_about_again_when_the_clock_is_set_back(void **state)
+{
+    is_asked_again_when_the_clock_is_set_back(*state, "spiffe: \"" WORLD_CONSOLE "\"", 403, REASON_CERTIFICATE_REVOKED);
+}
+
+static void a_kept_token_is_asked_about_again_when_the_clock_is_set_back(void **state)
+{
+    is_asked_again_when_the_clock_is_set_back(*state, "token: {issuer: \"https://sso.example\", id: j-1}", 401,
+                                              REASON_TOKEN_REVOKED);
 }
 
 static void a_revoked_authority_refuses_a_caller_that_is_kept(void **state)
@@ -871,6 +877,7 @@ int main(void)
         CASE(files_that_change_for_ever_end_in_a_refusal),
         CASE(a_revoked_caller_is_refused_from_the_next_check_on),
         CASE(a_kept_caller_is_asked_about_again_when_the_clock_is_set_back),
+        CASE(a_kept_token_is_asked_about_again_when_the_clock_is_set_back),
         CASE(a_revoked_authority_refuses_a_caller_that_is_kept),
         CASE(a_revoked_token_is_refused_from_the_next_check_on),
         CASE(a_token_bound_to_another_workload_is_refused),
