@@ -47,7 +47,7 @@ struct load {
     grpc_completion_queue *queue;
     void *method;
     grpc_byte_buffer *request;
-    FILE *cold; /* NULL: none, or no more of them */
+    FILE *cold; /* NULL: none */
     unsigned every;
     struct call_slot slots[IN_FLIGHT_MAX];
     struct latencies warm, rare;
