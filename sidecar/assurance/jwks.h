@@ -12,8 +12,9 @@
 
 #include "diag.h"
 #include "jose_algorithm.h"
+#include "jwk.h"
 
-enum { JWKS_BYTES_MAX = 256 * 1024, JWKS_KEYS_MAX = 128, JWK_KID_MAX = 256 };
+enum { JWKS_BYTES_MAX = 256 * 1024, JWKS_KEYS_MAX = 128 };
 
 struct jwks_sets;
 
@@ -39,22 +40,8 @@ uint64_t jwks_generation(const struct jwks *jwks);
 /* True when tokens of this issuer may be signed with it. */
 bool jwks_allows(const struct jwks *jwks, enum jose_algorithm algorithm);
 
-struct evp_pkey_st;
-
-enum jwk_type { JWK_UNKNOWN = 0, JWK_RSA, JWK_EC_P256, JWK_EC_P384, JWK_EC_P521, JWK_ED25519 };
-
-struct jwk {
-    struct view kid; /* absent when there is none */
-    struct view alg; /* the only algorithm it is for; absent: any of its type */
-    enum jwk_type type;
-    struct evp_pkey_st *key; /* owned by the set; safe for any number of threads */
-};
-
 /* The key with this kid, or NULL. */
 const struct jwk *jwks_find(const struct jwks *jwks, struct view kid);
-
-/* True when the key's type and `alg` allow the algorithm. */
-bool jwk_is_for(const struct jwk *jwk, enum jwk_type type, struct view algorithm);
 
 /* The one key that is for the algorithm, or NULL when there are none or several. */
 const struct jwk *jwks_find_only(const struct jwks *jwks, enum jwk_type type, struct view algorithm);
