@@ -23,6 +23,7 @@ enum {
     TICK = 500,             /* milliseconds: how often signals are looked for */
     SILENCE_MOST = 10000,   /* until the first good message of a stream */
     AT_ONCE_LEAST = 1000,   /* between two attempts without a pause */
+    UNWRITTEN_PAUSE = 1000, /* until a message that could not be written is asked for again */
     REFUSED_PAUSE = 300000, /* after an answer that trying again does not change */
     CONFIRM_LEAST = 500,
     CONFIRM_MOST = 300000,
@@ -173,8 +174,11 @@ static void on_message(struct feed *feed, struct stream *s)
 {
     struct arena arena;
     arena_init(&arena, MESSAGE_MEMORY);
-    if (take_message(feed, s, &arena) == ERR_NONE)
+    enum err result = take_message(feed, s, &arena);
+    if (result == ERR_NONE)
         confirm(feed, s);
+    else if (result == ERR_IO && s->has_message) /* what it takes away must go: the next stream says it again */
+        s->due = now_ms() + UNWRITTEN_PAUSE;
     arena_free(&arena);
     (void)malloc_trim(0);
 }

@@ -13,6 +13,8 @@
  *   a good message                                 as it says       the backoff begins anew
  *   a message that is malformed, or refused        stay             the stream goes on; by the
  *                                                                   silence of good ones it ends
+ *   a message that cannot be written               as far as it    asked for again after a second,
+ *                                                  went            then by backoff.h
  *   no good message 10 s after opening             stay             backoff.h
  *   a stream with a good message ends              stay             at once, once a second at most
  *   PermissionDenied                               are taken away   backoff.h
