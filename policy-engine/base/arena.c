@@ -233,7 +233,10 @@ struct view arena_vprint(struct arena *arena, const char *format, va_list args)
         size_t rounded = round_up((size_t)size + 1, ALIGNMENT);
         text = arena->next;
         arena->next += rounded < room ? rounded : room;
-    } else if (size >= 0) {
+    } else if (room > 0) {
+        memset(arena->next, 0, room); /* its beginning was written there, and what is taken next is zero */
+    }
+    if (text == NULL && size >= 0) {
         text = arena_take(arena, (size_t)size + 1);
         if (text != NULL)
             (void)vsnprintf(text, (size_t)size + 1, format, again);

@@ -155,6 +155,28 @@ static void a_text_is_written_where_it_fits_and_not_where_it_does_not(void **sta
     assert_true(view_equals(first, VIEW("a")) && view_equals(second, VIEW("b")));
 }
 
+static void what_follows_a_text_that_did_not_fit_is_zeroed(void **state)
+{
+    (void)state;
+    enum { MAPPED = 4 * 1024 * 1024, ROOM = 20 * 1000, LONG = 300 * 1000 };
+    static char letters[LONG + 1];
+    struct arena arena;
+    memset(letters, 'x', LONG);
+    arena_init(&arena, 64 * 1024 * 1024);
+    while (arena.used < MAPPED)
+        assert_non_null(arena_take(&arena, 1024)); /* until blocks are so long that the system gives them, zeroed */
+    while ((size_t)(arena.end - arena.next) > ROOM)
+        assert_non_null(arena_take(&arena, 1024));
+    const char *next = arena.next;
+    assert_int_equal(arena_print(&arena, "%s", letters).size, LONG);
+    assert_ptr_equal(arena.next, next); /* in a block of its own: the room is still there */
+    const char *bytes = arena_take(&arena, 1024);
+    assert_ptr_equal(bytes, next);
+    for (size_t i = 0; i < 1024; i++)
+        assert_int_equal(bytes[i], 0);
+    arena_free(&arena);
+}
+
 static void arena_join_puts_views_behind_one_another_or_gives_none(void **state)
 {
     (void)state;
@@ -182,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_fixed_arena_never_allocates),
         cmocka_unit_test(arena_print_formats_a_view),
         cmocka_unit_test(a_text_is_written_where_it_fits_and_not_where_it_does_not),
+        cmocka_unit_test(what_follows_a_text_that_did_not_fit_is_zeroed),
         cmocka_unit_test(arena_join_puts_views_behind_one_another_or_gives_none),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
