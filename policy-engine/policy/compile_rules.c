@@ -19,7 +19,9 @@ static int number_pair_compare(const void *left, const void *right)
     const struct number_pair *a = left, *b = right;
     if (a->list != b->list)
         return a->list < b->list ? -1 : 1;
-    return (a->number > b->number) - (a->number < b->number);
+    if (a->number != b->number)
+        return a->number < b->number ? -1 : 1;
+    return a->is_found - b->is_found; /* an action that a rule names twice: who must be asked comes first, and counts */
 }
 
 /* ---- ranks --------------------------------------------------------------- */

@@ -252,7 +252,12 @@ static uint32_t put_roles(struct random *random)
 
 static void put_crowd_rule(struct random *random, uint32_t number, uint32_t roles)
 {
-    static const char *const actions[] = {"", ", actions: [get]", ", actions: [get]", ", actions: [get, put]"};
+    static const char *const actions[] = {"",
+                                          ", actions: [get]",
+                                          ", actions: [get]",
+                                          ", actions: [get, put]",
+                                          ", actions: [get, get]",
+                                          ", actions: [put, get, put, put]"};
     put("    - {%s: r%02u-%u, priority: %u", random_below(random, 4) == 0 ? "deny" : "allow", random_below(random, 100),
         number, random_below(random, 3));
     uint32_t kind = random_below(random, 6);
@@ -260,7 +265,7 @@ static void put_crowd_rule(struct random *random, uint32_t number, uint32_t role
         put(", subjects: {workload: [w%u, w%u]}", random_below(random, roles), roles);
     else if (kind < 5)
         put(", subjects: {user: [u%u, u%u]}", random_below(random, USER_ROLES), USER_ROLES);
-    put("%s", actions[random_below(random, 4)]);
+    put("%s", actions[random_below(random, sizeof actions / sizeof *actions)]);
     if (random_below(random, 2) == 0)
         put(", resources: {ids: [m%u, m%u]}", random_below(random, NAMES), NAMES);
     put("}\n");
