@@ -7,8 +7,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { CONNECTIONS = 16, TIMEOUT_SECONDS = 30, MEMORY = 8 * 1024, STACK = 256 * 1024 };
+enum { GRACE_PAUSE = 5, GRACE_MOST = 500 }; /* milliseconds */
 enum { WAITING_MOST = CONNECTIONS / 2 /* reloads: whoever asks how we are finds a connection */ };
 
 /* One place to ask. */
@@ -16,6 +18,7 @@ struct admin_place {
     struct decider_state *state;
     bool shows_all;      /* the unix socket */
     atomic_uint waiting; /* requests that wait for a reload */
+    atomic_uint asked;   /* requests whose answers have not been sent */
     struct MHD_Daemon *daemon;
 };
 
@@ -177,7 +180,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)version;
     (void)upload;
     if (*request == NULL) { /* headers only; the answer follows when the whole request is there */
+        struct admin_place *place = context;
         *request = context;
+        atomic_fetch_add(&place->asked, 1);
         return MHD_YES;
     }
     if (*upload_size > 0) { /* a body has no meaning here */
@@ -199,6 +204,16 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return result;
 }
 
+static void on_completed(void *context, struct MHD_Connection *connection, void **request,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct admin_place *place = context;
+    (void)connection;
+    (void)code;
+    if (*request != NULL)
+        atomic_fetch_sub(&place->asked, 1);
+}
+
 /* ---- start and stop ------------------------------------------------------ */
 
 static enum err open_place(struct admin_place *place, struct decider_state *state, int fd, bool shows_all)
@@ -212,7 +227,7 @@ static enum err open_place(struct admin_place *place, struct decider_state *stat
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL,
         on_request, place, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK, MHD_OPTION_END);
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK, MHD_OPTION_NOTIFY_COMPLETED, on_completed, place, MHD_OPTION_END);
     return place->daemon != NULL ? ERR_NONE : ERR_IO;
 }
 
@@ -232,13 +247,22 @@ enum err admin_http_open(const struct admin_http_config *config, struct admin_ht
     return ERR_NONE;
 }
 
+/* The library shuts connections whose answers are about to be written: whoever was asked is answered first. */
+static void close_place(struct admin_place *place)
+{
+    const struct timespec pause = {.tv_nsec = GRACE_PAUSE * 1000000L};
+    if (place->daemon == NULL)
+        return;
+    for (int waited = 0; atomic_load(&place->asked) > 0 && waited < GRACE_MOST; waited += GRACE_PAUSE)
+        (void)nanosleep(&pause, NULL);
+    MHD_stop_daemon(place->daemon);
+}
+
 void admin_http_close(struct admin_http *admin)
 {
     if (admin == NULL)
         return;
-    if (admin->socket.daemon != NULL)
-        MHD_stop_daemon(admin->socket.daemon);
-    if (admin->address.daemon != NULL)
-        MHD_stop_daemon(admin->address.daemon);
+    close_place(&admin->socket);
+    close_place(&admin->address);
     free(admin);
 }

@@ -267,7 +267,7 @@ def test_the_end_waits_neither_for_a_compile_nor_for_who_waits_for_it(run):
     asking.start()
     os.kill(sidecar.children()["decide"], signal.SIGTERM)  # it alone: the supervisor would end the compile first
     asking.join(15)
-    assert answers and answers[0][0] in (200, 409, 503)
+    assert answers and answers[0][0] in (503, 200)  # who waits is told of the end; the next process answers who came late
     sidecar.wait_ready(2)
     assert sidecar.stop(10) == 0 and state_of(pid) is None
 
